@@ -1,0 +1,98 @@
+"""The project's own ``kedro`` commands, and ``kedro run`` with errors that people can read."""
+
+import difflib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.startup import ProjectMetadata
+
+from churn_pipeline.errors import ChurnPipelineError
+
+
+@click.group(name="churn_pipeline")
+def cli() -> None:
+    """Commands of the churn_pipeline project."""
+
+
+class _RunCommand(click.Command):
+    """``kedro run``, but an error that the user can mend is one sentence, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            for cause in _chain(error):
+                if isinstance(cause, ChurnPipelineError):
+                    raise click.ClickException(str(cause)) from None
+            raise
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    chain = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    return chain
+
+
+cli.add_command(
+    _RunCommand(
+        name="run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help
+    )
+)
+
+
+@cli.command()
+@click.option("--customers", type=click.IntRange(min=1), default=7043, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("customers.csv"),
+    show_default=True,
+    help="CSV file to write; the true churn probabilities go beside it.",
+)
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+def simulate(customers: int, seed: int, output: Path, force: bool) -> None:
+    """Draw customers of a telephone and internet provider, with known churn probabilities."""
+    from churn_pipeline.io.atomic import CSVDataset
+    from churn_pipeline.simulation import simulate_customers
+
+    truth = output.with_name(f"{output.stem}_truth.csv")
+    for path in (output, truth):
+        if path.exists() and not force:
+            raise click.ClickException(f"{path} exists; choose another --output or add --force")
+    simulation = simulate_customers(customers, seed)
+    save_args = {"index": False, "lineterminator": "\n"}
+    for path, table in ((output, simulation.customers), (truth, simulation.truth)):
+        CSVDataset(filepath=str(path.resolve()), save_args=save_args).save(table)
+        click.echo(f"{path}: {len(table):,} rows")
+
+
+@cli.command("dvc-yaml")
+@click.option("--check", is_flag=True, help="Change nothing; fail if dvc.yaml is out of step.")
+@click.pass_obj
+def dvc_yaml(metadata: ProjectMetadata, check: bool) -> None:
+    """Write dvc.yaml from the Kedro pipelines and the catalog."""
+    from churn_pipeline.orchestration.dvc_yaml import render_dvc_yaml
+
+    path = Path(metadata.project_path) / "dvc.yaml"
+    expected = render_dvc_yaml(metadata)
+    actual = path.read_text(encoding="utf-8") if path.exists() else ""
+    if expected == actual:
+        click.echo("dvc.yaml is in step with the pipelines")
+    elif check:
+        lines = difflib.unified_diff(
+            actual.splitlines(), expected.splitlines(), "dvc.yaml", "pipelines", lineterm=""
+        )
+        click.echo("\n".join(lines), err=True)
+        click.echo("dvc.yaml is out of step with the pipelines; run `kedro dvc-yaml`", err=True)
+        sys.exit(1)
+    else:
+        staged = path.with_name(".dvc.yaml.partial")
+        staged.write_text(expected, encoding="utf-8")
+        staged.replace(path)
+        click.echo("dvc.yaml written")

@@ -1,0 +1,247 @@
+"""The contract's expression language: row rules and derived columns, on tables and on records.
+
+An expression is a small subset of Python, evaluated by numpy ufuncs. The same code runs on the
+columns of a whole table and on the values of one record, so both give the same bits.
+
+Operators: ``+ - * / == != < <= > >= in (…) not in (…) and or not``. Names are columns;
+``col('Any name')`` reaches a column whose name is not a Python identifier. Functions are listed in
+:data:`FUNCTIONS`.
+
+Missing values: a missing number is NaN and spreads through arithmetic; a comparison with a missing
+value is false, except ``!=`` and ``not in``, which are true. ``is_missing(x)`` asks for it.
+"""
+
+import ast
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Operand = Any  # a numpy array, or a literal of the expression
+Evaluator = Callable[[Mapping[str, Operand]], Operand]
+
+
+def _is_missing(values: Operand) -> NDArray[np.bool_]:
+    array = np.asarray(values)
+    if array.dtype == object:
+        # NaN is the one value that differs from itself
+        return np.equal(array, None).astype(bool) | np.not_equal(array, array).astype(bool)
+    return np.isnan(array)
+
+
+def _truth(values: Operand) -> NDArray[np.bool_]:
+    array = np.asarray(values)
+    if array.dtype.kind == "f":
+        return (array != 0) & ~np.isnan(array)
+    return array.astype(bool)
+
+
+def _count(*conditions: Operand) -> NDArray[np.float64]:
+    return reduce(operator.add, (_truth(condition).astype(np.float64) for condition in conditions))
+
+
+def _where(condition: Operand, then: Operand, otherwise: Operand) -> NDArray[Any]:
+    return np.where(_truth(condition), then, otherwise)
+
+
+FUNCTIONS: Mapping[str, tuple[Callable[..., Operand], int | None, str]] = {
+    "abs": (np.abs, 1, "absolute value"),
+    "clip": (np.clip, 3, "clip(x, low, high): x limited to a range"),
+    "count": (_count, None, "count(a, b, …): how many of the conditions hold"),
+    "is_missing": (_is_missing, 1, "whether the value is missing"),
+    "log": (np.log, 1, "natural logarithm"),
+    "log1p": (np.log1p, 1, "natural logarithm of 1 + x"),
+    "maximum": (np.maximum, 2, "the larger of two numbers"),
+    "minimum": (np.minimum, 2, "the smaller of two numbers"),
+    "sqrt": (np.sqrt, 1, "square root"),
+    "where": (_where, 3, "where(condition, a, b): a where the condition holds, else b"),
+}
+"""Name → (implementation, number of arguments or None for any, description)."""
+
+_BINARY: Mapping[type[ast.operator], Callable[[Operand, Operand], Operand]] = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: np.divide,
+}
+_COMPARE: Mapping[type[ast.cmpop], Callable[[Operand, Operand], Operand]] = {
+    ast.Eq: np.equal,
+    ast.NotEq: np.not_equal,
+    ast.Lt: np.less,
+    ast.LtE: np.less_equal,
+    ast.Gt: np.greater,
+    ast.GtE: np.greater_equal,
+}
+
+
+class Expression:
+    """A parsed expression over the columns of one row.
+
+    Parameters
+    ----------
+    text : str
+        The expression as written in the contract.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Names of the columns it reads, in order of first use.
+
+    Raises
+    ------
+    ValueError
+        If the text is not of the language; the message says what is allowed.
+
+    Examples
+    --------
+    >>> ratio = Expression("charges / (months + 1)")
+    >>> ratio.columns
+    ('charges', 'months')
+    >>> ratio({"charges": [10.0, 30.0], "months": [0, 2]})
+    array([10., 10.])
+    >>> float(ratio({"charges": 30.0, "months": 2}))
+    10.0
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = " ".join(line.strip() for line in text.strip().splitlines())
+        try:
+            self._tree = ast.parse(self.text, mode="eval").body
+        except SyntaxError as error:
+            raise ValueError(f"{self.text!r} is not an expression ({error.msg})") from None
+        self._evaluate = _compile(self._tree)
+        self.columns = tuple(dict.fromkeys(_names(self._tree)))
+
+    def __call__(self, values: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
+        """Evaluate over columns (arrays of one length) or over one record (scalars).
+
+        Parameters
+        ----------
+        values : mapping of str to array-like or scalar
+            Numbers, or strings with ``None`` or NaN where missing.
+
+        Returns
+        -------
+        ndarray of float64, of the shape of the operands
+            Conditions are 1.0 or 0.0; a result that is not finite is NaN (missing).
+        """
+        operands = {name: _operand(values[name]) for name in self.columns}
+        with np.errstate(all="ignore"):
+            result = np.asarray(self._evaluate(operands), dtype=np.float64)
+        return np.where(np.isfinite(result), result, np.nan)
+
+    def holds(self, values: Mapping[str, ArrayLike]) -> NDArray[np.bool_]:
+        """Evaluate as a condition; a missing result does not hold."""
+        return _truth(self(values))
+
+    def comparisons(self) -> Iterator[tuple[str, str]]:
+        """Yield every (column, text literal) pair that the expression compares."""
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.Compare):
+                sides = [node.left, *node.comparators]
+                columns = [name for side in sides if _is_column(side) for name in _names(side)]
+                for side in sides:
+                    options = side.elts if isinstance(side, ast.Tuple | ast.List) else [side]
+                    for option in options:
+                        if isinstance(option, ast.Constant) and isinstance(option.value, str):
+                            yield from ((name, option.value) for name in columns)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Expression) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"Expression({self.text!r})"
+
+
+def _operand(values: ArrayLike) -> NDArray[Any]:
+    array = np.asarray(values)
+    if array.dtype.kind in "iufb":
+        return array.astype(np.float64)
+    return array.astype(object)
+
+
+def _is_column(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "col"
+    return isinstance(node, ast.Name)
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id == "col":
+            yield node.args[0].value  # type: ignore[attr-defined]  # checked by _compile
+            return
+        for argument in node.args:
+            yield from _names(argument)
+    elif isinstance(node, ast.Name):
+        yield node.id
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _names(child)
+
+
+def _compile(node: ast.expr) -> Evaluator:
+    match node:
+        case ast.Constant(value=bool() | int() | float() | str() as value):
+            return lambda _: value
+        case ast.Name(id=name):
+            return lambda columns: columns[name]
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+            return _apply(_BINARY[type(op)], [left, right])
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return _apply(np.negative, [operand])
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return _apply(lambda x: ~_truth(x), [operand])
+        case ast.BoolOp(op=ast.And(), values=values):
+            return _apply(lambda *xs: reduce(operator.and_, map(_truth, xs)), values)
+        case ast.BoolOp(op=ast.Or(), values=values):
+            return _apply(lambda *xs: reduce(operator.or_, map(_truth, xs)), values)
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            return _compile_comparison(left, op, right)
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            sides = [left, *comparators]
+            links = [
+                ast.Compare(left=a, ops=[op], comparators=[b])
+                for a, op, b in zip(sides, ops, sides[1:], strict=False)
+            ]
+            return _compile(ast.BoolOp(op=ast.And(), values=list(links)))
+        case ast.Call(func=ast.Name(id="col"), args=[ast.Constant(value=str() as name)]):
+            return lambda columns: columns[name]
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
+            return _compile_call(name, args)
+    raise ValueError(
+        f"{ast.unparse(node)!r} is not allowed in an expression; allowed are columns, numbers, "
+        f"quoted texts, + - * / comparisons, in, and, or, not, and {', '.join(FUNCTIONS)}"
+    )
+
+
+def _compile_comparison(left: ast.expr, op: ast.cmpop, right: ast.expr) -> Evaluator:
+    if isinstance(op, ast.In | ast.NotIn) and isinstance(right, ast.Tuple | ast.List):
+        equals = [ast.Compare(left=left, ops=[ast.Eq()], comparators=[v]) for v in right.elts]
+        found = _compile(ast.BoolOp(op=ast.Or(), values=list(equals)))
+        if isinstance(op, ast.In):
+            return found
+        return lambda columns: ~_truth(found(columns))
+    if type(op) in _COMPARE:
+        return _apply(_COMPARE[type(op)], [left, right])
+    raise ValueError(f"{ast.unparse(right)!r}: 'in' needs a list of values in parentheses")
+
+
+def _compile_call(name: str, args: list[ast.expr]) -> Evaluator:
+    if name not in FUNCTIONS:
+        raise ValueError(f"{name!r} is not a function; valid functions: {', '.join(FUNCTIONS)}")
+    function, arity, _ = FUNCTIONS[name]
+    if (arity is not None and len(args) != arity) or not args:
+        raise ValueError(f"{name!r} takes {arity or 'at least 1'} argument(s), not {len(args)}")
+    return _apply(function, args)
+
+
+def _apply(function: Callable[..., Operand], nodes: list[ast.expr]) -> Evaluator:
+    evaluators = [_compile(node) for node in nodes]
+    return lambda columns: function(*(evaluate(columns) for evaluate in evaluators))

@@ -1,0 +1,133 @@
+"""Typed objects of the data contract; built by :mod:`churn_pipeline.contract.parsing`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from churn_pipeline.contract.expressions import Expression
+
+ColumnType = Literal["text", "category", "integer", "number"]
+Role = Literal["id", "target", "feature", "sensitive", "ignored"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the customer table.
+
+    Attributes
+    ----------
+    name : str
+        Name as it stands in the file's header.
+    type : {"text", "category", "integer", "number"}
+        How the cells are read.
+    roles : tuple of str
+        ``id``, ``target``, ``feature`` (the model sees it), ``sensitive`` (audited for fairness;
+        seen by the model only when it is a ``feature`` too), ``ignored``.
+    meaning : str
+        One sentence for people: the data dictionary, the API's documentation.
+    unit : str or None
+        Unit of a numeric column, such as ``months`` or ``USD``.
+    values : tuple of str
+        Allowed values of a ``category``, in their display order.
+    minimum, maximum : float or None
+        Allowed range of a numeric column, both ends included.
+    nullable : bool
+        Whether the cell may be missing.
+    positive : str or None
+        The value of the target that means the customer churned.
+    """
+
+    name: str
+    type: ColumnType
+    roles: tuple[Role, ...]
+    meaning: str
+    unit: str | None = None
+    values: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    nullable: bool = False
+    positive: str | None = None
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the cells are numbers."""
+        return self.type in ("integer", "number")
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """A condition across the columns of one row that every accepted customer meets."""
+
+    name: str
+    check: Expression
+    meaning: str
+
+
+@dataclass(frozen=True)
+class DerivedColumn:
+    """A numeric model input computed from other columns of the same row."""
+
+    name: str
+    expression: Expression
+    meaning: str
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The whole data contract of one customer table.
+
+    Attributes
+    ----------
+    name, description : str
+        What the table is.
+    missing_values : tuple of str
+        Spellings that mean "missing" in any column, compared after trimming blanks.
+    columns : mapping of str to Column
+        In the order of the file.
+    row_rules : tuple of RowRule
+    derived_columns : tuple of DerivedColumn
+    """
+
+    name: str
+    description: str
+    missing_values: tuple[str, ...]
+    columns: Mapping[str, Column]
+    row_rules: tuple[RowRule, ...] = ()
+    derived_columns: tuple[DerivedColumn, ...] = ()
+
+    def with_role(self, role: Role) -> tuple[Column, ...]:
+        """Return the columns that have ``role``, in the order of the file."""
+        return tuple(column for column in self.columns.values() if role in column.roles)
+
+    @cached_property
+    def id(self) -> Column:
+        """The column that identifies a customer."""
+        return self.with_role("id")[0]
+
+    @cached_property
+    def target(self) -> Column:
+        """The column that says whether the customer churned."""
+        return self.with_role("target")[0]
+
+    @cached_property
+    def features(self) -> tuple[Column, ...]:
+        """The columns of the file that the model sees."""
+        return self.with_role("feature")
+
+    @cached_property
+    def categorical_inputs(self) -> tuple[str, ...]:
+        """Names of the model's categorical inputs."""
+        return tuple(column.name for column in self.features if not column.is_numeric)
+
+    @cached_property
+    def numeric_inputs(self) -> tuple[str, ...]:
+        """Names of the model's numeric inputs: those of the file, then the derived ones."""
+        from_file = tuple(column.name for column in self.features if column.is_numeric)
+        return from_file + tuple(column.name for column in self.derived_columns)
+
+    @cached_property
+    def model_inputs(self) -> tuple[str, ...]:
+        """Names of everything the model sees, numeric inputs first."""
+        return self.numeric_inputs + self.categorical_inputs

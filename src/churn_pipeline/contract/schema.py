@@ -1,0 +1,61 @@
+"""The Pandera schema of a typed customer table, built from the contract."""
+
+from functools import partial
+
+import pandas as pd
+import pandera.pandas as pa
+
+from churn_pipeline.contract.model import Column, Contract, RowRule
+
+
+def build_schema(contract: Contract) -> pa.DataFrameSchema:
+    """Build the schema that accepted customers meet.
+
+    Cells are checked one by one (missing, allowed values, range, duplicated id), rows by the
+    contract's row rules. Checks carry the names that quarantine reports: ``allowed_values``,
+    ``range`` and the names of the row rules.
+
+    Parameters
+    ----------
+    contract : Contract
+
+    Returns
+    -------
+    DataFrameSchema
+        For a table as :func:`churn_pipeline.contract.cells.read_cells` returns it; columns that
+        the contract does not know are let through.
+    """
+    return pa.DataFrameSchema(
+        {name: _column_schema(column, contract) for name, column in contract.columns.items()},
+        checks=[
+            pa.Check(partial(_holds, rule), name=rule.name, ignore_na=False)
+            for rule in contract.row_rules
+        ],
+        name=contract.name,
+        strict=False,
+    )
+
+
+def _column_schema(column: Column, contract: Contract) -> pa.Column:
+    checks = []
+    if column.type == "category":
+        checks.append(pa.Check.isin(column.values, error="allowed_values"))
+    if column.minimum is not None or column.maximum is not None:
+        low = float("-inf") if column.minimum is None else column.minimum
+        high = float("inf") if column.maximum is None else column.maximum
+        checks.append(pa.Check.in_range(low, high, error="range"))
+    is_id = column is contract.id
+    return pa.Column(
+        float if column.is_numeric else str,
+        checks=checks,
+        nullable=column.nullable,
+        unique=is_id,
+        # the first customer of an id stays, later ones go
+        report_duplicates="exclude_first",
+        description=column.meaning,
+    )
+
+
+def _holds(rule: RowRule, table: pd.DataFrame) -> pd.Series:
+    values = {name: table[name].to_numpy() for name in rule.check.columns}
+    return pd.Series(rule.check.holds(values), index=table.index)

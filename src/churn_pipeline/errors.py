@@ -1,0 +1,17 @@
+"""Errors that a user can act on; the command line prints them as one sentence, without traceback."""
+
+
+class ChurnPipelineError(Exception):
+    """A problem in what the user brought (data, contract, parameters), with its remedy."""
+
+
+class ContractError(ChurnPipelineError):
+    """The data contract is malformed; the message names the key and the valid options."""
+
+
+class DataError(ChurnPipelineError):
+    """The customer table cannot be used; the message names the file and the remedy."""
+
+
+class ParameterError(ChurnPipelineError):
+    """A value in ``params.yaml`` is not usable; the message names the key and the valid options."""

@@ -1,0 +1,54 @@
+"""One line a node, and a summary at the end."""
+
+import logging
+import time
+from typing import Any
+
+import yaml
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import configure_logging
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from churn_pipeline.reporting.summary import summarise
+
+logger = logging.getLogger(__name__)
+
+
+class ProgressHooks:
+    """Tells what is done, and what came out."""
+
+    def __init__(self) -> None:
+        self._started: dict[str, float] = {}
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        # Kedro itself looks for this file in the current folder only
+        config = context.project_path / "conf" / "logging.yml"
+        configure_logging(yaml.safe_load(config.read_text(encoding="utf-8")))
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        self._started[node.name] = time.perf_counter()
+
+    @hook_impl
+    def after_node_run(self, node: Node) -> None:
+        seconds = time.perf_counter() - self._started.pop(node.name)
+        logger.info("  %-28s %6.1f s", node.name, seconds)
+
+    @hook_impl
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        if "report" not in pipeline.all_outputs():
+            return
+        logger.info(
+            summarise(
+                catalog.load("metrics"),
+                catalog.load("selection"),
+                catalog.load("data_quality"),
+                catalog.load("params:evaluation"),
+            )
+        )

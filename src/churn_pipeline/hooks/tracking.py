@@ -1,0 +1,64 @@
+"""Mirror the outputs of a run into the MLflow run that kedro-mlflow opened."""
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+
+
+class TrackingHooks:
+    """Logs metrics, plots, pages and the model as the catalog's ``metadata.dvc.kind`` says.
+
+    The files that DVC tracks are the truth; nothing is ever read back from MLflow.
+    """
+
+    def __init__(self) -> None:
+        self._catalog: CatalogProtocol | None = None
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
+        self._catalog = catalog
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        mlflow = sys.modules.get("mlflow")
+        if self._catalog is None or mlflow is None or mlflow.active_run() is None:
+            return
+        dataset = self._catalog[dataset_name]
+        kind = ((getattr(dataset, "metadata", None) or {}).get("dvc") or {}).get("kind")
+        if kind == "metric":
+            mlflow.log_metrics(_numbers(data, prefix=f"{dataset_name}."))
+        if kind in ("metric", "plot", "image", "page"):
+            mlflow.log_artifact(str(Path(dataset._filepath)), kind)
+        if kind == "model":
+            _log_model(data, dataset_name)
+
+
+def _numbers(data: Any, prefix: str) -> dict[str, float]:
+    """Return the numeric leaves of nested mappings, their keys joined by dots."""
+    numbers: dict[str, float] = {}
+    for key, value in data.items():
+        if isinstance(value, dict):
+            numbers |= _numbers(value, f"{prefix}{key}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            # MLflow knows fewer characters than column names do
+            name = "".join(c if c.isalnum() or c in "_-./ " else "_" for c in prefix + str(key))
+            numbers[name] = float(value)
+    return numbers
+
+
+def _log_model(model: Any, name: str) -> None:
+    import mlflow.sklearn
+
+    mlflow.sklearn.log_model(
+        model,
+        name=name,
+        serialization_format="cloudpickle",
+        # given, or MLflow would start a second Python to find out
+        pip_requirements=[
+            f"{package}=={version(package)}" for package in ("pandas", "scikit-learn", "xgboost-cpu")
+        ],
+    )

@@ -1,0 +1,62 @@
+"""Datasets whose files appear whole or not at all.
+
+A save goes to a hidden file in the same folder, which is then renamed over the target: a run killed
+at any moment leaves either the old file or the new one. (A leftover ``.partial`` file is overwritten
+by the next save.)
+"""
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kedro_datasets.json import JSONDataset as _JSONDataset
+from kedro_datasets.matplotlib import MatplotlibDataset as _MatplotlibDataset
+from kedro_datasets.pandas import CSVDataset as _CSVDataset
+from kedro_datasets.pandas import ParquetDataset as _ParquetDataset
+from kedro_datasets.pickle import PickleDataset as _PickleDataset
+from kedro_datasets.text import TextDataset as _TextDataset
+
+
+class _AtomicSave:
+    """Mixin for a Kedro dataset on local files: write beside the target, then rename."""
+
+    _staged: PurePosixPath | None = None
+
+    def _get_save_path(self) -> PurePosixPath:
+        return self._staged or super()._get_save_path()  # type: ignore[misc]
+
+    def save(self, data: Any) -> None:
+        target = super()._get_save_path()  # type: ignore[misc]
+        self._staged = target.with_name(f".{target.name}.partial")
+        try:
+            super().save.__wrapped__(self, data)  # type: ignore[misc]
+            os.replace(Path(self._staged), Path(target))
+        finally:
+            Path(self._staged).unlink(missing_ok=True)
+            self._staged = None
+
+
+class CSVDataset(_AtomicSave, _CSVDataset):
+    """``kedro_datasets.pandas.CSVDataset`` with atomic saves."""
+
+
+class JSONDataset(_AtomicSave, _JSONDataset):
+    """``kedro_datasets.json.JSONDataset`` with atomic saves, sorted keys and readable lines."""
+
+    DEFAULT_SAVE_ARGS = {"indent": 2, "sort_keys": True, "allow_nan": False}
+
+
+class MatplotlibDataset(_AtomicSave, _MatplotlibDataset):
+    """``kedro_datasets.matplotlib.MatplotlibDataset`` with atomic saves."""
+
+
+class ParquetDataset(_AtomicSave, _ParquetDataset):
+    """``kedro_datasets.pandas.ParquetDataset`` with atomic saves."""
+
+
+class PickleDataset(_AtomicSave, _PickleDataset):
+    """``kedro_datasets.pickle.PickleDataset`` with atomic saves."""
+
+
+class TextDataset(_AtomicSave, _TextDataset):
+    """``kedro_datasets.text.TextDataset`` with atomic saves."""

@@ -1,0 +1,45 @@
+"""The data contract as a catalog dataset."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kedro.io import AbstractDataset
+
+from churn_pipeline.contract import Contract, parse_contract
+from churn_pipeline.errors import ContractError
+
+
+class ContractDataset(AbstractDataset[None, Contract]):
+    """Loads ``contract.yml`` as a :class:`~churn_pipeline.contract.Contract`; read-only.
+
+    Parameters
+    ----------
+    filepath : str
+        Path of the YAML file.
+    metadata : dict, optional
+        Free-form, ignored by Kedro.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Contract:
+        name = self._filepath.name
+        try:
+            document = yaml.safe_load(self._filepath.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ContractError(f"{self._filepath} does not exist; the contract is needed") from None
+        except yaml.YAMLError as error:
+            raise ContractError(f"{name} is not valid YAML: {' '.join(str(error).split())}") from None
+        return parse_contract(document, source=name)
+
+    def save(self, data: None) -> None:
+        raise ContractError(f"{self._filepath.name} is written by people, not by the pipeline")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+    def _exists(self) -> bool:
+        return self._filepath.exists()

@@ -1,0 +1,196 @@
+"""Metrics of a probabilistic classifier, computed for many weightings of the customers at once.
+
+A bootstrap replicate is a vector of integer weights (how often each customer was drawn), so the
+metrics of all replicates are a few array operations over a (replicates, customers) matrix.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
+
+Floats = NDArray[np.float64]
+
+_EPSILON = 1e-15
+_CELLS_A_CHUNK = 4_000_000  # bounds the memory of the weight matrix to some 100 MB
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its bootstrap percentile interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class MetricSettings:
+    """What the metrics depend on besides the predictions.
+
+    Attributes
+    ----------
+    threshold : float
+        Customers of at least this probability are contacted (accuracy, precision, recall, F1).
+    top_share : float
+        Share of customers in the top (recall and lift in the top).
+    calibration_bins : int
+        Equal-width bins of the expected calibration error.
+    """
+
+    threshold: float
+    top_share: float
+    calibration_bins: int
+
+
+def compute_metrics(
+    churned: ArrayLike,
+    churn_probability: ArrayLike,
+    settings: MetricSettings,
+    weights: ArrayLike | None = None,
+) -> dict[str, Floats]:
+    """Compute all metrics for one or more weightings.
+
+    Parameters
+    ----------
+    churned : array-like of 0 and 1, (n,)
+    churn_probability : array-like of float, (n,)
+    settings : MetricSettings
+    weights : array-like, (m, n), optional
+        Non-negative weights, one row a weighting; by default one row of ones.
+
+    Returns
+    -------
+    dict of str to ndarray, (m,)
+        ``roc_auc``, ``average_precision``, ``log_loss``, ``brier_score``,
+        ``expected_calibration_error`` (Naeini et al., 2015: mean absolute difference between mean
+        prediction and churn rate over equal-width bins), ``accuracy``, ``precision``, ``recall``
+        and ``f1`` at the threshold, ``recall_at_top`` and ``lift_at_top``. Ties in the ranking
+        count as broken at random. NaN where a metric is not defined (only one class has weight).
+    """
+    y = np.asarray(churned, dtype=np.float64)
+    p = np.asarray(churn_probability, dtype=np.float64)
+    order = np.argsort(-p, kind="stable")
+    y, p = y[order], p[order]
+    w = np.ones((1, len(p))) if weights is None else np.asarray(weights, dtype=np.float64)[:, order]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            **_ranking_metrics(y, p, w, settings.top_share),
+            **_probability_metrics(y, p, w, settings.calibration_bins),
+            **_threshold_metrics(y, p >= settings.threshold, w),
+        }
+
+
+def _ranking_metrics(y: Floats, p: Floats, w: Floats, top_share: float) -> dict[str, Floats]:
+    # customers of equal probability form one step of the ranking
+    starts = np.flatnonzero(np.r_[True, np.diff(p) != 0])
+    positives = np.add.reduceat(w * y, starts, axis=1)
+    negatives = np.add.reduceat(w * (1 - y), starts, axis=1)
+    true_positives, contacted = positives.cumsum(axis=1), (positives + negatives).cumsum(axis=1)
+    n_positive, n_all = true_positives[:, -1], contacted[:, -1]
+    pairs_won = (negatives * (true_positives - positives / 2)).sum(axis=1)
+    steps = positives / n_positive[:, None]
+    precision = np.where(contacted > 0, true_positives / contacted, 0.0)
+    top = np.array(
+        [
+            np.interp(top_share * total, np.r_[0.0, reached], np.r_[0.0, found])
+            for total, reached, found in zip(n_all, contacted, true_positives, strict=True)
+        ]
+    )
+    recall_at_top = top / n_positive
+    one_class = n_positive == 0
+    average_precision = np.where(one_class, np.nan, (steps * precision).sum(axis=1))
+    return {
+        "roc_auc": pairs_won / (n_positive * (n_all - n_positive)),
+        "average_precision": average_precision,
+        "recall_at_top": recall_at_top,
+        "lift_at_top": recall_at_top / top_share,
+    }
+
+
+def _probability_metrics(y: Floats, p: Floats, w: Floats, n_bins: int) -> dict[str, Floats]:
+    total = w.sum(axis=1)
+    clipped = np.clip(p, _EPSILON, 1 - _EPSILON)
+    loss = -(y * np.log(clipped) + (1 - y) * np.log1p(-clipped))
+    in_bin = calibration_bin(p, n_bins)
+    gap = np.zeros(len(w))
+    for index in np.unique(in_bin):
+        members = in_bin == index
+        gap += np.abs((w[:, members] * (p - y)[members]).sum(axis=1))
+    return {
+        "log_loss": (w * loss).sum(axis=1) / total,
+        "brier_score": (w * (p - y) ** 2).sum(axis=1) / total,
+        "expected_calibration_error": gap / total,
+    }
+
+
+def _threshold_metrics(y: Floats, is_contacted: NDArray[np.bool_], w: Floats) -> dict[str, Floats]:
+    contacted = w[:, is_contacted].sum(axis=1)
+    found = (w * y)[:, is_contacted].sum(axis=1)
+    positive = (w * y).sum(axis=1)
+    total = w.sum(axis=1)
+    true_negatives = total - positive - (contacted - found)
+    return {
+        "accuracy": (found + true_negatives) / total,
+        "precision": np.where(contacted > 0, found / contacted, 0.0),
+        "recall": found / positive,
+        "f1": 2 * found / (contacted + positive),
+    }
+
+
+def calibration_bin(churn_probability: Floats, n_bins: int) -> NDArray[np.int64]:
+    """Return the equal-width bin of each probability: 0 … n_bins - 1."""
+    return np.minimum((churn_probability * n_bins).astype(np.int64), n_bins - 1)
+
+
+def bootstrap_metrics(
+    churned: ArrayLike,
+    churn_probability: ArrayLike,
+    settings: MetricSettings,
+    *,
+    replicates: int,
+    confidence: float,
+    seed: int,
+) -> dict[str, Interval]:
+    """Compute all metrics with bootstrap percentile intervals (Efron and Tibshirani, 1993).
+
+    Parameters
+    ----------
+    churned, churn_probability, settings
+        See :func:`compute_metrics`.
+    replicates : int
+        How many samples of customers to draw with replacement.
+    confidence : float
+        Level of the intervals, such as 0.95.
+    seed : int
+
+    Returns
+    -------
+    dict of str to Interval
+        Replicates in which a metric is not defined do not count for its interval.
+    """
+    values = compute_metrics(churned, churn_probability, settings)
+    chunks = [
+        compute_metrics(churned, churn_probability, settings, weights)
+        for weights in _resamplings(len(np.asarray(churned)), replicates, seed)
+    ]
+    tail = (1 - confidence) / 2
+    intervals = {}
+    for name, value in values.items():
+        draws = np.concatenate([chunk[name] for chunk in chunks])
+        low, high = np.nanquantile(draws, [tail, 1 - tail])
+        intervals[name] = Interval(float(value[0]), float(low), float(high))
+    return intervals
+
+
+def _resamplings(n: int, replicates: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    generator = np.random.default_rng(seed)
+    rows = max(1, _CELLS_A_CHUNK // n)
+    with tqdm(total=replicates, desc="bootstrap", unit="sample", disable=None, leave=False) as bar:
+        for start in range(0, replicates, rows):
+            size = min(rows, replicates - start)
+            draws = generator.integers(0, n, size=(size, n))
+            yield np.stack([np.bincount(draw, minlength=n) for draw in draws])
+            bar.update(size)

@@ -1,0 +1,1 @@
+"""How Kedro, DVC and MLflow fit together."""

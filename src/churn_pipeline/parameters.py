@@ -1,0 +1,71 @@
+"""What ``params.yaml`` may hold; checked once, before anything runs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from churn_pipeline.errors import ParameterError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Simulation(_Section):
+    customers: int = Field(ge=1)
+    seed: int = Field(ge=0)
+
+
+class _Ingestion(_Section):
+    source: str = Field(min_length=1)
+    max_rejected_share: float = Field(ge=0, le=1)
+
+
+class _Split(_Section):
+    test_share: float = Field(gt=0, lt=1)
+    seed: int = Field(ge=0)
+
+
+class _Training(_Section):
+    folds: int = Field(ge=2)
+    repeats: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    candidates: dict[str, dict[str, Any] | None] = Field(min_length=1)
+
+
+class _Evaluation(_Section):
+    threshold: float = Field(ge=0, le=1)
+    top_share: float = Field(gt=0, le=1)
+    calibration_bins: int = Field(ge=1)
+    confidence: float = Field(gt=0, lt=1)
+    replicates: int = Field(ge=1)
+    seed: int = Field(ge=0)
+
+
+class _Parameters(_Section):
+    simulation: _Simulation
+    ingestion: _Ingestion
+    split: _Split
+    training: _Training
+    evaluation: _Evaluation
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> None:
+    """Check the whole of ``params.yaml``, runtime parameters included.
+
+    Raises
+    ------
+    ParameterError
+        With one sentence a problem that names the key, the value and what is expected.
+    """
+    try:
+        _Parameters.model_validate(parameters)
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            key = ".".join(str(part) for part in problem["loc"])
+            message = problem["msg"][:1].lower() + problem["msg"][1:]
+            value = "" if problem["type"] == "missing" else f" is {problem['input']!r}"
+            problems.append(f"{key}{value}: {message}")
+        raise ParameterError(f"params.yaml: {'; '.join(problems)}") from None

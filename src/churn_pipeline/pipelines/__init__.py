@@ -1,0 +1,1 @@
+"""The Kedro pipelines; each folder holds pure nodes and a declarative pipeline."""

@@ -1,0 +1,154 @@
+"""Nodes of ingestion: from the user's file to typed, checked customers and a quarantine."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.contract.cells import cast_columns
+from churn_pipeline.contract.violations import find_violations
+from churn_pipeline.errors import DataError
+from churn_pipeline.io.raw_table import RawTable
+
+
+def check_customers(raw: RawTable, contract: Contract) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the raw cells and find every violation of the contract.
+
+    Parameters
+    ----------
+    raw : RawTable
+    contract : Contract
+
+    Returns
+    -------
+    table : DataFrame
+        The typed table of all well-formed rows.
+    violations : DataFrame
+        See :func:`churn_pipeline.contract.violations.find_violations`.
+
+    Raises
+    ------
+    DataError
+        If the file lacks a column of the contract.
+    """
+    absent = [name for name in contract.columns if name not in raw.cells]
+    if absent:
+        raise DataError(
+            f"{raw.name} lacks the column{'s' if len(absent) > 1 else ''} {', '.join(absent)}, which "
+            f"the contract {contract.name!r} requires; its columns are "
+            f"{', '.join(raw.cells.columns)}. Add what is missing, or describe the table in "
+            "conf/base/contract.yml"
+        )
+    return find_violations(raw.cells, contract)
+
+
+def quarantine_customers(
+    raw: RawTable, table: pd.DataFrame, violations: pd.DataFrame, contract: Contract
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part the customers that meet the contract from those that do not.
+
+    Returns
+    -------
+    accepted : DataFrame
+        Typed customers, in the order of the file.
+    rejected : DataFrame
+        The rejected rows as they stand in the file, each with ``rejected_line``,
+        ``rejected_span`` (lines it covers), ``rejected_rules``, ``rejected_columns``,
+        ``rejected_values``, ``rejected_reason`` and, for rows that have not one field a column,
+        ``rejected_text``.
+    """
+    is_rejected = table.index.isin(violations["row"])
+    rows = table.index[is_rejected]
+    grouped = violations.groupby("row", sort=True)
+    rejected = raw.cells.loc[rows].assign(
+        rejected_line=raw.lines[rows],
+        rejected_span=raw.spans[rows],
+        rejected_rules=grouped["rule"].agg(list),
+        rejected_columns=grouped["column"].agg(list),
+        rejected_values=grouped["value"].agg(list),
+        rejected_reason=grouped["reason"].agg(" ".join).astype("str"),
+        rejected_text=pd.Series(None, index=rows, dtype="str"),
+    )
+    rejected = pd.concat([rejected, _malformed(raw, rejected)], ignore_index=True)
+    accepted = cast_columns(table[~is_rejected], contract).reset_index(drop=True)
+    return accepted, rejected.sort_values("rejected_line", ignore_index=True)
+
+
+def _malformed(raw: RawTable, like: pd.DataFrame) -> pd.DataFrame:
+    expected = raw.cells.shape[1]
+    fields = raw.malformed["fields"]
+    frame = pd.DataFrame(
+        {
+            "rejected_line": raw.malformed["line"],
+            "rejected_span": raw.malformed["span"],
+            "rejected_rules": [["field_count"] for _ in fields],
+            "rejected_columns": [[""] for _ in fields],
+            "rejected_values": [[str(count)] for count in fields],
+            "rejected_reason": [f"{n} fields instead of {expected}." for n in fields],
+            "rejected_text": raw.malformed["text"],
+        }
+    )
+    return frame.reindex(columns=like.columns).astype(like.dtypes.to_dict())
+
+
+def report_data_quality(
+    raw: RawTable, table: pd.DataFrame, rejected: pd.DataFrame, contract: Contract
+) -> dict[str, Any]:
+    """Count the rejected rows by rule and give the completeness of each column.
+
+    Returns
+    -------
+    dict
+        ``rejected_share`` is the share of the file's lines that rejected rows cover, so that an
+        unclosed quote which swallows a thousand lines counts as a thousand.
+    """
+    row_rules = {rule.name for rule in contract.row_rules} | {"field_count"}
+    rules = [
+        rule if rule in row_rules else f"{rule} ({column})"
+        for broken, columns in zip(
+            rejected["rejected_rules"], rejected["rejected_columns"], strict=True
+        )
+        for rule, column in zip(broken, columns, strict=True)
+    ]
+    names, counts = np.unique(np.array(rules, dtype=object), return_counts=True)
+    n_lines = int(raw.spans.sum() + raw.malformed["span"].sum())
+    n_rows = len(raw.cells) + len(raw.malformed)
+    return {
+        "contract": contract.name,
+        "source": {"name": raw.name, "sha256": raw.sha256},
+        "rows_read": n_rows,
+        "rows_accepted": n_rows - len(rejected),
+        "rows_rejected": len(rejected),
+        "rejected_share": round(float(rejected["rejected_span"].sum()) / n_lines, 6),
+        "rejected_by_rule": {str(n): int(c) for n, c in zip(names, counts, strict=True)},
+        "completeness": {
+            name: round(float(share), 6) for name, share in table.notna().mean().items()
+        },
+        "unexpected_columns": sorted(set(raw.cells.columns) - set(contract.columns)),
+    }
+
+
+def accept_customers(
+    accepted: pd.DataFrame, data_quality: dict[str, Any], max_rejected_share: float
+) -> pd.DataFrame:
+    """Let the accepted customers pass, unless too large a part of the file was rejected.
+
+    Raises
+    ------
+    DataError
+        If ``rejected_share`` is above ``max_rejected_share``, or no customer is left.
+    """
+    share = data_quality["rejected_share"]
+    name = data_quality["source"]["name"]
+    counts = data_quality["rejected_by_rule"]
+    worst = ", ".join(f"{rule}: {counts[rule]}" for rule in sorted(counts, key=counts.get)[:-4:-1])
+    if share > max_rejected_share:
+        raise DataError(
+            f"{share:.1%} of {name} was rejected, more than ingestion.max_rejected_share allows "
+            f"({max_rejected_share:.1%}); most often {worst}. The rows and their reasons are in "
+            "data/02_intermediate/rejected.parquet: mend the file or the contract, or raise the limit"
+        )
+    if accepted.empty:
+        raise DataError(f"no row of {name} meets the contract; most often {worst}")
+    return accepted

@@ -1,0 +1,35 @@
+"""Training: cross-validate the candidates, choose the champion, fit it."""
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from churn_pipeline.pipelines.training.nodes import (
+    cross_validate_candidates,
+    fit_champion,
+    select_champion,
+)
+
+
+def create_pipeline() -> Pipeline:
+    """Compare the candidates on the training side and fit the best one."""
+    return pipeline(
+        [
+            node(
+                cross_validate_candidates,
+                inputs=["train", "contract", "params:training"],
+                outputs="cross_validation",
+                name="cross_validate_candidates",
+            ),
+            node(
+                select_champion,
+                inputs="cross_validation",
+                outputs="selection",
+                name="select_champion",
+            ),
+            node(
+                fit_champion,
+                inputs=["train", "contract", "params:training", "selection"],
+                outputs="model",
+                name="fit_champion",
+            ),
+        ]
+    )

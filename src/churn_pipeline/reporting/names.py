@@ -1,0 +1,15 @@
+"""How metrics are called in texts for people."""
+
+METRIC_NAMES = {
+    "roc_auc": "ROC-AUC",
+    "average_precision": "Average precision",
+    "log_loss": "Log loss",
+    "brier_score": "Brier score",
+    "expected_calibration_error": "Expected calibration error",
+    "accuracy": "Accuracy at the threshold",
+    "precision": "Precision at the threshold",
+    "recall": "Recall at the threshold",
+    "f1": "F1 at the threshold",
+    "recall_at_top": "Recall in the top",
+    "lift_at_top": "Lift in the top",
+}

@@ -1,0 +1,88 @@
+"""The terms of the logistic models, written as short strings and evaluated to integers.
+
+A term is one or more factors joined by ``" & "``; its value is their product. A factor is
+
+- ``"Column=Level"``: 1 where the column has that level, else 0;
+- ``"tenure=k"``: 1 where tenure is k months, else 0;
+- ``"tenure>k"``: the months of tenure beyond k, else 0 (a hinge, so a slope changes at k).
+
+Everything stays an integer, so that a sum of terms has the same value on every machine,
+whatever the order of summation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn_pipeline.simulation.schema import LEVELS
+
+Codes = Mapping[str, NDArray[np.int8]]
+"""Per column the position of each customer's level in ``LEVELS``; for tenure, months."""
+
+
+def code_of(column: str, level: str) -> int:
+    """Position of ``level`` among the levels of ``column``.
+
+    Raises
+    ------
+    ValueError
+        If the column or the level is unknown.
+    """
+    if column not in LEVELS or level not in LEVELS[column]:
+        raise ValueError(f"Unknown level {column}={level}.")
+    return LEVELS[column].index(level)
+
+
+def factor_values(factor: str, codes: Codes) -> NDArray[np.int32]:
+    """Value of one factor for every customer.
+
+    Parameters
+    ----------
+    factor
+        Such as ``"Partner=Yes"``, ``"tenure=1"`` or ``"tenure>12"``.
+    codes
+        Coded columns, all of one length n.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,): 0 or 1, or months for a hinge.
+
+    Raises
+    ------
+    ValueError
+        If the factor names an unknown column or level.
+    """
+    if factor.startswith("tenure>"):
+        months = codes["tenure"].astype(np.int32)
+        months -= int(factor.removeprefix("tenure>"))
+        months[months < 0] = 0
+        return months
+    column, _, level = factor.partition("=")
+    code = int(level) if column == "tenure" else code_of(column, level)
+    return (codes[column] == code).astype(np.int32)
+
+
+def term_values(term: str, codes: Codes) -> NDArray[np.int32]:
+    """Value of a term, the product of its factors, for every customer.
+
+    Parameters
+    ----------
+    term
+        Factors joined by ``" & "``.
+    codes
+        Coded columns, all of one length n.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,).
+    """
+    first, *others = term.split(" & ")
+    values = factor_values(first, codes)
+    for factor in others:
+        values = values * factor_values(factor, codes)
+    return values
