@@ -1,18 +1,8 @@
 """Kedro's project settings."""
 
-import os
+import churn_pipeline_startup
 
-# Nothing phones home; set before any of the tools is imported.
-for _switch in (
-    "DO_NOT_TRACK",
-    "BENTOML_DO_NOT_TRACK",
-    "DVC_NO_ANALYTICS",
-    "KEDRO_DISABLE_TELEMETRY",
-    "MLFLOW_DISABLE_TELEMETRY",
-):
-    os.environ.setdefault(_switch, "true")
-# MLflow would install handlers of its own
-os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
+churn_pipeline_startup.init()  # for sessions that no `kedro` command started
 
 from churn_pipeline.hooks import ParameterHooks, ProgressHooks, TrackingHooks  # noqa: E402
 from churn_pipeline.orchestration.tracking import (  # noqa: E402

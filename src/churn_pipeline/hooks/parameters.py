@@ -11,4 +11,5 @@ class ParameterHooks:
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        check_parameters(context.params)
+        # not context.params: that would import every pipeline
+        check_parameters(context.config_loader["parameters"])

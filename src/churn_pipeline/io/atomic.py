@@ -10,15 +10,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kedro_datasets.json import JSONDataset as _JSONDataset
-from kedro_datasets.matplotlib import MatplotlibDataset as _MatplotlibDataset
 from kedro_datasets.pandas import CSVDataset as _CSVDataset
 from kedro_datasets.pandas import ParquetDataset as _ParquetDataset
 from kedro_datasets.pickle import PickleDataset as _PickleDataset
 from kedro_datasets.text import TextDataset as _TextDataset
 
 
-class _AtomicSave:
-    """Mixin for a Kedro dataset on local files: write beside the target, then rename."""
+class AtomicSave:
+    """Mixin for a versionable Kedro dataset on local files: write beside the target, then rename."""
 
     _staged: PurePosixPath | None = None
 
@@ -26,7 +25,9 @@ class _AtomicSave:
         return self._staged or super()._get_save_path()  # type: ignore[misc]
 
     def save(self, data: Any) -> None:
+        """Save ``data`` to the hidden file and rename it over the target."""
         target = super()._get_save_path()  # type: ignore[misc]
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
         self._staged = target.with_name(f".{target.name}.partial")
         try:
             super().save.__wrapped__(self, data)  # type: ignore[misc]
@@ -36,27 +37,23 @@ class _AtomicSave:
             self._staged = None
 
 
-class CSVDataset(_AtomicSave, _CSVDataset):
+class CSVDataset(AtomicSave, _CSVDataset):
     """``kedro_datasets.pandas.CSVDataset`` with atomic saves."""
 
 
-class JSONDataset(_AtomicSave, _JSONDataset):
+class JSONDataset(AtomicSave, _JSONDataset):
     """``kedro_datasets.json.JSONDataset`` with atomic saves, sorted keys and readable lines."""
 
     DEFAULT_SAVE_ARGS = {"indent": 2, "sort_keys": True, "allow_nan": False}
 
 
-class MatplotlibDataset(_AtomicSave, _MatplotlibDataset):
-    """``kedro_datasets.matplotlib.MatplotlibDataset`` with atomic saves."""
-
-
-class ParquetDataset(_AtomicSave, _ParquetDataset):
+class ParquetDataset(AtomicSave, _ParquetDataset):
     """``kedro_datasets.pandas.ParquetDataset`` with atomic saves."""
 
 
-class PickleDataset(_AtomicSave, _PickleDataset):
+class PickleDataset(AtomicSave, _PickleDataset):
     """``kedro_datasets.pickle.PickleDataset`` with atomic saves."""
 
 
-class TextDataset(_AtomicSave, _TextDataset):
+class TextDataset(AtomicSave, _TextDataset):
     """``kedro_datasets.text.TextDataset`` with atomic saves."""

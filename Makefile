@@ -1,0 +1,50 @@
+# `make` lists the targets. Everything runs in .venv, which the first target that needs it sets up.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DO_NOT_TRACK = true
+export MLFLOW_DISABLE_TELEMETRY = true
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test lint format telco kedro-viz mlflow-ui browser lock clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready  ## create .venv with the locked versions
+.venv/.ready: requirements.lock pyproject.toml scripts/install.sh
+	scripts/install.sh $(PYTHON)
+	@touch $@
+
+repro: setup  ## raw customers to evaluated model: whatever changed since the last time
+	dvc repro
+
+test: setup  ## run the tests with branch coverage
+	scripts/test.sh
+
+lint: setup  ## everything that pre-commit checks
+	pre-commit run --all-files
+
+format: setup  ## format and mend what ruff can mend
+	ruff check --fix-only --quiet .
+	ruff format --quiet .
+
+telco: setup  ## fetch the public Telco file, or take TELCO_CSV=path/to/it
+	python scripts/fetch_telco.py $(if $(TELCO_CSV),--from "$(TELCO_CSV)")
+
+kedro-viz: setup  ## the pipelines in the browser: http://127.0.0.1:4141
+	kedro viz run --host 127.0.0.1 --port 4141
+
+mlflow-ui: setup  ## the runs in the browser: http://127.0.0.1:5000
+	kedro mlflow ui
+
+browser:  ## install headless Chromium for the browser tests (Debian and Ubuntu, as root)
+	scripts/install_browser.sh
+
+lock: setup  ## resolve the dependencies anew into requirements.lock
+	scripts/lock.sh
+
+clean:  ## remove what was generated; the DVC cache and MLflow's runs stay
+	rm -rf .venv .viz .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	git clean -qfdX data

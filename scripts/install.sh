@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Create .venv with exactly the versions of requirements.lock. uv is several times faster than pip,
+# which is the fallback where uv cannot reach a package index that only pip is configured for.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${1:-python3}
+
+"$python" - <<'PY'
+import sys
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    sys.exit(f"Python 3.11, 3.12 or 3.13 is needed, this is {sys.version.split()[0]}; "
+             "name one with `make setup PYTHON=python3.11`")
+PY
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+
+only_uv=$(mktemp)
+trap 'rm -f "$only_uv"' EXIT
+awk '/^[a-z0-9]/ {keep = /^uv==/} keep' requirements.lock > "$only_uv"
+
+echo "Installing $(grep -c '^[a-z0-9].*==' requirements.lock) locked packages into .venv ..."
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$only_uv"
+VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install --quiet --require-hashes -r requirements.lock ||
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+        --require-hashes -r requirements.lock
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+    --no-build-isolation --no-index --editable .

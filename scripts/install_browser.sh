@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Install headless Chromium and its driver for the browser tests.
+set -euo pipefail
+if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then
+    exit 0
+fi
+if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
+    echo "Chromium is not installed, and installing it needs apt-get and root;" \
+        "the browser tests will be skipped" >&2
+    exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -qq -y --no-install-recommends chromium chromium-driver >/dev/null

@@ -1,0 +1,28 @@
+"""Runs before any ``kedro`` command (entry point ``kedro.init``), ahead of all plugins.
+
+A module of its own: the package must not be imported yet, since DVC's temporary experiments bring
+their own copy of it.
+"""
+
+import os
+import sys
+import warnings
+
+
+def init() -> None:
+    """Switch off everybody's telemetry, and warnings that no user can mend."""
+    for switch in (
+        "DO_NOT_TRACK",
+        "BENTOML_DO_NOT_TRACK",
+        "DVC_NO_ANALYTICS",
+        "KEDRO_DISABLE_TELEMETRY",
+        "MLFLOW_DISABLE_TELEMETRY",
+    ):
+        os.environ.setdefault(switch, "true")
+    # MLflow would install log handlers of its own
+    os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
+    # about a class of kedro-mlflow's
+    warnings.filterwarnings("ignore", message=".*Add type hints to the `predict` method")
+    mlflow = sys.modules.get("mlflow")
+    if mlflow is not None:  # imported before the switch was set: let it look again
+        mlflow.telemetry.set_telemetry_client()
