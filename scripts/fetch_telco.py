@@ -7,6 +7,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from dvc.repo import Repo
+
 _TARGET = Path(__file__).resolve().parents[1] / "data" / "01_raw" / "telco.csv"
 _ADDRESS = (
     "https://raw.githubusercontent.com/IBM/telco-customer-churn-on-icp4d/master/data/"
@@ -58,10 +60,21 @@ def fetch(source: str, target: Path) -> str:
     return f"{target} written"
 
 
+def store_in_dvc_cache(target: Path) -> None:
+    """Let DVC restore the file from its cache from now on (``dvc checkout``).
+
+    ``dvc commit`` would ask the file's address, and so need a network.
+    """
+    with Repo(str(_TARGET.parents[2])) as repo, repo.lock:
+        for stage in repo.stage.load_file(f"{target}.dvc"):
+            for output in stage.outs:
+                output.commit()
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--from", dest="source", default=_ADDRESS, help="address or path")
-    parser.add_argument("--to", type=Path, default=_TARGET, help="where to put it")
     arguments = parser.parse_args()
-    print(fetch(arguments.source, arguments.to))
+    print(fetch(arguments.source, _TARGET))
+    store_in_dvc_cache(_TARGET)
     print("Use it: dvc exp run -S ingestion.source=data/01_raw/telco.csv")

@@ -7,6 +7,7 @@ their own copy of it.
 import os
 import sys
 import warnings
+from typing import Any
 
 
 def init() -> None:
@@ -21,8 +22,21 @@ def init() -> None:
         os.environ.setdefault(switch, "true")
     # MLflow would install log handlers of its own
     os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
-    # about a class of kedro-mlflow's
-    warnings.filterwarnings("ignore", message=".*Add type hints to the `predict` method")
+    _hush_type_hint_warning()
     mlflow = sys.modules.get("mlflow")
     if mlflow is not None:  # imported before the switch was set: let it look again
         mlflow.telemetry.set_telemetry_client()
+
+
+def _hush_type_hint_warning() -> None:
+    """Drop MLflow's warning about a class of kedro-mlflow's, which comes at every command.
+
+    MLflow overrides warning filters with its own, so the warning is dropped where it is shown.
+    """
+    show = warnings.showwarning
+
+    def show_others(message: Warning | str, *args: Any, **kwargs: Any) -> None:
+        if "Add type hints to the `predict` method" not in str(message):
+            show(message, *args, **kwargs)
+
+    warnings.showwarning = show_others

@@ -66,8 +66,11 @@ def simulate(customers: int, seed: int, output: Path, force: bool) -> None:
         if path.exists() and not force:
             raise click.ClickException(f"{path} exists; choose another --output or add --force")
     simulation = simulate_customers(customers, seed)
-    save_args = {"index": False, "lineterminator": "\n"}
-    for path, table in ((output, simulation.customers), (truth, simulation.truth)):
+    for path, table, digits in (
+        (output, simulation.customers, "%g"),
+        (truth, simulation.truth, None),
+    ):
+        save_args = {"index": False, "lineterminator": "\n", "float_format": digits}
         CSVDataset(filepath=str(path.resolve()), save_args=save_args).save(table)
         click.echo(f"{path}: {len(table):,} rows")
 

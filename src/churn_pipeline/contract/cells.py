@@ -72,7 +72,7 @@ def cast_columns(table: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     return table.astype({name: _dtype(column) for name, column in contract.columns.items()})
 
 
-def _dtype(column: Column) -> object:
+def _dtype(column: Column) -> pd.CategoricalDtype | str:
     if column.type == "category":
         return pd.CategoricalDtype(list(column.values))
     if column.type == "integer":

@@ -26,10 +26,9 @@ Evaluator = Callable[[Mapping[str, Operand]], Operand]
 
 def _is_missing(values: Operand) -> NDArray[np.bool_]:
     array = np.asarray(values)
-    if array.dtype == object:
-        # NaN is the one value that differs from itself
-        return np.equal(array, None).astype(bool) | np.not_equal(array, array).astype(bool)
-    return np.isnan(array)
+    # NaN is the one value that differs from itself
+    is_nan = np.asarray(array != array, dtype=bool)
+    return is_nan | np.asarray(array == None, dtype=bool)  # noqa: E711 (elementwise)
 
 
 def _truth(values: Operand) -> NDArray[np.bool_]:
@@ -40,10 +39,10 @@ def _truth(values: Operand) -> NDArray[np.bool_]:
 
 
 def _count(*conditions: Operand) -> NDArray[np.float64]:
-    return reduce(operator.add, (_truth(condition).astype(np.float64) for condition in conditions))
+    return reduce(np.add, [_truth(condition).astype(np.float64) for condition in conditions])
 
 
-def _where(condition: Operand, then: Operand, otherwise: Operand) -> NDArray[Any]:
+def _where(condition: Operand, then: Operand, otherwise: Operand) -> Operand:
     return np.where(_truth(condition), then, otherwise)
 
 

@@ -95,7 +95,9 @@ class _Section:
             self.fail(key, f"must be a list of texts, not {value!r}")
         for item in value:
             if not isinstance(item, str):
-                self.fail(key, f"holds {item!r}, which YAML does not read as text; put it in quotes")
+                self.fail(
+                    key, f"holds {item!r}, which YAML does not read as text; put it in quotes"
+                )
         if len(set(value)) != len(value):
             self.fail(key, "names a value twice")
         return list(value)
@@ -132,7 +134,8 @@ def _column(name: str, section: _Section) -> Column:
     kind = section.choice("type", section.values.get("type"), _TYPES)
     role = section.values.get("role", "feature")
     roles = tuple(
-        section.choice("role", item, _ROLES) for item in (role if isinstance(role, list) else [role])
+        section.choice("role", item, _ROLES)
+        for item in (role if isinstance(role, list) else [role])
     )
     column = Column(
         name=name,

@@ -31,7 +31,7 @@ class TrackingHooks:
         kind = ((getattr(dataset, "metadata", None) or {}).get("dvc") or {}).get("kind")
         if kind == "metric":
             mlflow.log_metrics(_numbers(data, prefix=f"{dataset_name}."))
-        if kind in ("metric", "plot", "image", "page"):
+        if kind in ("metric", "record", "plot", "image", "page"):
             mlflow.log_artifact(str(Path(dataset._filepath)), kind)
         if kind == "model":
             _log_model(data, dataset_name)
@@ -59,6 +59,7 @@ def _log_model(model: Any, name: str) -> None:
         serialization_format="cloudpickle",
         # given, or MLflow would start a second Python to find out
         pip_requirements=[
-            f"{package}=={version(package)}" for package in ("pandas", "scikit-learn", "xgboost-cpu")
+            f"{package}=={version(package)}"
+            for package in ("pandas", "scikit-learn", "xgboost-cpu")
         ],
     )

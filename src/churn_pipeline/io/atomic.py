@@ -1,13 +1,12 @@
 """Datasets whose files appear whole or not at all.
 
-A save goes to a hidden file in the same folder, which is then renamed over the target: a run killed
-at any moment leaves either the old file or the new one. (A leftover ``.partial`` file is overwritten
-by the next save.)
+A save goes to a hidden file in the same folder, which is then renamed over the target: a run
+killed at any moment leaves either the old file or the new one. (A leftover ``.partial`` file is
+overwritten by the next save.)
 """
 
-import os
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 from kedro_datasets.json import JSONDataset as _JSONDataset
 from kedro_datasets.pandas import CSVDataset as _CSVDataset
@@ -17,7 +16,7 @@ from kedro_datasets.text import TextDataset as _TextDataset
 
 
 class AtomicSave:
-    """Mixin for a versionable Kedro dataset on local files: write beside the target, then rename."""
+    """Mixin for a Kedro dataset on local files: write beside the target, then rename."""
 
     _staged: PurePosixPath | None = None
 
@@ -31,7 +30,7 @@ class AtomicSave:
         self._staged = target.with_name(f".{target.name}.partial")
         try:
             super().save.__wrapped__(self, data)  # type: ignore[misc]
-            os.replace(Path(self._staged), Path(target))
+            Path(self._staged).replace(target)
         finally:
             Path(self._staged).unlink(missing_ok=True)
             self._staged = None
@@ -44,7 +43,11 @@ class CSVDataset(AtomicSave, _CSVDataset):
 class JSONDataset(AtomicSave, _JSONDataset):
     """``kedro_datasets.json.JSONDataset`` with atomic saves, sorted keys and readable lines."""
 
-    DEFAULT_SAVE_ARGS = {"indent": 2, "sort_keys": True, "allow_nan": False}
+    DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {
+        "indent": 2,
+        "sort_keys": True,
+        "allow_nan": False,
+    }
 
 
 class ParquetDataset(AtomicSave, _ParquetDataset):

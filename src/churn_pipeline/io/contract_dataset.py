@@ -30,9 +30,13 @@ class ContractDataset(AbstractDataset[None, Contract]):
         try:
             document = yaml.safe_load(self._filepath.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise ContractError(f"{self._filepath} does not exist; the contract is needed") from None
+            raise ContractError(
+                f"{self._filepath} does not exist; the contract is needed"
+            ) from None
         except yaml.YAMLError as error:
-            raise ContractError(f"{name} is not valid YAML: {' '.join(str(error).split())}") from None
+            raise ContractError(
+                f"{name} is not valid YAML: {' '.join(str(error).split())}"
+            ) from None
         return parse_contract(document, source=name)
 
     def save(self, data: None) -> None:

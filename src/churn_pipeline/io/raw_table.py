@@ -110,9 +110,7 @@ def _read_csv(path: Path) -> _Table:
             path,
             # one thread, since only then are malformed rows numbered; the header is read as a row
             # like any other, so that names given twice survive
-            read_options=pyarrow.csv.ReadOptions(
-                use_threads=False, autogenerate_column_names=True
-            ),
+            read_options=pyarrow.csv.ReadOptions(use_threads=False, autogenerate_column_names=True),
             parse_options=pyarrow.csv.ParseOptions(
                 newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=set_aside
             ),

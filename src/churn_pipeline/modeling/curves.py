@@ -71,9 +71,7 @@ def gains_curve(churned: ArrayLike, churn_probability: ArrayLike) -> pd.DataFram
     return _thinned({"contacted_share": contacted, "recall": recall, "lift": recall / contacted})
 
 
-def confusion(
-    churned: ArrayLike, churn_probability: ArrayLike, threshold: float
-) -> pd.DataFrame:
+def confusion(churned: ArrayLike, churn_probability: ArrayLike, threshold: float) -> pd.DataFrame:
     """One line a customer: ``actual`` and ``predicted``, each ``churned`` or ``stayed``."""
     names = np.array(["stayed", "churned"])
     predicted = np.asarray(churn_probability) >= threshold

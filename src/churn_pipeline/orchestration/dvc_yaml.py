@@ -90,7 +90,10 @@ def _stage(
 
 def _outputs(pipeline: PipelineSnapshot, catalog: Mapping[str, Any]) -> list[str]:
     return sorted(
-        name for node in pipeline.nodes for name in node.outputs if "filepath" in catalog.get(name, {})
+        name
+        for node in pipeline.nodes
+        for name in node.outputs
+        if "filepath" in catalog.get(name, {})
     )
 
 

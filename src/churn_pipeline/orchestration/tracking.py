@@ -25,7 +25,7 @@ def mlflow_tracking_uri() -> str:
 
 
 def mlflow_artifact_location() -> str | None:
-    """Return where artifacts go; None leaves it to the server that ``MLFLOW_TRACKING_URI`` names."""
+    """Return where artifacts go; None leaves it to the server of ``MLFLOW_TRACKING_URI``."""
     if os.environ.get("MLFLOW_TRACKING_URI"):
         return None
     return (tracking_root() / "mlartifacts").as_uri()

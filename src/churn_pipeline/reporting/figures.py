@@ -90,10 +90,12 @@ def gains(points: pd.DataFrame) -> Figure:
 def confusion(classes: pd.DataFrame) -> Figure:
     """Confusion matrix in customers, with shares of the actual class."""
     names = ["churned", "stayed"]
-    table = pd.crosstab(classes["actual"], classes["predicted"]).reindex(
-        index=names, columns=names, fill_value=0
+    table = (
+        pd.crosstab(classes["actual"], classes["predicted"])
+        .reindex(index=names, columns=names, fill_value=0)
+        .to_numpy()
     )
-    share = table.div(table.sum(axis=1), axis=0)
+    share = table / table.sum(axis=1, keepdims=True)
     figure, axes = _axes("Confusion matrix at the threshold", "Predicted", "Actual")
     axes.grid(False)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
@@ -104,9 +106,9 @@ def confusion(classes: pd.DataFrame) -> Figure:
             axes.text(
                 column,
                 row,
-                f"{table.iat[row, column]}\n{share.iat[row, column]:.0%}",
+                f"{table[row, column]}\n{share[row, column]:.0%}",
                 ha="center",
                 va="center",
-                color="white" if share.iat[row, column] > 0.5 else _INK,
+                color="white" if share[row, column] > 0.5 else _INK,
             )
     return figure

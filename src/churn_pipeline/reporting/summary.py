@@ -17,8 +17,8 @@ def summarise(
     loss = selection["candidates"][champion]["log_loss"]
     lines = [
         "",
-        f"Customers  {data_quality['rows_read']:,} rows read from {data_quality['source']['name']}, "
-        f"{data_quality['rows_rejected']:,} rejected",
+        f"Customers  {data_quality['rows_read']:,} rows read from "
+        f"{data_quality['source']['name']}, {data_quality['rows_rejected']:,} rejected",
         f"Champion   {champion} (cross-validated log loss {loss['mean']:.4f} ± {loss['std']:.4f})",
         f"Test side  with {evaluation['confidence']:.0%} intervals; threshold "
         f"{evaluation['threshold']:g}, top {evaluation['top_share']:.0%}",

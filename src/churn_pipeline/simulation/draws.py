@@ -1,4 +1,4 @@
-"""Random draws: balanced uniforms, exact logistic probabilities, tenure, identifiers."""
+"""Random draws: levels, splits with exact logistic probabilities, tenure, identifiers."""
 
 from __future__ import annotations
 
@@ -61,31 +61,40 @@ def split_probability(split: Split, codes: Codes) -> NDArray[np.float64]:
     return _logistic_table()[logit + LOGIT_LIMIT]
 
 
-def balanced_uniforms(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Uniform numbers of which exactly one falls into each interval [i/n, (i+1)/n).
+def systematic_sample(chances: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Select each customer with their own chance, and nearly the expected number of them.
 
-    Each single number is uniform on [0, 1), their order is random, and their average scatters
-    far less than that of independent numbers.
+    The chances are laid end to end in random order and a customer is selected where a mark, one
+    per unit of length from a random start, falls on theirs. So how many are selected differs
+    from the sum of the chances by less than one.
 
     Parameters
     ----------
-    n
-        How many numbers.
+    chances
+        Shape (n,), between 0 and 1, with at most 9 decimals.
     rng
         Source of randomness, advanced by the call.
 
     Returns
     -------
     numpy.ndarray
-        Shape (n,).
+        Shape (n,), whether each customer is selected.
     """
-    return (rng.permutation(n) + rng.random(n)) / n
+    unit = 10**PROBABILITY_DIGITS
+    order = rng.permutation(chances.size)
+    # Whole billionths add up exactly, whatever the machine.
+    ends = np.cumsum(np.rint(chances[order] * unit).astype(np.int64)) + rng.integers(unit)
+    marks = ends // unit
+    selected = np.empty(chances.size, dtype=np.bool_)
+    selected[order] = np.diff(marks, prepend=0) > 0
+    return selected
 
 
 def draw_levels(shares: Sequence[float], n: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Draw n positions in ``shares``, each with its share (normalised to sum to one)."""
+    """Draw n positions in ``shares``, each nearly as often as its share of their sum says."""
     edges = np.cumsum(shares)
-    return np.searchsorted(edges[:-1] / edges[-1], balanced_uniforms(n, rng), side="right")
+    uniforms = (rng.permutation(n) + rng.random(n)) / n
+    return np.searchsorted(edges[:-1] / edges[-1], uniforms, side="right")
 
 
 def draw_tenure(bands: Sequence[TenureBand], n: int, rng: np.random.Generator) -> NDArray[np.int8]:

@@ -15,12 +15,12 @@ from churn_pipeline.simulation.charges import (
     draw_total_charges,
 )
 from churn_pipeline.simulation.draws import (
-    balanced_uniforms,
     draw_customer_ids,
     draw_levels,
     draw_tenure,
     split_candidates,
     split_probability,
+    systematic_sample,
 )
 from churn_pipeline.simulation.facts import Facts, Split, load_facts
 from churn_pipeline.simulation.schema import ADD_ONS, COLUMNS, LEVELS
@@ -53,8 +53,9 @@ def simulate_customers(n_customers: int, seed: int) -> Simulation:
 
     The same arguments give the same customers on every machine. Each customer follows the
     modelled distribution, and shares within a population are balanced: they scatter less around
-    their expectation than in a sample of independent customers. Given its probability, Churn is
-    independent between customers.
+    their expectation than in a sample of independent customers (to study sampling itself, draw rows
+    at random from a large population). Given its probability, Churn is independent between
+    customers.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def simulate_customers(n_customers: int, seed: int) -> Simulation:
     codes = _draw_contracts(facts, n_customers, rng)
     for split in profile:
         rows, chance = _chances(split, codes)
-        moved = rows[balanced_uniforms(rows.size, rng) < chance]
+        moved = rows[systematic_sample(chance, rng)]
         codes[split.column][moved] = code_of(split.column, split.target)
     monthly = draw_monthly_charges(facts.charges, codes, rng)
     total = draw_total_charges(facts.charges, codes["tenure"], monthly, rng)

@@ -63,7 +63,8 @@ def factor_values(factor: str, codes: Codes) -> NDArray[np.int32]:
         return months
     column, _, level = factor.partition("=")
     code = int(level) if column == "tenure" else code_of(column, level)
-    return (codes[column] == code).astype(np.int32)
+    holds: NDArray[np.bool_] = codes[column] == code
+    return holds.astype(np.int32)
 
 
 def term_values(term: str, codes: Codes) -> NDArray[np.int32]:

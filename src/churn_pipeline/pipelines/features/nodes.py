@@ -31,7 +31,8 @@ def split_customers(
         churners = int(churned(side, contract).sum())
         if min(churners, len(side) - churners) < 2:
             raise DataError(
-                f"the {name} side has {churners} churned and {len(side) - churners} other customers, "
-                "at least 2 of each are needed; bring more customers or change split.test_share"
+                f"the {name} side has {churners} churned and {len(side) - churners} other "
+                "customers, at least 2 of each are needed; bring more customers or change "
+                "split.test_share"
             )
     return sides[0], sides[1]

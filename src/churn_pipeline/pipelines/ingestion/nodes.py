@@ -35,8 +35,8 @@ def check_customers(raw: RawTable, contract: Contract) -> tuple[pd.DataFrame, pd
     absent = [name for name in contract.columns if name not in raw.cells]
     if absent:
         raise DataError(
-            f"{raw.name} lacks the column{'s' if len(absent) > 1 else ''} {', '.join(absent)}, which "
-            f"the contract {contract.name!r} requires; its columns are "
+            f"{raw.name} lacks the column{'s' if len(absent) > 1 else ''} {', '.join(absent)}, "
+            f"which the contract {contract.name!r} requires; its columns are "
             f"{', '.join(raw.cells.columns)}. Add what is missing, or describe the table in "
             "conf/base/contract.yml"
         )
@@ -147,7 +147,8 @@ def accept_customers(
         raise DataError(
             f"{share:.1%} of {name} was rejected, more than ingestion.max_rejected_share allows "
             f"({max_rejected_share:.1%}); most often {worst}. The rows and their reasons are in "
-            "data/02_intermediate/rejected.parquet: mend the file or the contract, or raise the limit"
+            "data/02_intermediate/rejected.parquet; mend the file or the contract, or raise the "
+            "limit"
         )
     if accepted.empty:
         raise DataError(f"no row of {name} meets the contract; most often {worst}")

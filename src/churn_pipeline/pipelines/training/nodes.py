@@ -42,7 +42,7 @@ def cross_validate_candidates(
 
 
 def select_champion(cross_validation: pd.DataFrame) -> dict[str, Any]:
-    """Choose the champion, see :func:`~churn_pipeline.modeling.cross_validation.choose_champion`."""
+    """Choose the champion, the candidate of the lowest mean cross-validated log loss."""
     return choose_champion(cross_validation)
 
 

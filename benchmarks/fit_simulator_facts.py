@@ -1,0 +1,332 @@
+"""Derive the simulator's facts file from the reference data set.
+
+The output holds aggregates only: shares, price lists and coefficients of penalised logistic
+models. Run it again after a change of the model terms:
+
+    python benchmarks/fit_simulator_facts.py --real path/to/telco.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn_pipeline.simulation.schema import ADD_ONS, LEVELS
+from churn_pipeline.simulation.terms import Codes, code_of, factor_values, term_values
+
+ROOT = Path(__file__).resolve().parents[1]
+FACTS = ROOT / "src/churn_pipeline/simulation/telco_facts.yml"
+
+MIN_BAND = 40  # customers in a tenure band of one contract
+MIN_SUPPORT = 60  # customers for whom a term differs from zero
+RIDGE = 2.0  # penalty on standardised coefficients
+ENTER = 11.0  # score statistic (chi-square, 1 df) an interaction needs to enter
+STAY = 3.84  # Wald statistic (chi-square, 1 df) a term needs to stay
+MAX_INTERACTIONS = 12
+# Complementary terms tie exactly but for the last bits, which differ between machines; rounding
+# makes the first one win everywhere.
+TIE_DIGITS = 6
+TENURE_FACTORS = ["tenure=1", *(f"tenure>{month}" for month in (0, 3, 12, 24, 48, 66))]
+
+Floats = NDArray[np.float64]
+
+
+class Step(NamedTuple):
+    """A split to fit: the final levels of those who stay at ``origin`` and of those who move."""
+
+    column: str
+    origin: str
+    target: str
+    staying: tuple[str, ...]
+    moving: tuple[str, ...]
+    among: str = ""
+
+
+def simple(column: str, origin: str, target: str, among: str = "") -> Step:
+    """Step after which no other concerns the same customers in the same column."""
+    return Step(column, origin, target, (origin,), (target,), among)
+
+
+# Churn interacts along contract, tenure and internet service. Each of these is weak by itself,
+# so they are kept whatever their statistic.
+CHURN_INTERACTIONS = (
+    "tenure>0 & Contract=One year",
+    "tenure>0 & Contract=Two year",
+    "tenure=1 & InternetService=DSL",
+    "tenure=1 & InternetService=Fiber optic",
+    "tenure>0 & InternetService=DSL",
+    "tenure>0 & InternetService=Fiber optic",
+    "Contract=One year & InternetService=DSL",
+    "Contract=One year & InternetService=Fiber optic",
+    "Contract=Two year & InternetService=DSL",
+    "Contract=Two year & InternetService=Fiber optic",
+)
+
+ELECTRONIC, MAILED = "Electronic check", "Mailed check"
+BANK, CARD = "Bank transfer (automatic)", "Credit card (automatic)"
+STEPS = (
+    simple("gender", "Female", "Male"),
+    simple("SeniorCitizen", "0", "1"),
+    simple("Partner", "No", "Yes"),
+    simple("Dependents", "No", "Yes"),
+    Step("InternetService", "No", "DSL", ("No",), ("DSL", "Fiber optic")),
+    simple("InternetService", "DSL", "Fiber optic"),
+    simple("PhoneService", "Yes", "No", among="InternetService=DSL"),
+    simple("MultipleLines", "No", "Yes"),
+    *(simple(add_on, "No", "Yes") for add_on in ADD_ONS),
+    simple("PaperlessBilling", "No", "Yes"),
+    Step("PaymentMethod", ELECTRONIC, BANK, (ELECTRONIC, MAILED), (BANK, CARD)),
+    simple("PaymentMethod", BANK, CARD),
+    simple("PaymentMethod", ELECTRONIC, MAILED),
+    simple("Churn", "No", "Yes", among="tenure>0"),
+)
+
+
+def encode(real: pd.DataFrame) -> dict[str, NDArray[np.int8]]:
+    """Code the categorical columns and tenure of the raw table."""
+    codes = {
+        column: pd.Categorical(real[column].astype(str), categories=list(levels)).codes
+        for column, levels in LEVELS.items()
+    }
+    return {**codes, "tenure": real["tenure"].to_numpy(dtype=np.int8)}
+
+
+def logistic(design: Floats, moved: Floats) -> tuple[Floats, Floats]:
+    """Fit a ridge logistic regression by Newton's method; the first column is unpenalised.
+
+    Returns
+    -------
+    tuple
+        Coefficients (k,) and the inverse of the penalised information matrix (k, k).
+    """
+    penalty = RIDGE * design.var(axis=0)
+    penalty[0] = 0.0
+    coefficients = np.zeros(design.shape[1])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-design @ coefficients))
+        information = (design.T * (p * (1 - p))) @ design + np.diag(penalty)
+        step = np.linalg.solve(information, design.T @ (moved - p) - penalty * coefficients)
+        coefficients += step
+        if np.abs(step).max() < 1e-10:
+            break
+    return coefficients, np.linalg.inv(information).astype(np.float64)
+
+
+def best_addition(design: Floats, moved: Floats, candidates: Floats) -> tuple[int, float]:
+    """Position and score statistic of the candidate column that would improve the fit most."""
+    coefficients, inverse = logistic(design, moved)
+    p = 1 / (1 + np.exp(-design @ coefficients))
+    weight = p * (1 - p)
+    cross = design.T @ (weight[:, None] * candidates)
+    variance = weight @ candidates**2 - np.einsum("ij,ik,kj->j", cross, inverse, cross)
+    scale = weight @ candidates**2
+    score = (moved - p) @ candidates
+    statistic = np.where(variance > 1e-3 * scale, score**2 / np.maximum(variance, 1e-12), 0.0)
+    best = int(np.argmax(statistic.round(TIE_DIGITS)))
+    return best, float(statistic[best])
+
+
+def main_terms(earlier: Iterable[str]) -> list[str]:
+    """Tenure factors and one indicator per level, bar the first, of every earlier column."""
+    levels = [
+        f"{column}={level}"
+        for column in earlier
+        for level in LEVELS[column][1:]
+        # These levels repeat what PhoneService and InternetService already say.
+        if level not in ("No phone service", "No internet service")
+    ]
+    return TENURE_FACTORS + levels
+
+
+def distinct_columns(term: str) -> bool:
+    """Whether no two factors of a term speak of the same column."""
+    columns = [factor.replace(">", "=").split("=")[0] for factor in term.split(" & ")]
+    return len(set(columns)) == len(columns)
+
+
+def select_terms(
+    terms: Sequence[str], kept: Sequence[str], codes: Codes, moved: Floats
+) -> dict[str, float]:
+    """Choose and fit the terms of one split.
+
+    Starts from the main and the kept terms, adds pairwise interactions while the score test
+    finds one, then drops terms that explain too little, except the kept ones.
+
+    Returns
+    -------
+    dict
+        Coefficients by term; the intercept is under the empty string.
+    """
+    pairs = [pair for a, b in combinations(terms, 2) if distinct_columns(pair := f"{a} & {b}")]
+    values = {term: term_values(term, codes).astype(float) for term in (*terms, *pairs)}
+    supported = {t: v for t, v in values.items() if np.count_nonzero(v) >= MIN_SUPPORT and v.std()}
+    chosen = [term for term in (*terms, *kept) if term in supported]
+    pool = [pair for pair in pairs if pair in supported and pair not in kept]
+    ones = np.ones_like(moved)
+
+    def design_of(selected: Sequence[str]) -> Floats:
+        return np.column_stack([ones, *(supported[term] for term in selected)])
+
+    for _ in range(MAX_INTERACTIONS if pool else 0):
+        candidates = np.column_stack([supported[term] for term in pool])
+        best, statistic = best_addition(design_of(chosen), moved, candidates)
+        if statistic < ENTER:
+            break
+        chosen.append(pool.pop(best))
+    while True:
+        coefficients, inverse = logistic(design_of(chosen), moved)
+        wald = coefficients[1:] ** 2 / np.diag(inverse)[1:]
+        wald[[term in kept for term in chosen]] = np.inf
+        if not chosen or wald.min() >= STAY:
+            return dict(zip(["", *chosen], coefficients.tolist(), strict=True))
+        chosen.pop(int(wald.round(TIE_DIGITS).argmin()))
+
+
+def fit_split(step: Step, earlier: Sequence[str], codes: Codes) -> list[str]:
+    """Lines of the facts file for one split."""
+    moving = np.isin(codes[step.column], [code_of(step.column, level) for level in step.moving])
+    staying = np.isin(codes[step.column], [code_of(step.column, level) for level in step.staying])
+    rows = moving | staying
+    if step.among:
+        rows &= factor_values(step.among, codes) > 0
+    subset = {column: values[rows] for column, values in codes.items()}
+    kept = CHURN_INTERACTIONS if step.column == "Churn" else ()
+    fitted = select_terms(main_terms(earlier), kept, subset, moving[rows].astype(float))
+    lines = [
+        f"  - column: {step.column}",
+        f'    origin: "{step.origin}"',
+        f'    target: "{step.target}"',
+        f'    among: "{step.among}"',
+        f"    intercept: {fitted.pop(''):.3f}",
+        "    terms:" if fitted else "    terms: {}",
+    ]
+    for term, coefficient in fitted.items():
+        digits = 4 if "tenure>" in term else 3
+        lines.append(f'      "{term}": {coefficient:.{digits}f}')
+    return lines
+
+
+def tenure_bands(tenure: NDArray[np.int8], first: int) -> list[tuple[int, int, int]]:
+    """Merge months upwards from ``first`` until every band holds enough customers.
+
+    Returns
+    -------
+    list
+        First month, last month and number of customers of each band.
+    """
+    bands: list[tuple[int, int, int]] = []
+    start, count = first, 0
+    for month in range(first, int(tenure.max()) + 1):
+        count += int((tenure == month).sum())
+        if count >= MIN_BAND:
+            bands.append((start, month, count))
+            start, count = month + 1, 0
+    if count:
+        begin, _, before = bands.pop()
+        bands.append((begin, int(tenure.max()), before + count))
+    return bands
+
+
+def tenure_lines(codes: Codes) -> list[str]:
+    """Lines of the facts file for tenure within each contract."""
+    tenure, contract = codes["tenure"], codes["Contract"]
+    new_share = float((tenure[contract > 0] == 0).mean())
+    lines = []
+    for code, level in enumerate(LEVELS["Contract"]):
+        own = tenure[(contract == code) & (tenure > 0)]
+        zero = new_share if code else 0.0
+        lines.append(f"  {level}:")
+        if zero:
+            lines.append(f"    - [0, 0, {zero:.4f}]")
+        for first, last, count in tenure_bands(own, 1):
+            lines.append(f"    - [{first}, {last}, {(1 - zero) * count / own.size:.4f}]")
+    return lines
+
+
+def charge_lines(real: pd.DataFrame, codes: Codes) -> list[str]:
+    """Lines of the facts file for prices and for the deviation of the totals."""
+    services = [
+        "PhoneService=Yes",
+        "MultipleLines=Yes",
+        "InternetService=DSL",
+        "InternetService=Fiber optic",
+        *(f"{add_on}=Yes" for add_on in ADD_ONS),
+    ]
+    has = np.column_stack([term_values(service, codes) for service in services]).astype(float)
+    monthly = real["MonthlyCharges"].to_numpy(dtype=float)
+    prices = np.linalg.lstsq(has, monthly, rcond=None)[0]
+    price_noise = np.sqrt(((monthly - has @ prices) ** 2).sum() / has.sum())
+    later = codes["tenure"] > 1
+    total = pd.to_numeric(real["TotalCharges"], errors="coerce").to_numpy(dtype=float)[later]
+    months, monthly = codes["tenure"][later].astype(float), monthly[later]
+    drift = np.sqrt(((total - months * monthly) ** 2 / (monthly * (months - 1))).mean())
+    return [
+        "  # Dollars a month for each service a customer has.",
+        "  prices:",
+        *(f'    "{s}": {price:.2f}' for s, price in zip(services, prices, strict=True)),
+        "  # Standard deviation of one service's price between customers, dollars a month.",
+        f"  price_noise: {price_noise:.3f}",
+        "  # Standard deviation of TotalCharges - tenure * MonthlyCharges, in dollars, divided by",
+        "  # sqrt(MonthlyCharges * (tenure - 1)).",
+        f"  total_drift: {drift:.3f}",
+    ]
+
+
+def facts_text(real: pd.DataFrame) -> str:
+    """Write the whole facts file as text."""
+    codes = encode(real)
+    shares = np.bincount(codes["Contract"]) / len(real)
+    lines = [
+        "# Facts about IBM's Telco Customer Churn data set that calibrate the simulator.",
+        "# Written by benchmarks/fit_simulator_facts.py; do not edit by hand.",
+        "",
+        "# Share of customers per contract.",
+        "contract_shares:",
+        *(f"  {lv}: {sh:.4f}" for lv, sh in zip(LEVELS["Contract"], shares, strict=True)),
+        "",
+        "# Tenure within each contract: [first month, last month, share of the contract's",
+        "# customers]. Months within a band are equally likely. A band holds at least",
+        f"# {MIN_BAND} customers; the share of tenure 0 is pooled over the two longer contracts.",
+        "tenure_bands:",
+        *tenure_lines(codes),
+        "",
+        "# How bills come about.",
+        "charges:",
+        *charge_lines(real, codes),
+        "",
+        "# The chain of logistic models, in drawing order. Customers at level `origin` of a column",
+        "# (of them only those whose factor `among` is not zero) move to level `target` with",
+        "# log-odds = intercept + sum of coefficient * term. A term is a product of factors:",
+        '# "Column=Level" and "tenure=k" are 0 or 1, "tenure>k" counts the months beyond k.',
+        f"# Ridge-penalised fits; every term concerns at least {MIN_SUPPORT} customers.",
+        "splits:",
+    ]
+    earlier = ["Contract"]
+    for step in STEPS:
+        predictors = [column for column in earlier if column != step.column]
+        lines += fit_split(step, predictors, codes)
+        if step.column not in earlier:
+            earlier.append(step.column)
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Write the facts file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    default = os.environ.get("CHURN_TELCO_CSV", ROOT.parent / "shared/data/telco.csv")
+    parser.add_argument("--real", type=Path, default=default, help="the reference CSV file")
+    parser.add_argument("--out", type=Path, default=FACTS, help="the facts file to write")
+    args = parser.parse_args()
+    args.out.write_text(facts_text(pd.read_csv(args.real)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
