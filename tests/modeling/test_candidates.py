@@ -61,7 +61,8 @@ def test_odd_customers_get_finite_probabilities(
     numeric, categorical = list(contract.numeric_inputs), list(contract.categorical_inputs)
     train, new = inputs.copy(), inputs.head(50).copy()
     if odd == "missing numbers":
-        train[numeric] = train[numeric].astype(float).mask(np.arange(len(train)) % 7 == 0)
+        train = train.astype(dict.fromkeys(numeric, "float64"))
+        train.loc[::7, numeric] = np.nan
         new[numeric] = np.nan
     elif odd == "missing categories":
         new[categorical] = pd.DataFrame(np.nan, new.index, categorical, dtype="object")
