@@ -30,7 +30,7 @@ class _Split(_Section):
 class _Training(_Section):
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**32)  # all that scikit-learn takes
     candidates: dict[str, dict[str, Any] | None] = Field(min_length=1)
 
 
@@ -66,6 +66,15 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         for problem in error.errors():
             key = ".".join(str(part) for part in problem["loc"])
             message = problem["msg"][:1].lower() + problem["msg"][1:]
+            if problem["type"] == "extra_forbidden":
+                message = f"is not a key; valid keys: {', '.join(_valid_keys(problem['loc'][:-1]))}"
             value = "" if problem["type"] == "missing" else f" is {problem['input']!r}"
             problems.append(f"{key}{value}: {message}")
         raise ParameterError(f"params.yaml: {'; '.join(problems)}") from None
+
+
+def _valid_keys(path: tuple[int | str, ...]) -> list[str]:
+    section: Any = _Parameters
+    for part in path:
+        section = section.model_fields[part].annotation
+    return list(section.model_fields)

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from churn_pipeline.simulation import Simulation, simulate_customers
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -17,11 +14,8 @@ def population() -> Simulation:
 
 
 @pytest.fixture(scope="session")
-def real_path() -> Path:
-    path = Path(os.environ.get("CHURN_TELCO_CSV", ROOT.parent / "shared/data/telco.csv"))
-    if not path.is_file():
-        pytest.skip(f"the reference data set is not at {path}; set CHURN_TELCO_CSV")
-    return path
+def real_path(telco_path: Path) -> Path:
+    return telco_path
 
 
 @pytest.fixture(scope="session")

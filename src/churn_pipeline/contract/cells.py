@@ -5,7 +5,7 @@ import pandas as pd
 
 from churn_pipeline.contract.model import Column, Contract
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _LARGEST_EXACT_INTEGER = 2.0**53
 
 
@@ -67,7 +67,7 @@ def cast_columns(table: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     -------
     DataFrame
         ``category`` columns as pandas categories in the contract's order, integers as int64
-        (Int64 where nullable), numbers as float64, texts as str.
+        (float64 where nullable), numbers as float64, texts as str.
     """
     return table.astype({name: _dtype(column) for name, column in contract.columns.items()})
 
@@ -76,5 +76,6 @@ def _dtype(column: Column) -> pd.CategoricalDtype | str:
     if column.type == "category":
         return pd.CategoricalDtype(list(column.values))
     if column.type == "integer":
-        return "Int64" if column.nullable else "int64"
+        # not Int64: its pandas.NA is no number to numpy and scikit-learn
+        return "float64" if column.nullable else "int64"
     return "float64" if column.type == "number" else "str"

@@ -33,9 +33,7 @@ def _is_missing(values: Operand) -> NDArray[np.bool_]:
 
 def _truth(values: Operand) -> NDArray[np.bool_]:
     array = np.asarray(values)
-    if array.dtype.kind == "f":
-        return (array != 0) & ~np.isnan(array)
-    return array.astype(bool)
+    return array.astype(bool) & ~_is_missing(array)
 
 
 def _count(*conditions: Operand) -> NDArray[np.float64]:
@@ -43,7 +41,40 @@ def _count(*conditions: Operand) -> NDArray[np.float64]:
 
 
 def _where(condition: Operand, then: Operand, otherwise: Operand) -> Operand:
-    return np.where(_truth(condition), then, otherwise)
+    return np.where(_truth(condition), *_alike(then, otherwise))
+
+
+def _alike(*operands: Operand) -> list[NDArray[Any]]:
+    """Return the operands as numbers if all are, else as objects: numpy mixes texts with neither.
+
+    A missing text of a record is NaN and so looks like a number.
+    """
+    arrays = [np.asarray(operand) for operand in operands]
+    if all(_is_number(array) for array in arrays):
+        return arrays
+    return [array.astype(object) for array in arrays]
+
+
+def _is_number(array: NDArray[Any]) -> bool:
+    return array.dtype.kind in "iufb"
+
+
+def _equal(left: Operand, right: Operand) -> Operand:
+    return np.equal(*_alike(left, right))
+
+
+def _not_equal(left: Operand, right: Operand) -> Operand:
+    return np.not_equal(*_alike(left, right))
+
+
+def _ordering(compare: Callable[[Operand, Operand], Operand]) -> Callable[..., Operand]:
+    def compare_numbers(left: Operand, right: Operand) -> Operand:
+        left, right = np.asarray(left), np.asarray(right)
+        if not (_is_number(left) and _is_number(right)):
+            raise TypeError("texts have no order; compare them by ==, != or in")
+        return compare(left, right)
+
+    return compare_numbers
 
 
 FUNCTIONS: Mapping[str, tuple[Callable[..., Operand], int | None, str]] = {
@@ -67,12 +98,12 @@ _BINARY: Mapping[type[ast.operator], Callable[[Operand, Operand], Operand]] = {
     ast.Div: np.divide,
 }
 _COMPARE: Mapping[type[ast.cmpop], Callable[[Operand, Operand], Operand]] = {
-    ast.Eq: np.equal,
-    ast.NotEq: np.not_equal,
-    ast.Lt: np.less,
-    ast.LtE: np.less_equal,
-    ast.Gt: np.greater,
-    ast.GtE: np.greater_equal,
+    ast.Eq: _equal,
+    ast.NotEq: _not_equal,
+    ast.Lt: _ordering(np.less),
+    ast.LtE: _ordering(np.less_equal),
+    ast.Gt: _ordering(np.greater),
+    ast.GtE: _ordering(np.greater_equal),
 }
 
 
@@ -109,10 +140,12 @@ class Expression:
         self.text = " ".join(line.strip() for line in text.strip().splitlines())
         try:
             self._tree = ast.parse(self.text, mode="eval").body
+            self._evaluate = _compile(self._tree)
+            self.columns = tuple(dict.fromkeys(_names(self._tree)))
         except SyntaxError as error:
             raise ValueError(f"{self.text!r} is not an expression ({error.msg})") from None
-        self._evaluate = _compile(self._tree)
-        self.columns = tuple(dict.fromkeys(_names(self._tree)))
+        except (RecursionError, MemoryError):
+            raise ValueError(f"{self.text[:60]!r}… is nested too deeply") from None
 
     def __call__(self, values: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
         """Evaluate over columns (arrays of one length) or over one record (scalars).
@@ -126,18 +159,26 @@ class Expression:
         -------
         ndarray of float64, of the shape of the operands
             Conditions are 1.0 or 0.0; a result that is not finite is NaN (missing).
+
+        Raises
+        ------
+        TypeError
+            If a text stands where a number is needed.
         """
         operands = {name: _operand(values[name]) for name in self.columns}
         with np.errstate(all="ignore"):
-            result = np.asarray(self._evaluate(operands), dtype=np.float64)
+            result = np.asarray(self._evaluate(operands))
+        if not _is_number(result):
+            raise TypeError("the result is a text, not a number or a condition")
+        result = result.astype(np.float64)
         return np.where(np.isfinite(result), result, np.nan)
 
     def holds(self, values: Mapping[str, ArrayLike]) -> NDArray[np.bool_]:
         """Evaluate as a condition; a missing result does not hold."""
         return _truth(self(values))
 
-    def comparisons(self) -> Iterator[tuple[str, str]]:
-        """Yield every (column, text literal) pair that the expression compares."""
+    def comparisons(self) -> Iterator[tuple[str, str | float]]:
+        """Yield every (column, literal) pair that the expression compares."""
         for node in ast.walk(self._tree):
             if isinstance(node, ast.Compare):
                 sides = [node.left, *node.comparators]
@@ -145,8 +186,9 @@ class Expression:
                 for side in sides:
                     options = side.elts if isinstance(side, ast.Tuple | ast.List) else [side]
                     for option in options:
-                        if isinstance(option, ast.Constant) and isinstance(option.value, str):
-                            yield from ((name, option.value) for name in columns)
+                        if isinstance(option, ast.Constant):
+                            value = ast.literal_eval(option)
+                            yield from ((name, value) for name in columns)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Expression) and other.text == self.text
@@ -159,10 +201,15 @@ class Expression:
 
 
 def _operand(values: ArrayLike) -> NDArray[Any]:
-    array = np.asarray(values)
-    if array.dtype.kind in "iufb":
+    # from a list of texts and NaN, numpy would make the text "nan"
+    array = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
+    if _is_number(array):
         return array.astype(np.float64)
-    return array.astype(object)
+    array = array.astype(object)
+    is_missing = _is_missing(array)
+    if all(isinstance(value, int | float | np.number | np.bool_) for value in array[~is_missing]):
+        return np.where(is_missing, np.nan, array).astype(np.float64)
+    return np.where(is_missing, np.nan, array)
 
 
 def _is_column(node: ast.AST) -> bool:
@@ -222,6 +269,8 @@ def _compile(node: ast.expr) -> Evaluator:
 
 def _compile_comparison(left: ast.expr, op: ast.cmpop, right: ast.expr) -> Evaluator:
     if isinstance(op, ast.In | ast.NotIn) and isinstance(right, ast.Tuple | ast.List):
+        if not right.elts:
+            raise ValueError(f"{ast.unparse(right)!r}: 'in' needs at least one value")
         equals = [ast.Compare(left=left, ops=[ast.Eq()], comparators=[v]) for v in right.elts]
         found = _compile(ast.BoolOp(op=ast.Or(), values=list(equals)))
         if isinstance(op, ast.In):
@@ -229,6 +278,8 @@ def _compile_comparison(left: ast.expr, op: ast.cmpop, right: ast.expr) -> Evalu
         return lambda columns: ~_truth(found(columns))
     if type(op) in _COMPARE:
         return _apply(_COMPARE[type(op)], [left, right])
+    if isinstance(op, ast.Is | ast.IsNot):
+        raise ValueError("'is' is not allowed in an expression; use ==, != or is_missing(x)")
     raise ValueError(f"{ast.unparse(right)!r}: 'in' needs a list of values in parentheses")
 
 

@@ -1,5 +1,6 @@
 """Parse ``contract.yml`` into typed objects; every error names the key and the valid options."""
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, get_args
 
@@ -18,6 +19,11 @@ _TYPES = get_args(ColumnType)
 _ROLES = get_args(Role)
 _COLUMN_KEYS = {
     "type", "role", "meaning", "unit", "values", "minimum", "maximum", "nullable", "positive",
+}  # fmt: skip
+# what quarantine calls the other reasons
+_RESERVED_RULES = {
+    "allowed_values", "duplicate_id", "field_count", "field_uniqueness", "missing", "not_a_number",
+    "not_an_integer", "not_nullable", "range",
 }  # fmt: skip
 
 
@@ -52,6 +58,7 @@ def parse_contract(document: object, source: str = "contract.yml") -> Contract:
         ),
     )
     _check_roles(contract, root)
+    _check_names(contract, root)
     _check_expressions(contract, root)
     return contract
 
@@ -100,6 +107,9 @@ class _Section:
                 )
         if len(set(value)) != len(value):
             self.fail(key, "names a value twice")
+        for item in value:
+            if item != item.strip():
+                self.fail(key, f"holds {item!r}; cells are compared without blanks around them")
         return list(value)
 
     def number(self, key: str) -> float | None:
@@ -108,7 +118,13 @@ class _Section:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.fail(key, f"must be a number, not {value!r}")
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            self.fail(key, "must be a finite number; leave it out where there is no limit")
+        return number
 
     def flag(self, key: str) -> bool:
         value = self.values.get(key, False)
@@ -137,6 +153,8 @@ def _column(name: str, section: _Section) -> Column:
         section.choice("role", item, _ROLES)
         for item in (role if isinstance(role, list) else [role])
     )
+    if not roles:
+        section.fail("role", f"is empty; valid options: {', '.join(_ROLES)}")
     column = Column(
         name=name,
         type=kind,
@@ -203,6 +221,19 @@ def _check_roles(contract: Contract, root: _Section) -> None:
             root.fail(f"derived_columns.{derived.name}", "has the name of a column of the file")
 
 
+def _check_names(contract: Contract, root: _Section) -> None:
+    for column in contract.columns.values():
+        if column.name != column.name.strip():
+            root.fail("columns", f"names {column.name!r}; the header is read without blanks")
+        for value in column.values:
+            if value in contract.missing_values:
+                root.fail(f"columns.{column.name}.values", f"holds {value!r}, a missing value")
+    for rule in contract.row_rules:
+        if rule.name in _RESERVED_RULES:
+            names = ", ".join(sorted(_RESERVED_RULES))
+            root.fail(f"row_rules.{rule.name}", f"must be called otherwise; taken are {names}")
+
+
 def _check_expressions(contract: Contract, root: _Section) -> None:
     not_inputs = {contract.id.name, contract.target.name}
     inputs = [name for name in contract.columns if name not in not_inputs]
@@ -227,9 +258,21 @@ def _check_expression(
     for name, literal in expression.comparisons():
         column = contract.columns[name]
         if column.is_numeric:
-            fail(key, f"compares the number {name} with the text {literal!r}")
-        if column.values and literal not in column.values:
+            if isinstance(literal, str):
+                fail(key, f"compares the number {name} with the text {literal!r}")
+        elif not isinstance(literal, str):
+            fail(key, f"compares the {column.type} {name} with {literal!r}; put it in quotes")
+        elif column.values and literal not in column.values:
             fail(
                 key,
                 f"compares {name} with {literal!r}; valid values: {', '.join(column.values)}",
             )
+    sample = {name: _sample(contract.columns[name]) for name in expression.columns}
+    try:
+        expression(sample)
+    except (TypeError, ValueError) as error:
+        fail(key, f"cannot be computed: {error}")
+
+
+def _sample(column: Column) -> float | str:
+    return 1.0 if column.is_numeric else "".join(column.values[:1])

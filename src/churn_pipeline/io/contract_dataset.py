@@ -10,6 +10,20 @@ from churn_pipeline.contract import Contract, parse_contract
 from churn_pipeline.errors import ContractError
 
 
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML itself lets the last of two equal keys win, in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands here twice", key.start_mark
+                )
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+        return super().construct_mapping(node, deep)
+
+
 class ContractDataset(AbstractDataset[None, Contract]):
     """Loads ``contract.yml`` as a :class:`~churn_pipeline.contract.Contract`; read-only.
 
@@ -28,11 +42,14 @@ class ContractDataset(AbstractDataset[None, Contract]):
     def load(self) -> Contract:
         name = self._filepath.name
         try:
-            document = yaml.safe_load(self._filepath.read_text(encoding="utf-8"))
+            text = self._filepath.read_text(encoding="utf-8")
+            document = yaml.load(text, Loader=_UniqueKeyLoader)
         except FileNotFoundError:
             raise ContractError(
                 f"{self._filepath} does not exist; the contract is needed"
             ) from None
+        except UnicodeDecodeError:
+            raise ContractError(f"{name} is not UTF-8; save it again with that encoding") from None
         except yaml.YAMLError as error:
             raise ContractError(
                 f"{name} is not valid YAML: {' '.join(str(error).split())}"

@@ -1,5 +1,6 @@
 """The customer table as it stands in the user's file: every cell as text, with its line number."""
 
+import codecs
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
@@ -82,6 +83,11 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
         twice = [name for name, count in Counter(cells.columns).items() if count > 1]
         if twice:
             raise DataError(f"{path.name} has the column {twice[0]!r} twice; rename one of them")
+        if not len(cells) and len(malformed):
+            raise DataError(
+                f"{path.name} has no row of as many fields as its header ({cells.shape[1]}); "
+                "ingestion.source needs a comma-separated table whose first line is the header"
+            )
         if not len(cells):
             raise DataError(f"{path.name} has no rows; ingestion.source needs a table of customers")
         with path.open("rb") as file:
@@ -105,6 +111,7 @@ def _read_csv(path: Path) -> _Table:
         invalid.append(row)
         return "skip"
 
+    _require_utf8(path)
     try:
         table = pyarrow.csv.read_csv(
             path,
@@ -119,10 +126,15 @@ def _read_csv(path: Path) -> _Table:
                 strings_can_be_null=False,
             ),
         )
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+    except pa.ArrowInvalid as error:
+        reason = " ".join(str(error).split())[:200]
+        if "Empty CSV" in reason:
+            reason = "it has no rows"
+        if "straddling" in reason:
+            reason = "a row is longer than 1 MB: is there a quote that is never closed?"
         raise DataError(
-            f"{path.name} is not a comma-separated UTF-8 table with a header "
-            f"({' '.join(str(error).split())[:200]}); save it again as CSV with encoding UTF-8"
+            f"{path.name} is not a comma-separated table with a header ({reason}); save it again "
+            "as CSV with encoding UTF-8"
         ) from None
     if not table.num_rows:
         raise DataError(f"{path.name} is empty; ingestion.source needs a table of customers")
@@ -138,6 +150,27 @@ def _read_csv(path: Path) -> _Table:
         spans[is_valid][1:][filled],
         malformed,
     )
+
+
+def _require_utf8(path: Path) -> None:
+    """Refuse other encodings; Arrow would notice too, but not say where."""
+    line = 1
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        while True:
+            chunk = file.read(1 << 20)
+            try:
+                decoder.decode(chunk, final=not chunk)
+            except UnicodeDecodeError as error:
+                # what the decoder kept of the chunk before stands in front of the chunk
+                line += error.object[: error.start].count(b"\n")
+                raise DataError(
+                    f"{path.name} is not UTF-8 text (line {line}); save it again as CSV with "
+                    "encoding UTF-8"
+                ) from None
+            if not chunk:
+                return
+            line += chunk.count(b"\n")
 
 
 def _locate_rows(
@@ -168,14 +201,15 @@ def _malformed_rows(
 
 def _read_parquet(path: Path) -> _Table:
     try:
-        table = pyarrow.parquet.read_table(path)
+        # not read_table, which trips over names given twice
+        table = pyarrow.parquet.ParquetFile(path).read()
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(
             f"{path.name} is not a Parquet file ({' '.join(str(error).split())[:200]}); "
             "write it again, or bring a CSV"
         ) from None
-    texts = {name.strip(): _as_text(table.column(name)) for name in table.column_names}
-    frame = pd.DataFrame(texts)
+    frame = pd.DataFrame({i: _as_text(column) for i, column in enumerate(table.columns)})
+    frame.columns = pd.Index([name.strip() for name in table.column_names], dtype="str")
     lines = np.arange(1, len(frame) + 1)
     none = np.array([], dtype=np.int64)
     return frame, lines, np.ones_like(lines), _malformed_rows([], none, none)
@@ -184,6 +218,8 @@ def _read_parquet(path: Path) -> _Table:
 def _as_text(column: pa.ChunkedArray) -> pd.Series:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if pa.types.is_integer(column.type):
+        column = column.cast(pa.string())  # pandas would turn integers with nulls into floats
     values = column.to_pandas()
     text = values.map(repr if pa.types.is_floating(column.type) else str, na_action="ignore")
     return text.astype("str").fillna("")

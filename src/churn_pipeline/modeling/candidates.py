@@ -29,6 +29,9 @@ def xgboost(contract: Contract, seed: int, **settings: Any) -> Pipeline:
     return make_pipeline(tree_encoder(contract), XGBClassifier(**fixed, **settings))
 
 
+# what the project itself sets, for the sake of reproducibility
+_FIXED = {"n_jobs", "random_state", "tree_method"}
+
 CANDIDATES: Mapping[str, Callable[..., Pipeline]] = {
     "logistic_regression": logistic_regression,
     "xgboost": xgboost,
@@ -65,13 +68,8 @@ def build_candidate(
             f"{', '.join(CANDIDATES)}"
         )
     settings = settings or {}
-    try:
-        candidate = CANDIDATES[name](contract, seed, **settings)
-    except TypeError:
-        _reject_settings(name, settings, set())
-        raise
-    _reject_settings(name, settings, set(estimator_of(candidate).get_params()))
-    return candidate
+    _reject_settings(name, settings)
+    return CANDIDATES[name](contract, seed, **settings)
 
 
 def estimator_of(candidate: Pipeline) -> BaseEstimator:
@@ -79,8 +77,9 @@ def estimator_of(candidate: Pipeline) -> BaseEstimator:
     return candidate[-1]
 
 
-def _reject_settings(name: str, settings: Mapping[str, Any], valid: set[str]) -> None:
-    valid = valid or set(estimator_of(CANDIDATES[name](_no_columns(), 0)).get_params())
+def _reject_settings(name: str, settings: Mapping[str, Any]) -> None:
+    # without the settings: XGBClassifier takes any name
+    valid = set(estimator_of(CANDIDATES[name](_no_columns(), 0)).get_params()) - _FIXED
     for key in settings:
         if key not in valid:
             raise ParameterError(

@@ -64,9 +64,10 @@ def quarantine_customers(
     rejected = raw.cells.loc[rows].assign(
         rejected_line=raw.lines[rows],
         rejected_span=raw.spans[rows],
-        rejected_rules=grouped["rule"].agg(list),
-        rejected_columns=grouped["column"].agg(list),
-        rejected_values=grouped["value"].agg(list),
+        # object even where empty, or lists of malformed rows would turn into texts
+        rejected_rules=grouped["rule"].agg(list).astype(object),
+        rejected_columns=grouped["column"].agg(list).astype(object),
+        rejected_values=grouped["value"].agg(list).astype(object),
         rejected_reason=grouped["reason"].agg(" ".join).astype("str"),
         rejected_text=pd.Series(None, index=rows, dtype="str"),
     )

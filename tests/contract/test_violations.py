@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.contract.cells import cast_columns, read_cells
+from churn_pipeline.contract.violations import find_violations
+from tests.strategies import bad_cells, contracts, good_tables
+
+
+def frame(rows: list[dict[str, str]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, dtype="str")
+
+
+def reasons(rows: list[dict[str, str]], contract: Contract) -> list[tuple[int, str, str, str]]:
+    _, violations = find_violations(frame(rows), contract)
+    columns = violations[["row", "column", "rule", "value"]]
+    return list(columns.itertuples(index=False, name=None))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.data())
+def test_tables_that_keep_a_contract_have_no_violation(data: st.DataObject) -> None:
+    contract = data.draw(contracts())
+    rows = data.draw(good_tables(contract))
+    table, violations = find_violations(frame(rows), contract)
+    assert violations.empty
+    typed = cast_columns(table, contract)
+    assert len(typed) == len(rows)
+    for name, column in contract.columns.items():
+        is_blank = frame(rows)[name].str.strip().isin(contract.missing_values)
+        assert typed[name].isna().tolist() == is_blank.tolist()
+        if column.is_numeric:
+            present = typed[name][~is_blank].tolist()
+            assert present == [float(text) for text in frame(rows)[name][~is_blank]]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_broken_cells_are_the_violations_and_nothing_else(data: st.DataObject) -> None:
+    contract = data.draw(contracts())
+    rows = data.draw(good_tables(contract))
+    expected = []
+    for index in sorted(data.draw(st.sets(st.integers(0, len(rows) - 1)))):
+        names = [n for n, c in contract.columns.items() if c is not contract.id]
+        for name in data.draw(st.lists(st.sampled_from(names), max_size=3, unique=True)):
+            options = bad_cells(contract.columns[name], contract)
+            if options.is_empty:
+                continue
+            cell, rule = data.draw(options)
+            rows[index][name] = cell
+            expected.append((index, name, rule, cell))
+    assert reasons(rows, contract) == sorted(expected)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.data())
+def test_later_rows_of_an_id_are_duplicates(data: st.DataObject) -> None:
+    contract = data.draw(contracts())
+    rows = data.draw(good_tables(contract))
+    copies = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=4))
+    key = contract.id.name
+    expected = [
+        (len(rows) + place, key, "duplicate_id", rows[source][key])
+        for place, source in enumerate(copies)
+    ]
+    assert reasons(rows + [dict(rows[source]) for source in copies], contract) == expected
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_arbitrary_texts_are_read_or_named(data: st.DataObject) -> None:
+    contract = data.draw(contracts())
+    likely = st.sampled_from(["1", " 2 ", "٣", "²", "1_0", "1e5", "NaN", "1e400", "", "yes", "\0"])
+    cells = st.text(max_size=8) | likely
+    rows = data.draw(
+        st.lists(
+            st.fixed_dictionaries(dict.fromkeys(contract.columns, cells)),
+            min_size=1,
+            max_size=5,
+        )
+    )
+    table, violations = find_violations(frame(rows), contract)
+    assert len(table) == len(rows)
+    assert set(violations["row"]) <= set(range(len(rows)))
+    assert not violations.duplicated(["row", "column", "rule"]).any()
+    accepted = table[~table.index.isin(violations["row"])]
+    typed = cast_columns(accepted, contract)
+    for name, column in contract.columns.items():
+        assert column.nullable or typed[name].notna().all()
+        if column.type == "category":
+            assert typed[name].dropna().isin(column.values).all()
+        if column.is_numeric:
+            low = -math.inf if column.minimum is None else column.minimum
+            high = math.inf if column.maximum is None else column.maximum
+            assert typed[name].dropna().between(low, high).all()
+
+
+# The project's contract
+
+
+def good_row(contract: Contract, customers_csv: str) -> dict[str, str]:
+    header, first, *_ = customers_csv.splitlines()
+    return dict(zip(header.split(","), first.split(","), strict=True))
+
+
+def test_reason_is_a_sentence_with_the_expected_values(
+    contract: Contract, customers_csv: str
+) -> None:
+    row = good_row(contract, customers_csv)
+    cases = {
+        "Contract": ("Weekly", "Contract: 'Weekly' is not one of Month-to-month, One year, "),
+        "tenure": ("1.5", "tenure: '1.5' is not a whole number."),
+        "MonthlyCharges": ("-1", "MonthlyCharges: '-1' is outside 0 to 250 USD per month."),
+        "Churn": (" ", "Churn: ' ' is missing, a value is required."),
+    }
+    for name, (cell, sentence) in cases.items():
+        _, violations = find_violations(frame([row | {name: cell}]), contract)
+        assert violations["column"].tolist() == [name]
+        assert violations["reason"].item().startswith(sentence)
+
+
+def test_row_rule_is_told_with_its_meaning_and_values(
+    contract: Contract, customers_csv: str
+) -> None:
+    row = good_row(contract, customers_csv) | {"tenure": "10", "TotalCharges": " "}
+    _, violations = find_violations(frame([row]), contract)
+    assert violations["rule"].tolist() == ["total_blank_before_first_bill"]
+    assert violations["column"].item() == "TotalCharges, tenure"
+    assert violations["value"].item() == "TotalCharges=' ', tenure='10'"
+    assert "blank exactly for customers of tenure 0" in violations["reason"].item()
+
+
+def test_row_rules_are_not_held_against_rows_whose_cells_are_at_fault(
+    contract: Contract, customers_csv: str
+) -> None:
+    row = good_row(contract, customers_csv)
+    broken = row | {"tenure": "ten", "PhoneService": "?", "TotalCharges": "1e9"}
+    assert {(name, rule) for _, name, rule, _ in reasons([broken], contract)} == {
+        ("tenure", "not_an_integer"),
+        ("PhoneService", "allowed_values"),
+        ("TotalCharges", "range"),
+    }
+
+
+def test_every_missing_id_is_missing_and_no_duplicate(
+    contract: Contract, customers_csv: str
+) -> None:
+    row = good_row(contract, customers_csv) | {"customerID": " "}
+    assert [rule for _, _, rule, _ in reasons([row, row, row], contract)] == ["missing"] * 3
+
+
+def test_other_columns_of_the_file_do_not_matter(contract: Contract, customers_csv: str) -> None:
+    row = good_row(contract, customers_csv) | {"shoe size": "x", "": ""}
+    assert reasons([row], contract) == []
+
+
+def test_read_cells_keeps_row_labels(contract: Contract, customers_csv: str) -> None:
+    row = good_row(contract, customers_csv)
+    table, unreadable = read_cells(frame([row, row | {"tenure": "x"}]), contract)
+    assert unreadable[["row", "column", "rule"]].to_numpy().tolist() == [
+        [1, "tenure", "not_an_integer"]
+    ]
+    assert table["tenure"].isna().tolist() == [False, True]

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from churn_pipeline.contract import Contract
+
+SOURCE = Path(__file__).resolve().parents[1] / "src" / "churn_pipeline"
+LIBRARIES = ("contract", "features", "io", "modeling", "reporting", "simulation")
+
+
+def imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_libraries_never_import_the_pipelines(library: str) -> None:
+    files = list((SOURCE / library).rglob("*.py"))
+    assert files
+    for path in files:
+        above = {n for n in imports(path) if n.startswith("churn_pipeline.pipelines")}
+        assert not above, path
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("churn_pipeline.contract", {"pandas", "sklearn", "kedro", "pandera", "scipy", "mlflow"}),
+        ("churn_pipeline.features.derivation", {"pandas", "sklearn", "kedro", "scipy", "mlflow"}),
+        ("churn_pipeline.features.splitting", {"pandas", "sklearn", "kedro", "scipy", "mlflow"}),
+        ("churn_pipeline.modeling.metrics", {"pandas", "sklearn", "kedro", "scipy", "mlflow"}),
+    ],
+)
+def test_light_modules_stay_light(module: str, heavy: set[str]) -> None:
+    code = f"import sys, {module}; print(*{heavy!r} & set(sys.modules))"
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.strip() == ""
+
+
+def test_nothing_outside_the_simulation_knows_the_telco_table(contract: Contract) -> None:
+    ordinary = {
+        "Contract",  # the class of the data contract
+        "Churn",  # begins titles of figures and reports
+        "0",  # numbers
+        "1",
+    }
+    names = {rule.name for rule in contract.row_rules}
+    names |= {column.name for column in contract.derived_columns}
+    for column in contract.columns.values():
+        names |= {column.name, *column.values}
+    pattern = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, sorted(names - ordinary)))})(?!\w)")
+    files = [p for p in SOURCE.rglob("*") if p.suffix in (".py", ".j2", ".yml")]
+    elsewhere = [p for p in files if "simulation" not in p.relative_to(SOURCE).parts]
+    assert len(elsewhere) > 20
+    found = {
+        f"{path.relative_to(SOURCE)}: {match.group()}"
+        for path in elsewhere
+        for match in pattern.finditer(path.read_text(encoding="utf-8"))
+    }
+    assert not found
+
+
+def tracked_files(root: Path) -> list[Path]:
+    done = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    return [root / name for name in done.stdout.split("\0") if (root / name).is_file()]
+
+
+def test_no_tracked_file_leaves_a_task_behind(root: Path) -> None:
+    marks = tuple(word.encode() for word in ("TO" + "DO", "FIX" + "ME"))
+    files = tracked_files(root)
+    assert files
+    for path in files:
+        content = path.read_bytes()
+        assert not any(mark in content for mark in marks), path
+
+
+def test_locked_dependencies_come_from_no_fixed_address(root: Path) -> None:
+    lock = (root / "requirements.lock").read_text(encoding="utf-8")
+    assert "scikit-learn==" in lock
+    assert not re.search(r"https?:|file:|git\+|/home/|/work/", lock)
+
+
+def test_every_locked_package_has_hashes(root: Path) -> None:
+    lock = (root / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", " ")
+    pinned = [line for line in lock.splitlines() if re.match(r"[\w.-]+(\[[\w,-]+\])?==", line)]
+    assert len(pinned) > 50
+    assert all("--hash=sha256:" in line for line in pinned)
