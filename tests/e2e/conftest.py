@@ -103,7 +103,7 @@ def project(tmp_path: Path) -> Project:
     return copy_project(tmp_path / "project")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A checkout in which `dvc repro` has run, without network where that can be arranged."""
     project = copy_project(tmp_path_factory.mktemp("reproduced") / "project")

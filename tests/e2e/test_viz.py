@@ -2,24 +2,26 @@
 
 import functools
 import http.server
+import json
 import shutil
 import threading
+import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.e2e.conftest import Project, copy_project
+from tests.e2e.conftest import Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("viz")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dvc")]
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
     if not (chromium and driver):
         pytest.skip("Chromium or its driver is not installed; run `make browser` as root")
     options = webdriver.ChromeOptions()
@@ -43,10 +45,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    project: Project = copy_project(tmp_path_factory.mktemp("viz") / "project")
-    project.run("kedro", "viz", "build")
-    handler = functools.partial(_QuietHandler, directory=str(Path(project.root, "build")))
+def site(reproduced: Project) -> Iterator[str]:
+    reproduced.run("kedro", "viz", "build", "--include-previews")
+    handler = functools.partial(_QuietHandler, directory=str(reproduced.root / "build"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -72,3 +73,16 @@ def test_the_graph_shows_the_nodes_and_layers(browser: webdriver.Chrome, site: s
     assert {"raw", "primary", "feature", "models", "reporting"} <= {
         layer.lower() for layer in layers
     }, layers
+
+
+def test_metrics_and_figures_are_previewed(browser: webdriver.Chrome, site: str) -> None:
+    with urllib.request.urlopen(f"{site}/api/main") as answer:
+        nodes = {node["name"]: node["id"] for node in json.load(answer)["nodes"]}
+    previews = {}
+    for name in ("metrics", "roc_curve", "roc_curve_figure", "customers"):
+        with urllib.request.urlopen(f"{site}/api/nodes/{nodes[name]}") as answer:
+            previews[name] = json.load(answer).get("preview")
+    assert "roc_auc" in str(previews["metrics"])
+    assert previews["roc_curve"]["columns"][0] == "false_positive_rate"
+    assert len(previews["customers"]["data"]) == 10
+    assert len(previews["roc_curve_figure"]) > 1000
