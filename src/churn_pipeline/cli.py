@@ -10,6 +10,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.startup import ProjectMetadata
 
 from churn_pipeline.errors import ChurnPipelineError
+from churn_pipeline.pipeline_registry import PIPELINES
 
 
 @click.group(name="churn_pipeline")
@@ -21,6 +22,12 @@ class _RunCommand(click.Command):
     """``kedro run``, but an error that the user can mend is one sentence, not a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        for name in ctx.params["pipelines"]:
+            if name not in (*PIPELINES, "__default__"):
+                raise click.BadParameter(
+                    f"there is no pipeline {name!r}; valid pipelines: {', '.join(PIPELINES)}",
+                    param_hint="--pipelines",
+                )
         try:
             return super().invoke(ctx)
         except Exception as error:

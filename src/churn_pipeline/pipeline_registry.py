@@ -3,7 +3,7 @@
 from kedro.framework.project import find_pipelines
 from kedro.pipeline import Pipeline
 
-_ORDER = ("simulation", "ingestion", "features", "training", "evaluation")
+PIPELINES = ("simulation", "ingestion", "features", "training", "evaluation")
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -12,6 +12,6 @@ def register_pipelines() -> dict[str, Pipeline]:
     ``kedro run --pipelines NAME`` imports that pipeline alone: the libraries of the others would
     cost seconds.
     """
-    found = find_pipelines()
-    pipelines = {name: found[name] for name in _ORDER if name in found}
+    found = find_pipelines(raise_errors=True)
+    pipelines = {name: found[name] for name in PIPELINES if name in found}
     return {**pipelines, "__default__": sum(pipelines.values(), Pipeline([]))}

@@ -46,12 +46,15 @@ def create_pipeline() -> Pipeline:
                 inputs=[*_CURVES, "metrics"],
                 outputs=[f"{curve}_figure" for curve in _CURVES],
                 name="draw_figures",
+                tags="reporting",
             ),
             node(
                 render_report,
                 inputs=["metrics", "selection", "data_quality", "contract", "params:evaluation"],
                 outputs="report",
                 name="render_report",
+                tags="reporting",
             ),
-        ]
+        ],
+        tags="evaluation",
     )

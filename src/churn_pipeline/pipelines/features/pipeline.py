@@ -21,5 +21,6 @@ def create_pipeline() -> Pipeline:
                 outputs=["train", "test"],
                 name="split_customers",
             ),
-        ]
+        ],
+        tags="features",
     )

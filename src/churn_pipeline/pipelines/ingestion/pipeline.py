@@ -47,5 +47,6 @@ def create_pipeline() -> Pipeline:
                 outputs="customers",
                 name="accept_customers",
             ),
-        ]
+        ],
+        tags="ingestion",
     )

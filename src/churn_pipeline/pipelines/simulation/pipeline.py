@@ -15,5 +15,6 @@ def create_pipeline() -> Pipeline:
                 outputs=["raw_customers@simulated", "simulated_truth"],
                 name="draw_customers",
             )
-        ]
+        ],
+        tags="simulation",
     )

@@ -31,5 +31,6 @@ def create_pipeline() -> Pipeline:
                 outputs="model",
                 name="fit_champion",
             ),
-        ]
+        ],
+        tags="training",
     )

@@ -1,0 +1,102 @@
+"""Kill `dvc repro` with SIGKILL at random moments, finish it, and compare with an undisturbed run.
+
+Works in a temporary clone of the last commit. Exits 1 if a byte of any output differs.
+"""
+
+import argparse
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tqdm import tqdm
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+def kill_after(
+    command: list[str], seconds: float, folder: Path, environment: Mapping[str, str]
+) -> bool:
+    """Start a command and kill it with all its children; say whether it was still running."""
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=dict(environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+def checksums(project: Path) -> dict[str, str]:
+    """Return the hash of every data file."""
+    return {
+        path.relative_to(project).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((project / "data").rglob("*"))
+        if path.is_file() and path.suffix != ".dvc" and not path.name.startswith(".")
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=20, help="how often to kill")
+    parser.add_argument("--seed", type=int, default=1, help="of the moments")
+    arguments = parser.parse_args()
+    tools = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+    generator = random.Random(arguments.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder) / "project"
+        subprocess.run(["git", "clone", "-q", str(_ROOT), str(project)], check=True)
+        begin = time.monotonic()
+        subprocess.run(["dvc", "repro", "-q"], cwd=project, env=environment, check=True)
+        seconds = time.monotonic() - begin
+        expected = checksums(project)
+        print(f"undisturbed: {seconds:.0f} s, {len(expected)} files")
+        kills = 0
+        bar = tqdm(total=arguments.kills, desc="kills", disable=None)
+        while kills < arguments.kills:
+            # from the start again, so that early and late moments are hit alike
+            _forget(project, environment)
+            moment = generator.uniform(0, seconds)
+            if kill_after(["dvc", "repro", "-q"], moment, project, environment):
+                kills += 1
+                bar.update()
+                subprocess.run(["dvc", "repro", "-q"], cwd=project, env=environment, check=True)
+                found = checksums(project)
+                differing = sorted(
+                    path
+                    for path in expected.keys() | found.keys()
+                    if expected.get(path) != found.get(path)
+                )
+                if differing:
+                    print(f"killed after {moment:.1f} s: {', '.join(differing)} differ")
+                    return 1
+        bar.close()
+        print(f"{kills} kills, every output identical")
+    return 0
+
+
+def _forget(project: Path, environment: Mapping[str, str]) -> None:
+    """Remove all outputs, the cache of runs and the lock file, so that every stage runs again."""
+    for path in checksums(project):
+        (project / path).unlink()
+    (project / "dvc.lock").unlink(missing_ok=True)
+    subprocess.run(["rm", "-rf", ".dvc/cache"], cwd=project, env=dict(environment), check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""A throw-away copy of the project that commands run in, as a user would run them."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SMALL = {  # params.yaml, scaled down
+    "customers: 7043": "customers: 900",
+    "folds: 5": "folds: 2",
+    "repeats: 2": "repeats: 1",
+    "n_estimators: 200": "n_estimators: 20",
+    "replicates: 1000": "replicates: 50",
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout with its own git and DVC state."""
+
+    root: Path
+
+    def run(
+        self, *command: str, cwd: str = ".", check: bool = True, offline: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the checkout; its output is in the message if it fails."""
+        result = subprocess.run(
+            [*(_NO_NETWORK if offline else []), *command],
+            cwd=self.root / cwd,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=400,
+        )
+        if check and result.returncode:
+            raise AssertionError(f"{' '.join(command)}\n{result.stdout}\n{result.stderr}")
+        return result
+
+    def checksums(self) -> dict[str, str]:
+        """Return the hash of every data file that a run writes."""
+        return {
+            path.relative_to(self.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted((self.root / "data").rglob("*"))
+            if path.is_file() and path.suffix != ".dvc" and not path.name.startswith(".")
+        }
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace a text that must be there."""
+        file = self.root / path
+        text = file.read_text(encoding="utf-8")
+        assert old in text, f"{path} does not hold {old!r}"
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def environment() -> dict[str, str]:
+    tools = Path(sys.executable).parent
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "DVC_", "KEDRO_"))}
+    return {**kept, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "200"}
+
+
+def _network_can_be_cut() -> bool:
+    tool = shutil.which("unshare")
+    return bool(tool) and subprocess.run(["unshare", "-rn", "true"], check=False).returncode == 0
+
+
+_NO_NETWORK = ["unshare", "-rn"] if _network_can_be_cut() else []
+
+
+def copy_project(target: Path) -> Project:
+    """Copy what git tracks or would track, scaled down, into a new repository."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    project = Project(target)
+    for old, new in SMALL.items():
+        project.edit("params.yaml", old, new)
+    project.run("git", "init", "-q")
+    project.run("git", "config", "user.name", "Tests")
+    project.run("git", "config", "user.email", "tests@example.org")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "start")
+    return project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh checkout in which nothing has run."""
+    return copy_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A checkout in which `dvc repro` has run, without network where that can be arranged."""
+    project = copy_project(tmp_path_factory.mktemp("reproduced") / "project")
+    result = project.run("dvc", "repro", offline=True)
+    (project.root / "repro.log").write_text(result.stdout + result.stderr, encoding="utf-8")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "first run")
+    return project

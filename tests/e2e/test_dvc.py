@@ -1,0 +1,144 @@
+"""`dvc` in all its uses, on one checkout that has been reproduced."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from churn_pipeline.simulation import simulate_customers
+from tests.e2e.conftest import Project
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dvc")]
+
+STAGES = ["simulation", "ingestion", "features", "training", "evaluation"]
+
+
+def changed_stages(project: Project) -> list[str]:
+    status = json.loads(project.run("dvc", "status", "--json", *STAGES).stdout)
+    return sorted(status, key=STAGES.index)
+
+
+def test_repro_says_what_it_did_and_what_came_out(reproduced: Project) -> None:
+    log = (reproduced.root / "repro.log").read_text(encoding="utf-8")
+    assert "900 rows read from simulated.csv, 0 rejected" in log
+    assert "ROC-AUC" in log
+    assert "data/08_reporting/report.html" in log
+    assert "Warning" not in log
+    assert (reproduced.root / "data/08_reporting/report.html").is_file()
+
+
+def test_second_repro_does_nothing(reproduced: Project) -> None:
+    before = reproduced.checksums()
+    assert "Data and pipelines are up to date." in reproduced.run("dvc", "repro").stdout
+    assert reproduced.checksums() == before
+    assert changed_stages(reproduced) == []
+
+
+def test_graph_metrics_params_and_plots_are_shown(reproduced: Project) -> None:
+    graph = reproduced.run("dvc", "dag").stdout
+    assert all(stage in graph for stage in STAGES)
+    metrics = json.loads(reproduced.run("dvc", "metrics", "show", "--json").stdout)
+    roc_auc = metrics[""]["data"]["data/08_reporting/metrics.json"]["data"]["roc_auc"]
+    assert 0.5 < roc_auc["low"] < roc_auc["value"] < roc_auc["high"] < 1
+    reproduced.edit("params.yaml", "threshold: 0.3", "threshold: 0.35")
+    try:
+        changes = json.loads(reproduced.run("dvc", "params", "diff", "--json").stdout)
+        assert changes["params.yaml"]["evaluation.threshold"]["new"] == 0.35
+    finally:
+        reproduced.edit("params.yaml", "threshold: 0.35", "threshold: 0.3")
+    reproduced.run("dvc", "plots", "show", "--out", "dvc_plots")
+    page = (reproduced.root / "dvc_plots/index.html").read_text(encoding="utf-8")
+    for title in ("ROC curve", "Precision and recall", "Calibration", "Cumulative gains"):
+        assert title in page
+    assert "confusion.png" in page
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "stages"),
+    [
+        ("README.md", "#", "# ", []),
+        ("Makefile", "BIN :=", "BIN  :=", []),
+        (
+            "src/churn_pipeline/pipelines/evaluation/nodes.py",
+            "the one place",
+            "the only place",
+            ["evaluation"],
+        ),
+        ("src/churn_pipeline/reporting/report.html.j2", "Test metrics", "Metrics", ["evaluation"]),
+        (
+            "src/churn_pipeline/modeling/cross_validation.py",
+            "Repeated",
+            "The repeated",
+            ["training"],
+        ),
+        (
+            "src/churn_pipeline/features/splitting.py",
+            "Split customers",
+            "Part customers",
+            ["features"],
+        ),
+        ("params.yaml", "repeats: 1", "repeats: 2", ["training"]),
+        (
+            "conf/base/catalog.yml",
+            "filepath: data/08_reporting/metrics.json",
+            "filepath: data/08_reporting/figures.json",
+            ["evaluation"],
+        ),
+    ],
+)
+def test_a_change_concerns_only_the_stages_that_depend_on_it(
+    reproduced: Project, path: str, old: str, new: str, stages: list[str]
+) -> None:
+    original = (reproduced.root / path).read_bytes()
+    reproduced.edit(path, old, new)
+    try:
+        assert changed_stages(reproduced) == stages
+    finally:
+        (reproduced.root / path).write_bytes(original)
+
+
+def test_kedro_run_from_a_subfolder_gives_the_same_bytes(reproduced: Project) -> None:
+    expected = reproduced.checksums()
+    for path in expected:
+        (reproduced.root / path).unlink()
+    result = reproduced.run("kedro", "run", cwd="conf/base")
+    assert "data/08_reporting/report.html" in result.stdout
+    assert reproduced.checksums() == expected
+    assert not (reproduced.root / "conf/base/mlflow.db").exists()
+
+
+def test_experiments_in_the_workspace_and_in_temporary_folders(
+    reproduced: Project, tmp_path: Path
+) -> None:
+    table = tmp_path / "others.csv"
+    simulate_customers(600, seed=5).customers.to_csv(table, index=False)
+
+    run = reproduced.run("dvc", "exp", "run", "-n", "here", "-S", "evaluation.threshold=0.4")
+    assert "Stage 'training' didn't change, skipping" in run.stdout
+    reproduced.run("git", "checkout", "-q", ".")
+    reproduced.run("dvc", "checkout", *STAGES)
+    source = f"ingestion.source={table}"
+    reproduced.run("dvc", "exp", "run", "--temp", "-n", "temporary", "-S", source)
+    reproduced.run("dvc", "exp", "run", "--queue", "-n", "queued", "-S", "evaluation.seed=1")
+    reproduced.run("dvc", "exp", "run", "--run-all")
+
+    shown = json.loads(reproduced.run("dvc", "exp", "show", "--json").stdout)
+    experiments = {
+        revision["revs"][0]["name"]: revision["revs"][0]["data"]
+        for commit in shown
+        for revision in commit["experiments"] or []
+    }
+    assert set(experiments) == {"here", "temporary", "queued"}
+    metrics = {
+        name: data["metrics"]["data/08_reporting/metrics.json"]["data"]
+        for name, data in experiments.items()
+    }
+    assert metrics["here"]["roc_auc"]["value"] == metrics["queued"]["roc_auc"]["value"]
+    assert metrics["here"]["roc_auc"]["low"] != metrics["queued"]["roc_auc"]["low"]
+    assert metrics["here"]["recall"]["value"] != metrics["queued"]["recall"]["value"]
+    reproduced.run("dvc", "exp", "branch", "temporary", "kept")
+    quality = json.loads(
+        reproduced.run("git", "show", "kept:data/08_reporting/data_quality.json").stdout
+    )
+    assert quality["source"]["name"] == "others.csv"
+    assert quality["rows_read"] == 600

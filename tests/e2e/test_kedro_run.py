@@ -1,0 +1,153 @@
+"""`kedro run` in the ways a user would call it, with good and with bad input."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+
+from churn_pipeline.simulation import simulate_customers
+from tests.e2e.conftest import Project, copy_project
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kedro")]
+
+
+@pytest.fixture(scope="module")
+def own_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tables") / "own.parquet"
+    simulate_customers(700, seed=3).customers.to_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, own_table: Path) -> Project:
+    """A checkout in which `kedro run` has run once, on a Parquet file of the user's."""
+    project = copy_project(tmp_path_factory.mktemp("finished") / "project")
+    result = project.run("kedro", "run", f"--params=ingestion.source={own_table}", offline=True)
+    assert "700 rows read from own.parquet, 0 rejected" in result.stdout
+    assert result.stderr == ""
+    return project
+
+
+def test_parts_of_the_pipelines_run_alone_and_change_nothing(finished: Project) -> None:
+    expected = finished.checksums()
+    measured = finished.run("kedro", "run", "--from-nodes", "measure").stdout
+    assert "measure" in measured
+    assert "cross_validate_candidates" not in measured
+    drawn = finished.run("kedro", "run", "--tags", "reporting").stdout
+    assert "draw_figures" in drawn
+    assert "score_test_customers" not in drawn
+    trained = finished.run("kedro", "run", "--pipelines", "training").stdout
+    assert "fit_champion" in trained
+    assert "check_customers" not in trained
+    assert finished.checksums() == expected
+
+
+def test_mlflow_mirrors_parameters_metrics_figures_and_model(finished: Project) -> None:
+    store = f"sqlite:///{finished.root / 'mlflow.db'}"
+    client = mlflow.MlflowClient(tracking_uri=store)
+    experiment = client.get_experiment_by_name("churn_pipeline")
+    assert experiment is not None
+    run = client.search_runs([experiment.experiment_id], order_by=["start_time ASC"])[0]
+    metrics = json.loads((finished.root / "data/08_reporting/metrics.json").read_text())
+    assert run.data.metrics["metrics.roc_auc.value"] == metrics["roc_auc"]["value"]
+    assert run.data.params["training.folds"] == "2"
+    assert run.info.status == "FINISHED"
+    kinds = {item.path for item in client.list_artifacts(run.info.run_id)}
+    assert {"metric", "record", "plot", "image", "page"} <= kinds
+    images = {item.path for item in client.list_artifacts(run.info.run_id, "image")}
+    assert "image/roc_curve.png" in images
+
+    mlflow.set_tracking_uri(store)
+    (logged,) = client.search_logged_models(
+        [experiment.experiment_id], filter_string=f"source_run_id = '{run.info.run_id}'"
+    )
+    model = mlflow.sklearn.load_model(logged.model_uri)
+    test = pd.read_parquet(finished.root / "data/05_model_input/test.parquet")
+    predictions = pd.read_parquet(finished.root / "data/07_model_output/test_predictions.parquet")
+    probability = model.predict_proba(test[list(model.feature_names_in_)])[:, 1]
+    assert (probability == predictions["churn_probability"]).all()
+
+
+def test_the_mlflow_store_stands_in_the_projects_root_alone(finished: Project) -> None:
+    finished.run("kedro", "run", "--from-nodes", "render_report", cwd="tests")
+    assert [path.parent for path in finished.root.rglob("mlflow.db")] == [finished.root]
+    with sqlite3.connect(finished.root / "mlflow.db") as store:
+        (locations,) = zip(*store.execute("SELECT artifact_uri FROM runs"), strict=True)
+    assert all(location.startswith(finished.root.as_uri()) for location in locations)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ("ingestion.source=nowhere.csv", "nowhere.csv does not exist"),
+        ("ingestion.source=params.yaml", "takes .csv or .parquet files"),
+        ("split.test_share=1.5", "split.test_share is 1.5: input should be less than 1"),
+        ("evaluation.treshold=0.2", "evaluation.treshold is 0.2: extra inputs"),
+    ],
+)
+def test_bad_input_gets_one_sentence(finished: Project, parameters: str, sentence: str) -> None:
+    result = finished.run(
+        "kedro", "run", "--pipelines", "ingestion", f"--params={parameters}", check=False
+    )
+    assert result.returncode == 1
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_a_misspelled_pipeline_gets_the_valid_ones(finished: Project) -> None:
+    result = finished.run("kedro", "run", "--pipelines", "trainig", check=False)
+    assert result.returncode == 2
+    assert "valid pipelines: simulation, ingestion, features, training" in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_too_many_bad_rows_stop_the_run_but_leave_their_reasons(
+    finished: Project, tmp_path: Path
+) -> None:
+    customers = simulate_customers(200, seed=1).customers
+    customers["tenure"] = customers["tenure"].astype(object)
+    customers.loc[:39, "tenure"] = "soon"
+    table = tmp_path / "bad.csv"
+    customers.to_csv(table, index=False)
+    before = (finished.root / "data/03_primary/customers.parquet").read_bytes()
+    result = finished.run(
+        "kedro",
+        "run",
+        "--pipelines",
+        "ingestion",
+        f"--params=ingestion.source={table}",
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "20.0% of bad.csv was rejected" in result.stderr
+    assert "not_an_integer (tenure): 40" in result.stderr
+    rejected = pd.read_parquet(finished.root / "data/02_intermediate/rejected.parquet")
+    assert len(rejected) == 40
+    assert (finished.root / "data/03_primary/customers.parquet").read_bytes() == before
+
+
+def test_simulate_writes_customers_and_their_truth(finished: Project, tmp_path: Path) -> None:
+    path = tmp_path / "drawn.csv"
+    command = ["kedro", "simulate", "--customers", "50", "--seed", "1", "--output", str(path)]
+    finished.run(*command)
+    drawn = pd.read_csv(path)
+    truth = pd.read_csv(tmp_path / "drawn_truth.csv")
+    assert len(drawn) == 50
+    assert truth["customerID"].tolist() == drawn["customerID"].tolist()
+    assert truth["churn_probability"].between(0, 1).all()
+    again = finished.run(*command, check=False)
+    assert again.returncode == 1
+    assert "--force" in again.stderr
+
+
+def test_dvc_yaml_is_in_step_and_the_check_notices_when_it_is_not(finished: Project) -> None:
+    assert "in step" in finished.run("kedro", "dvc-yaml", "--check").stdout
+    finished.edit("dvc.yaml", "- training\n", "- training.folds\n")
+    stale = finished.run("kedro", "dvc-yaml", "--check", check=False)
+    assert stale.returncode == 1
+    assert "run `kedro dvc-yaml`" in stale.stderr
+    finished.run("kedro", "dvc-yaml")
+    assert "in step" in finished.run("kedro", "dvc-yaml", "--check").stdout

@@ -1,0 +1,25 @@
+"""A run killed at any moment is finished by the next one, to the same bytes."""
+
+import random
+
+import pytest
+
+from benchmarks.kill_and_resume import kill_after
+from tests.e2e.conftest import Project, environment
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kill")]
+
+
+def test_killed_runs_end_in_the_same_bytes(project: Project) -> None:
+    generator = random.Random(7)
+    kills = sum(
+        kill_after(["dvc", "repro"], generator.uniform(1, 20), project.root, environment())
+        for _ in range(4)
+    )
+    project.run("dvc", "repro")
+    killed = project.checksums()
+    assert kills >= 1
+    for path in killed:
+        (project.root / path).unlink()
+    project.run("kedro", "run")
+    assert project.checksums() == killed
