@@ -142,7 +142,8 @@ def test_equal_texts_are_equal_expressions() -> None:
 @pytest.mark.parametrize("text", ["x + 1", "x * 0", "log(x)", "maximum(x, 1)", "clip(x, 0, 1)"])
 def test_missing_numbers_spread(text: str, missing: float | None) -> None:
     assert math.isnan(value(text, x=missing))
-    assert np.isnan(Expression(text)({"x": [missing, 1.0]})).tolist() == [True, False]
+    table: dict[str, Any] = {"x": [missing, 1.0]}
+    assert np.isnan(Expression(text)(table)).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("missing", [None, NAN])
@@ -157,10 +158,14 @@ def test_missing_numbers_spread(text: str, missing: float | None) -> None:
     ],
 )  # fmt: skip
 def test_missing_values_in_conditions(text: str, expected: float, missing: float | None) -> None:
-    record = {"x": missing, "c": missing, "d": missing}
+    record: dict[str, Any] = {"x": missing, "c": missing, "d": missing}
     expression = Expression(text)
     assert float(expression(record)) == expected
-    table = {"x": [missing, 9.0], "c": ["z", missing][::-1], "d": [missing, missing]}
+    table: dict[str, Any] = {
+        "x": [missing, 9.0],
+        "c": ["z", missing][::-1],
+        "d": [missing, missing],
+    }
     assert expression(table)[0] == expected
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from churn_pipeline.features.derivation import derive
 
 
 def test_project_columns_of_one_record(contract: Contract) -> None:
-    values = dict.fromkeys(contract.columns, "No")
+    values: dict[str, Any] = dict.fromkeys(contract.columns, "No")
     record = values | {"tenure": 1, "OnlineBackup": "Yes", "StreamingTV": "Yes"}
     derived = {name: float(value) for name, value in derive(record, contract).items()}
     assert derived == {"log_tenure": float(np.log1p(1.0)), "first_month": 1.0, "addon_services": 2}
@@ -20,8 +21,9 @@ def test_project_columns_of_one_record(contract: Contract) -> None:
 
 def test_table_and_records_give_the_same_bits(contract: Contract, customers: pd.DataFrame) -> None:
     some = customers.head(300)
-    table = derive({name: some[name].to_numpy() for name in some}, contract)
-    records = [derive(row, contract) for row in some.to_dict("records")]
+    table = derive({name: some[name].to_numpy() for name in contract.columns}, contract)
+    rows: list[Any] = some.to_dict("records")
+    records = [derive(row, contract) for row in rows]
     for name, values in table.items():
         assert values.tobytes() == np.array([record[name] for record in records]).tobytes(), name
 

@@ -31,7 +31,7 @@ def test_side_depends_on_id_and_seed_only(
 ) -> None:
     sides = dict(zip(names, is_test_customer(names, share, seed), strict=True))
     others = [*names, "one more", "another"][::-1]
-    random.shuffle(others)  # type: ignore[arg-type]
+    random.shuffle(others)
     for subset in (others, others[: len(others) // 2]):
         for name, side in zip(subset, is_test_customer(subset, share, seed), strict=True):
             assert name not in sides or sides[name] == side

@@ -141,8 +141,10 @@ def test_any_bytes_are_a_table_or_a_data_error(
     path = tmp_path_factory.mktemp("any") / "customers.csv"
     path.write_bytes(content)
     try:
-        raw = RawTableDataset.load.__wrapped__(RawTableDataset(filepath=str(path)))
-    except DataError:
+        raw = read(path)
+    except DatasetError as error:
+        if not isinstance(error.__cause__, DataError):
+            raise
         return
     assert len(raw.cells) == len(raw.lines) == len(raw.spans) > 0
     assert raw.cells.notna().all(axis=None)
@@ -213,7 +215,7 @@ def test_ending_may_be_upper_case(tmp_path: Path) -> None:
 def test_the_file_is_never_written(tmp_path: Path) -> None:
     path = tmp_path / "customers.csv"
     path.write_bytes(b"a,b\n1,2\n")
-    dataset = RawTableDataset(filepath=str(path))
+    dataset: Any = RawTableDataset(filepath=str(path))
     with pytest.raises(DatasetError, match="the pipeline never writes it"):
         dataset.save("x")
     assert dataset.exists()

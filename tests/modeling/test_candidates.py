@@ -117,7 +117,11 @@ def test_nullable_columns_of_every_type_can_be_learned(name: str, kinds: tuple[s
 
 @every_candidate
 def test_settings_reach_the_estimator(name: str, contract: Contract) -> None:
-    setting = {"logistic_regression": {"C": 0.25}, "xgboost": {"max_depth": 9}}[name]
+    settings: dict[str, dict[str, Any]] = {
+        "logistic_regression": {"C": 0.25},
+        "xgboost": {"max_depth": 9},
+    }
+    setting = settings[name]
     estimator = estimator_of(build_candidate(name, setting, contract, 1))
     assert estimator.get_params().items() >= setting.items()
 

@@ -101,13 +101,13 @@ def test_exactly_the_broken_rows_are_rejected_with_reasons_values_and_lines(
     assert rejected["rejected_line"].tolist() == sorted(lines.values())
     by_line = rejected.set_index("rejected_line")
     for i, rules in expected.items():
-        row = by_line.loc[lines[i]]
+        row: dict[str, Any] = by_line.loc[[lines[i]]].to_dict("records")[0]  # type: ignore[assignment]
         assert sorted(row["rejected_rules"]) == rules
         if rules == ["field_count"]:
             assert row["rejected_text"] == ",".join(rows[i])
             assert row["rejected_values"] == [str(len(rows[i]))]
         else:
-            assert row[rows[0]].tolist() == rows[i]
+            assert [row[name] for name in rows[0]] == rows[i]
             assert pd.isna(row["rejected_text"])
         assert len(row["rejected_rules"]) == len(row["rejected_columns"])
         assert len(row["rejected_rules"]) == len(row["rejected_values"])

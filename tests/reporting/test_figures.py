@@ -39,8 +39,8 @@ def test_lines_are_the_points() -> None:
     line = draw_all()["roc"].axes[0].get_lines()[1]
     np.testing.assert_array_equal(line.get_xdata(), points["false_positive_rate"])
     np.testing.assert_array_equal(line.get_ydata(), points["true_positive_rate"])
-    start = draw_all()["gains"].axes[0].get_lines()[1].get_xydata()[0]
-    assert start.tolist() == [0, 0]
+    gains = draw_all()["gains"].axes[0].get_lines()[1]
+    assert np.asarray(gains.get_xdata())[0] == np.asarray(gains.get_ydata())[0] == 0
 
 
 def test_confusion_shows_counts_and_shares_of_the_actual_class() -> None:

@@ -50,8 +50,9 @@ def test_page_tells_metrics_candidates_and_data(text: str) -> None:
     for name in METRIC_NAMES.values():
         assert name in words
     for part in (
-        "0.841", "0.820 to 0.861", "95 % interval", "xgboost", "logistic_regression", "0.4123 ± 0.0100",
-        "mine.csv", "abc123", "7043 rows read, 3 rejected", "range (age)", "top 10 %",
+        "0.841", "0.820 to 0.861", "95 % interval", "xgboost", "logistic_regression",
+        "0.4123 ± 0.0100", "mine.csv", "abc123",
+        "7043 rows read, 3 rejected", "range (age)", "top 10 %",
         "1000 replicates", "Threshold 0.3",
     ):  # fmt: skip
         assert part in words, part
