@@ -19,7 +19,9 @@ awk '/^[a-z0-9]/ {keep = /^uv==/} keep' requirements.lock > "$only_uv"
 
 echo "Installing $(grep -c '^[a-z0-9].*==' requirements.lock) locked packages into .venv ..."
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$only_uv"
-VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install --quiet --require-hashes -r requirements.lock ||
+# compiled at once: where bytecode is not written at run time, every import would take twice as long
+VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install --quiet --compile-bytecode \
+    --require-hashes -r requirements.lock ||
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
         --require-hashes -r requirements.lock
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \

@@ -84,6 +84,12 @@ def test_last_line_needs_no_newline(tmp_path: Path) -> None:
     assert cells(read_csv(tmp_path, "a,b\n1,2")) == [["1", "2"]]
 
 
+def test_a_line_of_mere_commas_is_a_row_but_an_empty_line_is_not(tmp_path: Path) -> None:
+    raw = load(tmp_path, b"a,b\n\n,\n  \n1,2\n")
+    assert raw.lines.tolist() == [3, 5]
+    assert raw.malformed.empty
+
+
 def test_empty_line_of_a_single_column_is_no_customer(tmp_path: Path) -> None:
     raw = read_csv(tmp_path, "a\n1\n\n2\n")
     assert cells(raw) == [["1"], ["2"]]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.errors import ParameterError
+from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.modeling.candidates import estimator_of
 from churn_pipeline.pipelines.training.nodes import (
     cross_validate_candidates,
@@ -53,7 +53,11 @@ def test_the_model_does_not_see_id_or_target(
 
 @pytest.mark.parametrize(
     ("candidates", "message"),
-    [({}, "name at least one"), ({"forest": None}, "valid candidates: logistic_regression")],
+    [
+        ({"forest": None}, "valid candidates: logistic_regression"),
+        ({"logistic_regression": {"C": "a"}}, "look at training.candidates.logistic_regression"),
+        ({"xgboost": {"max_depth": -3}}, "look at training.candidates.xgboost"),
+    ],
 )
 def test_unusable_candidates_are_an_error(
     sides: Sides,
@@ -64,3 +68,11 @@ def test_unusable_candidates_are_an_error(
 ) -> None:
     with pytest.raises(ParameterError, match=message):
         cross_validate_candidates(sides[0], contract, training | {"candidates": candidates})
+
+
+def test_more_folds_than_churners_is_one_sentence(
+    sides: Sides, contract: Contract, training: dict[str, Any]
+) -> None:
+    few = sides[0].groupby(contract.target.name, observed=True).head(4)
+    with pytest.raises(DataError, match=r"only 4 customers .* training\.folds \(5\)"):
+        cross_validate_candidates(few, contract, training | {"folds": 5})

@@ -143,7 +143,11 @@ def _read_csv(path: Path) -> _Table:
     malformed = _malformed_rows(invalid, lines[~is_valid], spans[~is_valid])
     cells = table.slice(1).rename_columns([column[0].as_py().strip() for column in table.columns])
     frame = cells.to_pandas()
-    filled = (frame != "").any(axis=1).to_numpy()  # an empty line is no customer
+    filled = (frame != "").any(axis=1).to_numpy()
+    if not filled.all():  # an empty line is no customer, but a line of mere commas is a bad one
+        text = dict(enumerate(path.read_bytes().splitlines(), start=1))
+        starts = lines[is_valid][1:]
+        filled = filled | np.array([bool(text.get(start, b"").strip()) for start in starts])
     return (
         frame[filled].reset_index(drop=True),
         lines[is_valid][1:][filled],

@@ -21,7 +21,7 @@ def logistic_regression(contract: Contract, seed: int, **settings: Any) -> Pipel
 
 
 def xgboost(contract: Contract, seed: int, **settings: Any) -> Pipeline:
-    """Gradient-boosted trees (Chen and Guestrin, 2016) on unscaled float32 numbers.
+    """Gradient-boosted trees (Chen and Guestrin, 2016) on unscaled numbers (float32 inside).
 
     One thread, so that the sums of the histograms do not depend on the number of cores.
     """

@@ -13,6 +13,8 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from churn_pipeline.errors import ParameterError
+
 
 def cross_validate(
     candidates: Mapping[str, Pipeline],
@@ -28,6 +30,11 @@ def cross_validate(
     All fitted steps of a candidate (imputation, scaling, encoding) see the fold's training part
     only, and all candidates see the same folds.
 
+    Raises
+    ------
+    ParameterError
+        If a candidate cannot be fitted with its settings.
+
     Returns
     -------
     DataFrame
@@ -42,7 +49,13 @@ def cross_validate(
         for name, candidate in candidates.items():
             bar.set_description(f"cross-validating {name}")
             for index, (train, validation) in enumerate(splits):
-                model = clone(candidate).fit(inputs.iloc[train], churned[train])
+                try:
+                    model = clone(candidate).fit(inputs.iloc[train], churned[train])
+                except ValueError as error:  # what scikit-learn and XGBoost say of bad settings
+                    raise ParameterError(
+                        f"candidate {name} cannot be fitted: {str(error).strip()}; look at "
+                        f"training.candidates.{name} in params.yaml"
+                    ) from error
                 probability = model.predict_proba(inputs.iloc[validation])[:, 1]
                 lines.append(
                     {

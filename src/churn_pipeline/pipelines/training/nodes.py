@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.errors import ParameterError
+from churn_pipeline.errors import DataError
 from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.cross_validation import choose_champion, cross_validate
 from churn_pipeline.modeling.target import churned
@@ -23,18 +24,30 @@ def cross_validate_candidates(
     DataFrame
         One line a candidate and fold, see
         :func:`churn_pipeline.modeling.cross_validation.cross_validate`.
+
+    Raises
+    ------
+    DataError
+        If a fold would lack customers of one kind.
+    ParameterError
+        If there is no such candidate, or it cannot be fitted with its settings.
     """
-    if not training["candidates"]:
-        raise ParameterError("params.yaml: training.candidates is empty; name at least one")
     seed = training["seed"]
     candidates = {
         name: build_candidate(name, settings, contract, seed)
         for name, settings in training["candidates"].items()
     }
+    target = churned(train, contract)
+    smallest = int(np.bincount(target, minlength=2).min())
+    if smallest < training["folds"]:
+        raise DataError(
+            f"the training side has only {smallest} customers of the rarer kind, fewer than "
+            f"training.folds ({training['folds']}); bring more customers or lower training.folds"
+        )
     return cross_validate(
         candidates,
         train[list(contract.model_inputs)],
-        churned(train, contract),
+        target,
         folds=training["folds"],
         repeats=training["repeats"],
         seed=seed,
