@@ -9,7 +9,6 @@ models. Run it again after a change of the model terms:
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn_pipeline.simulation.reference import telco_path
 from churn_pipeline.simulation.schema import ADD_ONS, LEVELS
 from churn_pipeline.simulation.terms import Codes, code_of, factor_values, term_values
 
@@ -321,8 +321,7 @@ def facts_text(real: pd.DataFrame) -> str:
 def main() -> None:
     """Write the facts file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    default = os.environ.get("CHURN_TELCO_CSV", ROOT.parent / "shared/data/telco.csv")
-    parser.add_argument("--real", type=Path, default=default, help="the reference CSV file")
+    parser.add_argument("--real", type=Path, default=telco_path(), help="the reference CSV file")
     parser.add_argument("--out", type=Path, default=FACTS, help="the facts file to write")
     args = parser.parse_args()
     args.out.write_text(facts_text(pd.read_csv(args.real)), encoding="utf-8")

@@ -7,6 +7,7 @@ import argparse
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,7 +63,7 @@ def main() -> int:
         project = Path(folder) / "project"
         subprocess.run(["git", "clone", "-q", str(_ROOT), str(project)], check=True)
         begin = time.monotonic()
-        subprocess.run(["dvc", "repro", "-q"], cwd=project, env=environment, check=True)
+        _repro(project, environment)
         seconds = time.monotonic() - begin
         expected = checksums(project)
         print(f"undisturbed: {seconds:.0f} s, {len(expected)} files")
@@ -70,12 +71,12 @@ def main() -> int:
         bar = tqdm(total=arguments.kills, desc="kills", disable=None)
         while kills < arguments.kills:
             # from the start again, so that early and late moments are hit alike
-            _forget(project, environment)
+            _forget(project)
             moment = generator.uniform(0, seconds)
             if kill_after(["dvc", "repro", "-q"], moment, project, environment):
                 kills += 1
                 bar.update()
-                subprocess.run(["dvc", "repro", "-q"], cwd=project, env=environment, check=True)
+                _repro(project, environment)
                 found = checksums(project)
                 differing = sorted(
                     path
@@ -90,12 +91,22 @@ def main() -> int:
     return 0
 
 
-def _forget(project: Path, environment: Mapping[str, str]) -> None:
+def _repro(project: Path, environment: Mapping[str, str]) -> None:
+    subprocess.run(
+        ["dvc", "repro", "-q"],
+        cwd=project,
+        env=dict(environment),
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def _forget(project: Path) -> None:
     """Remove all outputs, the cache of runs and the lock file, so that every stage runs again."""
     for path in checksums(project):
         (project / path).unlink()
     (project / "dvc.lock").unlink(missing_ok=True)
-    subprocess.run(["rm", "-rf", ".dvc/cache"], cwd=project, env=dict(environment), check=True)
+    shutil.rmtree(project / ".dvc/cache", ignore_errors=True)
 
 
 if __name__ == "__main__":

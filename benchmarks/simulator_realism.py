@@ -8,7 +8,6 @@ Exits with status 1 if a target is missed.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -16,9 +15,7 @@ import pandas as pd
 
 from churn_pipeline.simulation import simulate_customers
 from churn_pipeline.simulation.realism import measure
-
-ROOT = Path(__file__).resolve().parents[1]
-DEFAULT_REAL = Path(os.environ.get("CHURN_TELCO_CSV", ROOT.parent / "shared/data/telco.csv"))
+from churn_pipeline.simulation.reference import telco_path
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -30,8 +27,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--real",
         type=Path,
-        default=DEFAULT_REAL,
-        help="the reference CSV file (default: $CHURN_TELCO_CSV, else %(default)s)",
+        default=telco_path(),
+        help="the reference CSV file (default: %(default)s)",
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="seeds to try")
     parser.add_argument(

@@ -6,7 +6,6 @@ target (mean ROC-AUC at least 0.848, mean log loss at most 0.413).
 """
 
 import argparse
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from churn_pipeline.contract import Contract
 from churn_pipeline.io.contract_dataset import ContractDataset
 from churn_pipeline.io.raw_table import RawTableDataset
+from churn_pipeline.modeling.cross_validation import choose_champion
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.pipelines.evaluation.nodes import score_test_customers
 from churn_pipeline.pipelines.features.nodes import derive_features, split_customers
@@ -27,8 +27,8 @@ from churn_pipeline.pipelines.ingestion.nodes import check_customers, quarantine
 from churn_pipeline.pipelines.training.nodes import (
     cross_validate_candidates,
     fit_champion,
-    select_champion,
 )
+from churn_pipeline.simulation.reference import telco_path
 
 _ROOT = Path(__file__).resolve().parents[1]
 _TARGETS = {"roc_auc": 0.848, "log_loss": 0.413}
@@ -36,8 +36,7 @@ _TARGETS = {"roc_auc": 0.848, "log_loss": 0.413}
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    default = os.environ.get("CHURN_TELCO_CSV", _ROOT.parent / "shared/data/telco.csv")
-    parser.add_argument("--real", type=Path, default=Path(default), help="the Telco CSV file")
+    parser.add_argument("--real", type=Path, default=telco_path(), help="the Telco CSV file")
     parser.add_argument("--seeds", type=int, default=10, help="seeds of the split, from 0 on")
     arguments = parser.parse_args()
 
@@ -70,7 +69,7 @@ def _one_split(
     plain = replace(contract, derived_columns=())
     features = derive_features(customers, contract)
     train, test = split_customers(features, contract, parameters["split"]["test_share"], seed)
-    chosen = select_champion(cross_validate_candidates(train, contract, training))
+    chosen = choose_champion(cross_validate_candidates(train, contract, training))
     runs = [(name, name, contract) for name in training["candidates"]] + [
         ("champion", chosen["champion"], contract),
         ("logistic_regression, no derived columns", "logistic_regression", plain),

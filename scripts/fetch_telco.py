@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import http.client
 import sys
 import urllib.error
 import urllib.request
@@ -38,7 +39,7 @@ def fetch(source: str, target: Path) -> str:
                 content = answer.read()
         else:
             content = Path(source).expanduser().read_bytes()
-    except (urllib.error.URLError, TimeoutError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
         reason = getattr(error, "reason", error)
         sys.exit(
             f"cannot reach {source} ({reason}); download it elsewhere and run "

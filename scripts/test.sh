@@ -2,4 +2,4 @@
 # Run the tests on all cores with branch coverage; arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-pytest -n 2 --dist worksteal --cov --cov-report=term "$@"
+pytest -n auto --dist loadgroup --cov --cov-report=term "$@"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +7,7 @@ import pytest
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.io.contract_dataset import ContractDataset
-from churn_pipeline.simulation import simulate_customers
+from churn_pipeline.simulation import reference, simulate_customers
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,9 +24,9 @@ def contract() -> Contract:
 
 @pytest.fixture(scope="session")
 def telco_path() -> Path:
-    path = Path(os.environ.get("CHURN_TELCO_CSV", ROOT.parent / "shared/data/telco.csv"))
+    path = reference.telco_path()
     if not path.is_file():
-        pytest.skip(f"the reference data set is not at {path}; set CHURN_TELCO_CSV")
+        pytest.skip(f"no Telco file at {path}; run `make telco` or set CHURN_TELCO_CSV")
     return path
 
 

@@ -22,7 +22,7 @@ class _RunCommand(click.Command):
     """``kedro run``, but an error that the user can mend is one sentence, not a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        for name in ctx.params["pipelines"]:
+        for name in filter(None, [*ctx.params["pipelines"], ctx.params["pipeline"]]):
             if name not in (*PIPELINES, "__default__"):
                 raise click.BadParameter(
                     f"there is no pipeline {name!r}; valid pipelines: {', '.join(PIPELINES)}",

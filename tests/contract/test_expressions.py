@@ -265,3 +265,17 @@ def test_project_expressions_read_only_columns_of_the_contract(contract: Contrac
     assert expressions
     for expression in expressions:
         assert set(expression.columns) <= set(contract.columns)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("(a == 1) + (b == 1)", 2.0),
+        ("(a == 1) - (b == 1)", 0.0),
+        ("-(a == 1)", -1.0),
+        ("(a == 1) * 3 / (b == 1)", 3.0),
+        ("(a == 1) + (b == 1) == 2", 1.0),
+    ],
+)
+def test_conditions_are_numbers_in_arithmetic(text: str, expected: float) -> None:
+    assert float(Expression(text)({"a": 1.0, "b": 1.0})) == expected

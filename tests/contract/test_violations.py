@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.cells import cast_columns, read_cells
 from churn_pipeline.contract.violations import find_violations
+from churn_pipeline.simulation import simulate_customers
 from tests.strategies import bad_cells, contracts, good_tables
 
 
@@ -166,3 +167,19 @@ def test_read_cells_keeps_row_labels(contract: Contract, customers_csv: str) -> 
         [1, "tenure", "not_an_integer"]
     ]
     assert table["tenure"].isna().tolist() == [False, True]
+
+
+def test_of_an_id_the_first_row_that_breaks_nothing_else_stays(contract: Contract) -> None:
+    table = simulate_customers(3, seed=1).customers
+    good = [
+        {str(name): str(value) for name, value in zip(table.columns, row, strict=True)}
+        for row in table.itertuples(index=False)
+    ]
+    rows = [dict(good[0], tenure="soon"), good[1], good[0], good[0], dict(good[0], gender="?")]
+    found = [(row, column, rule) for row, column, rule, _ in reasons(rows, contract)]
+    assert found == [
+        (0, "tenure", "not_an_integer"),
+        (3, "customerID", "duplicate_id"),
+        (4, "customerID", "duplicate_id"),
+        (4, "gender", "allowed_values"),
+    ]

@@ -1,6 +1,5 @@
 """A throw-away copy of the project that commands run in, as a user would run them."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -9,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from benchmarks.kill_and_resume import checksums
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,11 +46,7 @@ class Project:
 
     def checksums(self) -> dict[str, str]:
         """Return the hash of every data file that a run writes."""
-        return {
-            path.relative_to(self.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted((self.root / "data").rglob("*"))
-            if path.is_file() and path.suffix != ".dvc" and not path.name.startswith(".")
-        }
+        return checksums(self.root)
 
     def edit(self, path: str, old: str, new: str) -> None:
         """Replace a text that must be there."""

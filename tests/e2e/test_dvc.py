@@ -1,6 +1,7 @@
 """`dvc` in all its uses, on one checkout that has been reproduced."""
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,11 @@ STAGES = ["simulation", "ingestion", "features", "training", "evaluation"]
 def changed_stages(project: Project) -> list[str]:
     status = json.loads(project.run("dvc", "status", "--json", *STAGES).stdout)
     return sorted(status, key=STAGES.index)
+
+
+def tracked_runs(project: Project) -> int:
+    with sqlite3.connect(project.root / "mlflow.db") as store:
+        return int(store.execute("SELECT count(*) FROM runs").fetchone()[0])
 
 
 def test_repro_says_what_it_did_and_what_came_out(reproduced: Project) -> None:
@@ -118,7 +124,9 @@ def test_experiments_in_the_workspace_and_in_temporary_folders(
     reproduced.run("git", "checkout", "-q", ".")
     reproduced.run("dvc", "checkout", *STAGES)
     source = f"ingestion.source={table}"
+    runs = tracked_runs(reproduced)
     reproduced.run("dvc", "exp", "run", "--temp", "-n", "temporary", "-S", source)
+    assert tracked_runs(reproduced) == runs + 3  # ingestion, training, evaluation
     reproduced.run("dvc", "exp", "run", "--queue", "-n", "queued", "-S", "evaluation.seed=1")
     reproduced.run("dvc", "exp", "run", "--run-all")
 

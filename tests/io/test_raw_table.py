@@ -85,7 +85,7 @@ def test_last_line_needs_no_newline(tmp_path: Path) -> None:
 
 
 def test_a_line_of_mere_commas_is_a_row_but_an_empty_line_is_not(tmp_path: Path) -> None:
-    raw = load(tmp_path, b"a,b\n\n,\n  \n1,2\n")
+    raw = read_csv(tmp_path, b"a,b\n\n,\n\n1,2\n")
     assert raw.lines.tolist() == [3, 5]
     assert raw.malformed.empty
 

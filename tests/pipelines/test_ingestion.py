@@ -19,6 +19,7 @@ from churn_pipeline.pipelines.ingestion.nodes import (
     quarantine_customers,
     report_data_quality,
 )
+from churn_pipeline.simulation import simulate_customers
 from tests.strategies import contracts, good_tables
 
 # what is changed in a row → the rules that it breaks, in the order of their columns
@@ -290,3 +291,13 @@ def test_worst_rules_come_first(contract: Contract) -> None:
     }
     with pytest.raises(DataError, match=r"most often b: 7, d: 5, c: 3\. "):
         accept_customers(pd.DataFrame({"a": [1]}), quality, 0.5)
+
+
+def test_a_table_with_a_column_of_the_quarantine_is_refused(
+    contract: Contract, tmp_path: Path
+) -> None:
+    path = tmp_path / "again.csv"
+    simulate_customers(5, seed=1).customers.assign(rejected_line=1).to_csv(path, index=False)
+    raw = RawTableDataset(filepath=str(path)).load()
+    with pytest.raises(DataError, match=r"again\.csv has the column rejected_line"):
+        check_customers(raw, contract)

@@ -9,10 +9,10 @@ import pytest
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.modeling.candidates import estimator_of
+from churn_pipeline.modeling.cross_validation import choose_champion
 from churn_pipeline.pipelines.training.nodes import (
     cross_validate_candidates,
     fit_champion,
-    select_champion,
 )
 
 Sides = tuple[pd.DataFrame, pd.DataFrame]
@@ -24,7 +24,7 @@ def test_champion_is_the_best_candidate_fitted_on_the_whole_training_side(
     table = cross_validate_candidates(sides[0], contract, training)
     assert set(table["candidate"]) == {"logistic_regression", "xgboost"}
     assert len(table) == 2 * 3
-    selection = select_champion(table)
+    selection = choose_champion(table)
     means = table.groupby("candidate")["log_loss"].mean()
     assert selection["champion"] == means.idxmin() == "logistic_regression"
     model = fit_champion(sides[0], contract, training, selection)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from jinja2 import UndefinedError
 
 from churn_pipeline.contract import Contract
@@ -87,3 +89,13 @@ def test_page_without_rejected_rows_has_no_table_of_them(
 ) -> None:
     outputs["data_quality"]["rejected_by_rule"] = {}
     assert "Broken rule" not in render_report(contract=contract, **outputs)
+
+
+def test_the_figures_of_the_page_are_those_of_the_catalog(root: Path) -> None:
+    catalog = yaml.safe_load((root / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+    drawn = {
+        Path(entry["filepath"]).name
+        for entry in catalog.values()
+        if entry.get("filepath", "").endswith(".png")
+    }
+    assert set(FIGURES) == drawn

@@ -5,7 +5,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import yaml
 
+from scripts import fetch_telco
 from scripts.fetch_telco import fetch
 
 
@@ -55,3 +57,9 @@ def test_no_network_says_what_to_do(
     with pytest.raises(SystemExit, match=r"cannot reach https://x\.invalid.*make telco TELCO_CSV"):
         fetch("https://x.invalid/telco.csv", tmp_path / "telco.csv")
     assert not (tmp_path / "telco.csv").exists()
+
+
+def test_address_and_hash_agree_with_the_file_that_dvc_tracks(root: Path) -> None:
+    tracked = yaml.safe_load((root / "data/01_raw/telco.csv.dvc").read_text(encoding="utf-8"))
+    assert tracked["deps"][0]["path"] == fetch_telco._ADDRESS
+    assert tracked["meta"]["sha256"] == fetch_telco._SHA256

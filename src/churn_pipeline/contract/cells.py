@@ -30,7 +30,7 @@ def read_cells(cells: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, p
     unreadable = []
     for name, column in contract.columns.items():
         text = cells[name].str.strip()
-        text = text.mask(text.isin(contract.missing_values))
+        text = text.mask(text.isin(["", *contract.missing_values]))
         if column.is_numeric:
             numbers, is_bad = _read_numbers(text, column)
             table[name] = numbers

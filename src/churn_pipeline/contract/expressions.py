@@ -91,11 +91,21 @@ FUNCTIONS: Mapping[str, tuple[Callable[..., Operand], int | None, str]] = {
 }
 """Name → (implementation, number of arguments or None for any, description)."""
 
-_BINARY: Mapping[type[ast.operator], Callable[[Operand, Operand], Operand]] = {
-    ast.Add: np.add,
-    ast.Sub: np.subtract,
-    ast.Mult: np.multiply,
-    ast.Div: np.divide,
+
+def _arithmetic(compute: Callable[..., Operand]) -> Callable[..., Operand]:
+    def compute_numbers(*operands: Operand) -> Operand:
+        # to numpy, True + True is True
+        arrays = [np.asarray(operand) for operand in operands]
+        return compute(*(a.astype(np.float64) if a.dtype.kind == "b" else a for a in arrays))
+
+    return compute_numbers
+
+
+_BINARY: Mapping[type[ast.operator], Callable[..., Operand]] = {
+    ast.Add: _arithmetic(np.add),
+    ast.Sub: _arithmetic(np.subtract),
+    ast.Mult: _arithmetic(np.multiply),
+    ast.Div: _arithmetic(np.divide),
 }
 _COMPARE: Mapping[type[ast.cmpop], Callable[[Operand, Operand], Operand]] = {
     ast.Eq: _equal,
@@ -241,7 +251,7 @@ def _compile(node: ast.expr) -> Evaluator:
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
             return _apply(_BINARY[type(op)], [left, right])
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return _apply(np.negative, [operand])
+            return _apply(_arithmetic(np.negative), [operand])
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return _apply(lambda x: ~_truth(x), [operand])
         case ast.BoolOp(op=ast.And(), values=values):

@@ -85,6 +85,9 @@ class _Section:
     def sections(self, key: str) -> list[tuple[str, "_Section"]]:
         path = f"{self.path}.{key}" if self.path else key
         inner = _Section(self.values.get(key) or {}, self.source, path)
+        for name in inner.values:
+            if not isinstance(name, str):
+                self.fail(key, f"has the key {name!r}, which YAML does not read as text; quote it")
         return [
             (str(name), _Section(value, self.source, f"{path}.{name}"))
             for name, value in inner.values.items()
@@ -235,8 +238,7 @@ def _check_names(contract: Contract, root: _Section) -> None:
 
 
 def _check_expressions(contract: Contract, root: _Section) -> None:
-    not_inputs = {contract.id.name, contract.target.name}
-    inputs = [name for name in contract.columns if name not in not_inputs]
+    inputs = [column.name for column in contract.features]
     for rule in contract.row_rules:
         key = f"row_rules.{rule.name}.check"
         _check_expression(rule.check, contract, list(contract.columns), key, root.fail)

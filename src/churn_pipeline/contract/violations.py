@@ -7,15 +7,13 @@ from churn_pipeline.contract.cells import read_cells
 from churn_pipeline.contract.model import Column, Contract
 from churn_pipeline.contract.schema import build_schema
 
-_RULE_NAMES = {"not_nullable": "missing", "field_uniqueness": "duplicate_id"}
-
 
 def find_violations(cells: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the cells and name every rule that every row breaks.
 
-    A row rule is not held against a row in which one of the rule's columns is itself at fault, and
-    an unreadable cell is not also reported as missing: each row gets the reasons a person would
-    give.
+    Each row gets the reasons a person would give: a row rule is not held against a row in which
+    one of the rule's columns is itself at fault, an unreadable cell is not also missing, and of
+    the rows of one id the first that breaks nothing else stays, later ones are duplicates.
 
     Parameters
     ----------
@@ -34,20 +32,13 @@ def find_violations(cells: pd.DataFrame, contract: Contract) -> tuple[pd.DataFra
     table, unreadable = read_cells(cells, contract)
     failures = _failures(table, contract)
     is_rule = failures["context"] == "DataFrameSchema"
-    of_cells = pd.concat([unreadable, failures.loc[~is_rule, ["row", "column", "rule"]]])
-    # "unreadable" comes first and wins over "missing" of the same cell
-    of_cells = of_cells.drop_duplicates(["row", "column"])
+    of_cells = _without_missing_twice(unreadable, failures.loc[~is_rule])
     of_rules = failures.loc[is_rule, ["row", "rule"]].drop_duplicates()
-    of_rules = _drop_consequences(of_rules, of_cells, contract)
-    violations = pd.concat([of_cells, of_rules], ignore_index=True)
+    of_rules = _without_consequences(of_rules, of_cells, contract)
+    of_ids = _duplicates(table, pd.concat([of_cells["row"], of_rules["row"]]), contract)
+    violations = pd.concat([of_cells, of_rules, of_ids], ignore_index=True)
     violations = violations.sort_values(["row", "column", "rule"], ignore_index=True)
-    described = [
-        _describe(contract, cells, row, column, rule)
-        for row, column, rule in violations[["row", "column", "rule"]].itertuples(index=False)
-    ]
-    violations["value"] = pd.Series([value for value, _ in described], dtype="str")
-    violations["reason"] = pd.Series([reason for _, reason in described], dtype="str")
-    return table, violations
+    return table, _described(violations, cells, contract)
 
 
 def _failures(table: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -57,39 +48,64 @@ def _failures(table: pd.DataFrame, contract: Contract) -> pd.DataFrame:
         cases = error.failure_cases
     else:
         cases = pd.DataFrame(columns=["schema_context", "column", "check", "index"])
-    return pd.DataFrame(
+    failures = pd.DataFrame(
         {
             "context": cases["schema_context"],
             "row": cases["index"].astype("int64"),
             "column": cases["column"],
-            "rule": cases["check"].replace(_RULE_NAMES),
+            "rule": cases["check"].replace({"not_nullable": "missing"}),
         }
     )
+    # Pandera counts rows that break other rules among the first of their id
+    return failures[failures["rule"] != "field_uniqueness"]
 
 
-def _drop_consequences(
+def _without_missing_twice(unreadable: pd.DataFrame, failures: pd.DataFrame) -> pd.DataFrame:
+    keys = ["row", "column"]
+    known = pd.MultiIndex.from_frame(unreadable[keys])
+    is_known = pd.MultiIndex.from_frame(failures[keys]).isin(known)
+    return pd.concat([unreadable, failures.loc[~is_known, [*keys, "rule"]]], ignore_index=True)
+
+
+def _without_consequences(
     of_rules: pd.DataFrame, of_cells: pd.DataFrame, contract: Contract
 ) -> pd.DataFrame:
-    faulty = of_cells.groupby("row")["column"].agg(set).to_dict()
+    kept = [of_rules.iloc[:0].assign(column="")]
+    for rule in contract.row_rules:
+        columns = rule.check.columns
+        faulty = of_cells.loc[of_cells["column"].isin(columns), "row"]
+        broken = of_rules[(of_rules["rule"] == rule.name) & ~of_rules["row"].isin(faulty)]
+        kept.append(broken.assign(column=", ".join(columns)))
+    return pd.concat(kept, ignore_index=True)[["row", "column", "rule"]]
+
+
+def _duplicates(table: pd.DataFrame, faulty: pd.Series, contract: Contract) -> pd.DataFrame:
+    ids = table[contract.id.name]
+    good = ids[~table.index.isin(faulty)]
+    stays = good[~good.duplicated()]
+    first = ids.map(pd.Series(stays.index, index=stays.to_numpy(), dtype="float64"))
+    rows = table.index[(first < table.index.to_series()).to_numpy()]
+    return pd.DataFrame({"row": rows, "column": contract.id.name, "rule": "duplicate_id"})
+
+
+def _described(violations: pd.DataFrame, cells: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Add the value at fault and a sentence that says what was expected."""
+    value = pd.Series("", index=violations.index, dtype="str")
+    reason = value.copy()
+    meanings = {rule.name: rule.meaning for rule in contract.row_rules}
     columns = {rule.name: rule.check.columns for rule in contract.row_rules}
-    kept = [
-        (row, ", ".join(columns[rule]), rule)
-        for row, rule in of_rules[["row", "rule"]].itertuples(index=False)
-        if faulty.get(row, set()).isdisjoint(columns[rule])
-    ]
-    return pd.DataFrame(kept, columns=["row", "column", "rule"])
-
-
-def _describe(
-    contract: Contract, cells: pd.DataFrame, row: int, column: str, rule: str
-) -> tuple[str, str]:
-    """Return the value at fault and a sentence that says what was expected."""
-    for row_rule in contract.row_rules:
-        if row_rule.name == rule:
-            pairs = [f"{name}={cells.at[row, name]!r}" for name in row_rule.check.columns]
-            return ", ".join(pairs), f"{rule}: {row_rule.meaning} Found {', '.join(pairs)}."
-    value = str(cells.at[row, column])
-    return value, f"{column}: {value!r} {_expectation(contract.columns[column], rule)}."
+    for key, group in violations.groupby(["column", "rule"]):
+        column, rule = map(str, key)
+        found = cells.loc[group["row"]].set_axis(group.index)
+        if rule in meanings:
+            pairs = [name + "=" + found[name].map(repr) for name in columns[rule]]
+            value[group.index] = pd.concat(pairs, axis=1).agg(", ".join, axis=1)
+            reason[group.index] = f"{rule}: {meanings[rule]} Found " + value[group.index] + "."
+        else:
+            value[group.index] = found[column]
+            expectation = _expectation(contract.columns[column], rule)
+            reason[group.index] = f"{column}: " + found[column].map(repr) + f" {expectation}."
+    return violations.assign(value=value, reason=reason)
 
 
 def _expectation(column: Column, rule: str) -> str:

@@ -17,7 +17,10 @@ from churn_pipeline.contract import Contract
 
 def linear_encoder(contract: Contract) -> ColumnTransformer:
     """Impute and standardise numbers, one-hot the categories: float64 for linear models."""
-    numeric = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
+    numeric = make_pipeline(
+        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
+        StandardScaler(),
+    )
     return _encoder(numeric, contract, np.float64)
 
 

@@ -1,7 +1,6 @@
 """Mirror the outputs of a run into the MLflow run that kedro-mlflow opened."""
 
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,8 @@ class TrackingHooks:
         if kind == "metric":
             mlflow.log_metrics(_numbers(data, prefix=f"{dataset_name}."))
         if kind in ("metric", "record", "plot", "image", "page"):
-            mlflow.log_artifact(str(Path(dataset._filepath)), kind)
+            # one folder for all, since the page shows the images beside it
+            mlflow.log_artifact(str(Path(dataset._filepath)), "reporting")
         if kind == "model":
             _log_model(data, dataset_name)
 
@@ -44,14 +44,15 @@ def _numbers(data: Any, prefix: str) -> dict[str, float]:
         if isinstance(value, dict):
             numbers |= _numbers(value, f"{prefix}{key}.")
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            # MLflow knows fewer characters than column names do
-            name = "".join(c if c.isalnum() or c in "_-./ " else "_" for c in prefix + str(key))
-            numbers[name] = float(value)
+            numbers[f"{prefix}{key}"] = float(value)
     return numbers
 
 
 def _log_model(model: Any, name: str) -> None:
     import mlflow.sklearn
+    import pandas as pd
+    import sklearn
+    import xgboost
 
     mlflow.sklearn.log_model(
         model,
@@ -59,7 +60,8 @@ def _log_model(model: Any, name: str) -> None:
         serialization_format="cloudpickle",
         # given, or MLflow would start a second Python to find out
         pip_requirements=[
-            f"{package}=={version(package)}"
-            for package in ("pandas", "scikit-learn", "xgboost-cpu")
+            f"pandas=={pd.__version__}",
+            f"scikit-learn=={sklearn.__version__}",
+            f"xgboost=={xgboost.__version__}",
         ],
     )

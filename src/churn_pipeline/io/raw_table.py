@@ -66,8 +66,18 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = Path(filepath)
         self.metadata = metadata
+        self._loaded: RawTable | None = None
 
     def load(self) -> RawTable:
+        # several nodes need it; the runner calls release after the last
+        if self._loaded is None:
+            self._loaded = self._read()
+        return self._loaded
+
+    def _release(self) -> None:
+        self._loaded = None
+
+    def _read(self) -> RawTable:
         path = self._filepath
         readers = {".csv": _read_csv, ".parquet": _read_parquet}
         if path.suffix.lower() not in readers:

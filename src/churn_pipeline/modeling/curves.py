@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from sklearn.metrics import precision_recall_curve as sklearn_precision_recall_curve
 from sklearn.metrics import roc_curve as sklearn_roc_curve
 
-from churn_pipeline.modeling.metrics import calibration_bin
+from churn_pipeline.modeling.calibration import calibration_bin
 
 _MAX_POINTS = 1000
 

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
+from churn_pipeline.modeling.calibration import calibration_bin, calibration_error_interval
+
 Floats = NDArray[np.float64]
 
 _EPSILON = 1e-15
@@ -140,11 +142,6 @@ def _threshold_metrics(y: Floats, is_contacted: NDArray[np.bool_], w: Floats) ->
     }
 
 
-def calibration_bin(churn_probability: Floats, n_bins: int) -> NDArray[np.int64]:
-    """Return the equal-width bin of each probability: 0 … n_bins - 1."""
-    return np.minimum((churn_probability * n_bins).astype(np.int64), n_bins - 1)
-
-
 def bootstrap_metrics(
     churned: ArrayLike,
     churn_probability: ArrayLike,
@@ -155,6 +152,9 @@ def bootstrap_metrics(
     seed: int,
 ) -> dict[str, Interval]:
     """Compute all metrics with bootstrap percentile intervals (Efron and Tibshirani, 1993).
+
+    The expected calibration error gets an interval of its own kind, since the bootstrap fails for
+    it: see :func:`churn_pipeline.modeling.calibration.calibration_error_interval`.
 
     Parameters
     ----------
@@ -182,7 +182,17 @@ def bootstrap_metrics(
         draws = np.concatenate([chunk[name] for chunk in chunks])
         low, high = np.nanquantile(draws, [tail, 1 - tail])
         intervals[name] = Interval(float(value[0]), float(low), float(high))
-    return intervals
+    name = "expected_calibration_error"
+    value = intervals[name].value
+    low, high = calibration_error_interval(
+        churned,
+        churn_probability,
+        settings.calibration_bins,
+        replicates=replicates,
+        confidence=confidence,
+        seed=seed,
+    )
+    return intervals | {name: Interval(value, min(low, value), max(high, value))}
 
 
 def _resamplings(n: int, replicates: int, seed: int) -> Iterator[NDArray[np.int64]]:

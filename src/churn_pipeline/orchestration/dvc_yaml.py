@@ -19,7 +19,7 @@ _HEADER = """\
 """
 _CATALOG = "conf/base/catalog.yml"
 _LOCK = "requirements.lock"
-_GLOBAL = re.compile(r"\$\{globals:([\w.]+)\}")
+_KNOB = re.compile(r"\$\{(?:runtime_params:[^$]*\$\{)?globals:([\w.]+)\}{1,2}")
 
 
 def render_dvc_yaml(metadata: ProjectMetadata) -> str:
@@ -53,7 +53,13 @@ def _stage(
     pipeline: PipelineSnapshot, catalog: Mapping[str, Any], metadata: ProjectMetadata
 ) -> dict[str, Any]:
     package = f"{metadata.package_name}.pipelines.{pipeline.name}"
-    inputs = [name for name in pipeline.inputs if name in catalog]
+    inputs = [name for name in pipeline.inputs if not name.startswith("params:")]
+    for name in inputs:
+        if name not in catalog:
+            raise ValueError(
+                f"{_CATALOG} has no entry {name!r}, which pipeline {pipeline.name} takes from "
+                "outside; a DVC stage can only pass files on"
+            )
     outputs = _outputs(pipeline, catalog)
     used = sorted({*inputs, *outputs})
     datasets = {catalog[name]["type"].rpartition(".")[0] for name in used}
@@ -103,9 +109,7 @@ def _out(entry: Mapping[str, Any]) -> str | dict[str, Any]:
 
 def _path(entry: Mapping[str, Any]) -> str:
     """Return the entry's path; a knob in it becomes DVC's own interpolation of params.yaml."""
-    path: str = entry["filepath"]
-    knob = _GLOBAL.search(path)
-    return f"${{{knob.group(1)}}}" if knob else path
+    return _KNOB.sub(r"${\1}", entry["filepath"])
 
 
 def _dvc(entry: Mapping[str, Any]) -> Mapping[str, Any]:

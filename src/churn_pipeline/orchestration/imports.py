@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 _PACKAGE = "churn_pipeline"
+_DATA_SUFFIXES = (".j2", ".yml")  # as in pyproject.toml's package-data
 
 
 def files_behind(modules: Iterable[str], source_dir: Path) -> set[Path]:
@@ -37,7 +38,7 @@ def files_behind(modules: Iterable[str], source_dir: Path) -> set[Path]:
         item
         for folder in {path.parent for path in found if path.name != "__init__.py"}
         for item in folder.iterdir()
-        if item.is_file() and item.suffix not in (".py", ".pyc", ".typed")
+        if item.suffix in _DATA_SUFFIXES
     }
     return {path for path in found if _does_something(path)} | data
 

@@ -30,7 +30,7 @@ def summarise(
     ]
     lines += [
         "Report     data/08_reporting/report.html",
-        "Next       dvc exp run -S ingestion.source=YOUR.csv   your own customers",
+        "Next       README.md                                  how to bring your own customers",
         "           kedro viz run                              the pipelines in the browser",
         "           make mlflow-ui                             the runs in the browser",
     ]

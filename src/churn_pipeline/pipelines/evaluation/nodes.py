@@ -11,7 +11,7 @@ from churn_pipeline.contract import Contract
 from churn_pipeline.modeling import curves
 from churn_pipeline.modeling.metrics import Interval, MetricSettings, bootstrap_metrics
 from churn_pipeline.modeling.target import churned
-from churn_pipeline.reporting import figures, html
+from churn_pipeline.reporting import figures
 
 
 def score_test_customers(model: Pipeline, test: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -92,14 +92,3 @@ def draw_figures(
         figures.gains(gains_curve),
         figures.confusion(confusion),
     )
-
-
-def render_report(
-    metrics: dict[str, Any],
-    selection: dict[str, Any],
-    data_quality: dict[str, Any],
-    contract: Contract,
-    evaluation: dict[str, Any],
-) -> str:
-    """Render the evaluation as one HTML page; its pictures lie beside it."""
-    return html.render_report(metrics, selection, data_quality, contract, evaluation)

@@ -5,10 +5,10 @@ from kedro.pipeline import Pipeline, node, pipeline
 from churn_pipeline.pipelines.evaluation.nodes import (
     draw_figures,
     measure,
-    render_report,
     score_test_customers,
     trace_curves,
 )
+from churn_pipeline.reporting.html import render_report
 
 _CURVES = [
     "roc_curve",

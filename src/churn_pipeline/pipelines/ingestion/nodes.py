@@ -30,7 +30,7 @@ def check_customers(raw: RawTable, contract: Contract) -> tuple[pd.DataFrame, pd
     Raises
     ------
     DataError
-        If the file lacks a column of the contract.
+        If the file lacks a column of the contract, or one has the name of a quarantine's column.
     """
     absent = [name for name in contract.columns if name not in raw.cells]
     if absent:
@@ -39,6 +39,12 @@ def check_customers(raw: RawTable, contract: Contract) -> tuple[pd.DataFrame, pd
             f"which the contract {contract.name!r} requires; its columns are "
             f"{', '.join(raw.cells.columns)}. Add what is missing, or describe the table in "
             "conf/base/contract.yml"
+        )
+    taken = [name for name in raw.cells.columns if name.startswith("rejected_")]
+    if taken:
+        raise DataError(
+            f"{raw.name} has the column {taken[0]}; names that start with rejected_ belong to the "
+            "quarantine, rename or remove it"
         )
     return find_violations(raw.cells, contract)
 

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import DataError
 from churn_pipeline.modeling.candidates import build_candidate
-from churn_pipeline.modeling.cross_validation import choose_champion, cross_validate
+from churn_pipeline.modeling.cross_validation import cross_validate
 from churn_pipeline.modeling.target import churned
 
 
@@ -52,11 +52,6 @@ def cross_validate_candidates(
         repeats=training["repeats"],
         seed=seed,
     )
-
-
-def select_champion(cross_validation: pd.DataFrame) -> dict[str, Any]:
-    """Choose the champion, the candidate of the lowest mean cross-validated log loss."""
-    return choose_champion(cross_validation)
 
 
 def fit_champion(

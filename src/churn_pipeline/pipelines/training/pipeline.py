@@ -2,10 +2,10 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from churn_pipeline.modeling.cross_validation import choose_champion
 from churn_pipeline.pipelines.training.nodes import (
     cross_validate_candidates,
     fit_champion,
-    select_champion,
 )
 
 
@@ -20,10 +20,10 @@ def create_pipeline() -> Pipeline:
                 name="cross_validate_candidates",
             ),
             node(
-                select_champion,
+                choose_champion,
                 inputs="cross_validation",
                 outputs="selection",
-                name="select_champion",
+                name="choose_champion",
             ),
             node(
                 fit_champion,

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from churn_pipeline.modeling.calibration import calibration_error_interval
+from churn_pipeline.modeling.metrics import MetricSettings, bootstrap_metrics, compute_metrics
+
+SETTINGS = MetricSettings(threshold=0.3, top_share=0.1, calibration_bins=10)
+
+
+@pytest.mark.parametrize("bend", [0.0, 0.08, -0.15])
+def test_the_interval_covers_the_true_error(bend: float) -> None:
+    generator = np.random.default_rng(5)
+    covered, rounds, n = 0, 150, 1400
+    p = generator.beta(0.8, 2.0, size=n)
+    rate = np.clip(p + bend * 4 * p * (1 - p), 0, 1)
+    true_error = compute_metrics(rate, p, SETTINGS)["expected_calibration_error"][0]
+    for seed in range(rounds):
+        churned = generator.random(n) < rate
+        low, high = calibration_error_interval(
+            churned, p, 10, replicates=200, confidence=0.95, seed=seed
+        )
+        covered += low <= true_error <= high
+    assert covered / rounds >= 0.88
+
+
+def test_every_interval_holds_its_value_even_for_few_customers() -> None:
+    generator = np.random.default_rng(0)
+    for seed in range(20):
+        p = generator.beta(1, 3, size=180)
+        churned = generator.random(180) < p
+        intervals = bootstrap_metrics(
+            churned, p, SETTINGS, replicates=300, confidence=0.95, seed=seed
+        )
+        for name, interval in intervals.items():
+            assert interval.low <= interval.value <= interval.high, (seed, name)
+
+
+def test_probabilities_that_are_far_off_exclude_perfect_calibration() -> None:
+    generator = np.random.default_rng(1)
+    p = generator.random(2000)
+    churned = generator.random(2000) < p**3
+    low, _ = calibration_error_interval(churned, p, 10, replicates=200, confidence=0.95, seed=1)
+    assert low > 0.05
