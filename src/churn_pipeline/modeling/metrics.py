@@ -182,9 +182,8 @@ def bootstrap_metrics(
         draws = np.concatenate([chunk[name] for chunk in chunks])
         low, high = np.nanquantile(draws, [tail, 1 - tail])
         intervals[name] = Interval(float(value[0]), float(low), float(high))
-    name = "expected_calibration_error"
-    value = intervals[name].value
-    low, high = calibration_error_interval(
+    error = intervals["expected_calibration_error"].value
+    lowest, highest = calibration_error_interval(
         churned,
         churn_probability,
         settings.calibration_bins,
@@ -192,7 +191,8 @@ def bootstrap_metrics(
         confidence=confidence,
         seed=seed,
     )
-    return intervals | {name: Interval(value, min(low, value), max(high, value))}
+    interval = Interval(error, min(lowest, error), max(highest, error))
+    return intervals | {"expected_calibration_error": interval}
 
 
 def _resamplings(n: int, replicates: int, seed: int) -> Iterator[NDArray[np.int64]]:
