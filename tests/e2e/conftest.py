@@ -35,7 +35,7 @@ class Project:
         result = subprocess.run(
             [*(_NO_NETWORK if offline else []), *command],
             cwd=self.root / cwd,
-            env=environment(),
+            env=environment(measured=command[0] == "kedro"),
             capture_output=True,
             text=True,
             timeout=400,
@@ -56,9 +56,11 @@ class Project:
         file.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def environment() -> dict[str, str]:
+def environment(measured: bool = False) -> dict[str, str]:
+    """Return what commands run in; measuring their coverage makes them slower."""
     tools = Path(sys.executable).parent
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "DVC_", "KEDRO_"))}
+    foreign = ("MLFLOW_", "DVC_", "KEDRO_") + (() if measured else ("COVERAGE_",))
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
     return {**kept, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "200"}
 
 

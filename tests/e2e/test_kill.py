@@ -13,8 +13,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kill")]
 def test_killed_runs_end_in_the_same_bytes(project: Project) -> None:
     generator = random.Random(7)
     kills = sum(
-        kill_after(["dvc", "repro"], generator.uniform(1, 20), project.root, environment())
-        for _ in range(4)
+        kill_after(["dvc", "repro"], generator.uniform(1, 15), project.root, environment())
+        for _ in range(3)
     )
     project.run("dvc", "repro")
     killed = project.checksums()
