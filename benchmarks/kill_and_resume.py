@@ -1,6 +1,7 @@
-"""Kill `dvc repro` with SIGKILL at random moments, finish it, and compare with an undisturbed run.
+"""Kill `dvc repro` with SIGKILL at random moments and start it again, as often as it takes.
 
-Works in a temporary clone of the last commit. Exits 1 if a byte of any output differs.
+Whenever it comes to its end, every output is compared with that of an undisturbed run. Works in a
+temporary clone of the last commit. Exits 1 if a byte of any output differs.
 """
 
 import argparse
@@ -67,28 +68,31 @@ def main() -> int:
         seconds = time.monotonic() - begin
         expected = checksums(project)
         print(f"undisturbed: {seconds:.0f} s, {len(expected)} files")
-        kills = 0
+        _forget(project)
         bar = tqdm(total=arguments.kills, desc="kills", disable=None)
-        while kills < arguments.kills:
-            # from the start again, so that early and late moments are hit alike
-            _forget(project)
+        while bar.n < arguments.kills:
             moment = generator.uniform(0, seconds)
             if kill_after(["dvc", "repro", "-q"], moment, project, environment):
-                kills += 1
                 bar.update()
-                _repro(project, environment)
-                found = checksums(project)
-                differing = sorted(
-                    path
-                    for path in expected.keys() | found.keys()
-                    if expected.get(path) != found.get(path)
-                )
-                if differing:
-                    print(f"killed after {moment:.1f} s: {', '.join(differing)} differ")
-                    return 1
+                continue
+            # it came to its end: compare, and start from nothing again
+            if differing := _differing(expected, checksums(project)):
+                print(f"after {bar.n} kills: {', '.join(differing)} differ")
+                return 1
+            _forget(project)
         bar.close()
-        print(f"{kills} kills, every output identical")
+        _repro(project, environment)
+        if differing := _differing(expected, checksums(project)):
+            print(f"after {arguments.kills} kills: {', '.join(differing)} differ")
+            return 1
+        print(f"{arguments.kills} kills, every output identical")
     return 0
+
+
+def _differing(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    return sorted(
+        path for path in expected.keys() | found.keys() if expected.get(path) != found.get(path)
+    )
 
 
 def _repro(project: Path, environment: Mapping[str, str]) -> None:
