@@ -2,4 +2,6 @@
 # Run the tests on all cores with branch coverage; arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-pytest -n auto --dist loadgroup --cov --cov-report=term "$@"
+# a file stays on one worker, since its tests share a checkout; in order, so that the long ones
+# (tests/e2e) do not come last
+pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term "$@"

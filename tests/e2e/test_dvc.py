@@ -9,7 +9,7 @@ import pytest
 from churn_pipeline.simulation import simulate_customers
 from tests.e2e.conftest import Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dvc")]
+pytestmark = pytest.mark.slow
 
 STAGES = ["simulation", "ingestion", "features", "training", "evaluation"]
 

@@ -12,7 +12,7 @@ import pytest
 from churn_pipeline.simulation import simulate_customers
 from tests.e2e.conftest import Project, copy_project
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kedro")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.kill_and_resume import kill_after
 from tests.e2e.conftest import Project, environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kill")]
+pytestmark = pytest.mark.slow
 
 
 def test_killed_runs_end_in_the_same_bytes(project: Project) -> None:
