@@ -68,6 +68,8 @@ def simulate(customers: int, seed: int, output: Path, force: bool) -> None:
     from churn_pipeline.io.atomic import CSVDataset
     from churn_pipeline.simulation import simulate_customers
 
+    if output.suffix != ".csv":
+        raise click.ClickException(f"--output must end in .csv, not {output.name!r}")
     truth = output.with_name(f"{output.stem}_truth.csv")
     for path in (output, truth):
         if path.exists() and not force:

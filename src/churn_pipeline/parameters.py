@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from churn_pipeline.errors import ParameterError
 
@@ -62,15 +63,17 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     try:
         _Parameters.model_validate(parameters)
     except ValidationError as error:
-        problems = []
-        for problem in error.errors():
-            key = ".".join(str(part) for part in problem["loc"])
-            message = problem["msg"][:1].lower() + problem["msg"][1:]
-            if problem["type"] == "extra_forbidden":
-                message = f"is not a key; valid keys: {', '.join(_valid_keys(problem['loc'][:-1]))}"
-            value = "" if problem["type"] == "missing" else f" is {problem['input']!r}"
-            problems.append(f"{key}{value}: {message}")
-        raise ParameterError(f"params.yaml: {'; '.join(problems)}") from None
+        problems = "; ".join(map(_describe, error.errors()))
+        raise ParameterError(f"params.yaml: {problems}") from None
+
+
+def _describe(problem: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "missing":
+        return f"{key} is missing"
+    if problem["type"] == "extra_forbidden":
+        return f"{key} is not a key; valid keys: {', '.join(_valid_keys(problem['loc'][:-1]))}"
+    return f"{key} is {problem['input']!r}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
 
 
 def _valid_keys(path: tuple[int | str, ...]) -> list[str]:

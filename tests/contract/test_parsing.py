@@ -95,7 +95,7 @@ PLAN, AGE, LEFT = "columns/plan", "columns/age", "columns/left"
     ("path", "value", "message"),
     [
         ("surname", "x", "surname is not a key; valid keys: columns, derived_columns, desc"),
-        ("name", _DELETE, "name must be a text in quotes, not None"),
+        ("name", _DELETE, "name is missing; a text is needed"),
         ("name", 5, "name must be a text in quotes, not 5"),
         ("missing_values", "NA", "missing_values must be a list of texts, not 'NA'"),
         ("missing_values", [-1], "missing_values holds -1, .* put it in quotes"),
@@ -111,7 +111,7 @@ PLAN, AGE, LEFT = "columns/plan", "columns/age", "columns/left"
         (f"{PLAN}/role", ["x"], "columns.plan.role is 'x'; valid options: id, target"),
         (f"{PLAN}/role", [], "columns.plan.role is empty; valid options: id, target"),
         (f"{PLAN}/role", ["feature", "ignored"], "columns.plan.role ignored goes with no other"),
-        (f"{PLAN}/meaning", _DELETE, "columns.plan.meaning must be a text in quotes, not None"),
+        (f"{PLAN}/meaning", _DELETE, "columns.plan.meaning is missing; a text is needed"),
         (f"{PLAN}/values", _DELETE, "columns.plan.values is missing; a category lists its"),
         (f"{PLAN}/values", [True, False], "values holds True, which YAML does not read as text"),
         (f"{PLAN}/values", ["a", "a"], "columns.plan.values names a value twice"),

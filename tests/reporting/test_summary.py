@@ -7,11 +7,11 @@ from churn_pipeline.reporting.summary import summarise
 
 
 def test_summary_tells_data_champion_metrics_and_next_steps(outputs: dict[str, Any]) -> None:
-    text = summarise(**outputs)
+    text = summarise(**outputs, churned=[1, 0, 0, 1, 1])
     for part in (
-        "7,043 rows read from mine.csv, 3 rejected",
+        "7,043 rows read from mine.csv, 3 rejected, see data/02_intermediate/rejected.parquet",
         "xgboost (cross-validated log loss 0.4123 ± 0.0100)",
-        "95% intervals; threshold 0.3, top 10%",
+        "5 customers, 3 churned; 95% intervals, threshold 0.3, top 10%",
         "data/08_reporting/report.html",
     ):
         assert part in text, part

@@ -95,6 +95,8 @@ class _Section:
 
     def text(self, key: str, default: str | None = None) -> str:
         value = self.values.get(key, default)
+        if value is None:
+            self.fail(key, "is missing; a text is needed")
         if not isinstance(value, str):
             self.fail(key, f"must be a text in quotes, not {value!r}")
         return str(value)

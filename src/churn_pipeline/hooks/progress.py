@@ -12,7 +12,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from churn_pipeline.reporting.summary import summarise
+from churn_pipeline.reporting.summary import summarise, summarise_data
 
 logger = logging.getLogger(__name__)
 
@@ -42,13 +42,16 @@ class ProgressHooks:
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
-        if "report" not in pipeline.all_outputs():
-            return
-        logger.info(
-            summarise(
-                catalog.load("metrics"),
-                catalog.load("selection"),
-                catalog.load("data_quality"),
-                catalog.load("params:evaluation"),
+        outputs = pipeline.all_outputs()
+        if "report" in outputs:
+            logger.info(
+                summarise(
+                    catalog.load("metrics"),
+                    catalog.load("selection"),
+                    catalog.load("data_quality"),
+                    catalog.load("params:evaluation"),
+                    catalog.load("test_predictions")["churned"].tolist(),
+                )
             )
-        )
+        elif "data_quality" in outputs:
+            logger.info(summarise_data(catalog.load("data_quality")))

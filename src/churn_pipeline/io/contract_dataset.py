@@ -51,6 +51,13 @@ class ContractDataset(AbstractDataset[None, Contract]):
             ) from None
         except UnicodeDecodeError:
             raise ContractError(f"{name} is not UTF-8; save it again with that encoding") from None
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark
+            place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+            raise ContractError(
+                f"{name} is not valid YAML ({place}{error.problem}); look at the indentation and "
+                "the quotes there"
+            ) from None
         except yaml.YAMLError as error:
             raise ContractError(
                 f"{name} is not valid YAML: {' '.join(str(error).split())}"
