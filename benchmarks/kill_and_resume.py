@@ -25,21 +25,29 @@ _ROOT = Path(__file__).resolve().parents[1]
 def kill_after(
     command: list[str], seconds: float, folder: Path, environment: Mapping[str, str]
 ) -> bool:
-    """Start a command and kill it with all its children; say whether it was still running."""
+    """Start a command and kill it with all its children; say whether it was still running.
+
+    Raises
+    ------
+    RuntimeError
+        With what the command said, if it failed by itself.
+    """
     process = subprocess.Popen(
         command,
         cwd=folder,
         env=dict(environment),
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         start_new_session=True,
     )
     try:
-        process.wait(timeout=seconds)
+        _, said = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.communicate()
         return True
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed: {said.decode()}")
     return False
 
 
@@ -70,14 +78,16 @@ def main() -> int:
         print(f"undisturbed: {seconds:.0f} s, {len(expected)} files")
         _forget(project)
         bar = tqdm(total=arguments.kills, desc="kills", disable=None)
-        while bar.n < arguments.kills:
+        kills = 0
+        while kills < arguments.kills:
             moment = generator.uniform(0, seconds)
             if kill_after(["dvc", "repro", "-q"], moment, project, environment):
+                kills += 1
                 bar.update()
                 continue
             # it came to its end: compare, and start from nothing again
             if differing := _differing(expected, checksums(project)):
-                print(f"after {bar.n} kills: {', '.join(differing)} differ")
+                print(f"after {kills} kills: {', '.join(differing)} differ")
                 return 1
             _forget(project)
         bar.close()
