@@ -77,7 +77,7 @@ def test_unknown_key_names_the_valid_ones(parameters: dict[str, Any]) -> None:
 
 def test_missing_key_is_named(parameters: dict[str, Any]) -> None:
     del parameters["split"]["seed"]
-    with pytest.raises(ParameterError, match=r"^params\.yaml: split\.seed: field required$"):
+    with pytest.raises(ParameterError, match=r"^params\.yaml: split\.seed is missing$"):
         check_parameters(parameters)
 
 
