@@ -17,6 +17,7 @@ setup: .venv/.ready  ## create .venv with the locked versions
 	@touch $@
 
 repro: setup  ## raw customers to evaluated model: whatever changed since the last time
+	python scripts/mend_dvc.py
 	dvc repro
 
 test: setup  ## run the tests with branch coverage

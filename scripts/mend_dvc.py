@@ -1,0 +1,53 @@
+"""Remove DVC's own state files that a killed `dvc` left half-written; `make repro` runs this first.
+
+DVC writes `dvc.lock` and `.dvc/tmp/rwlock` in place. A kill within that write leaves a file that
+makes every later `dvc repro` fail. Without the files DVC runs the stages again, or takes their
+results from its cache: nothing is lost but time.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+from dvc.rwlock import SCHEMA as RWLOCK_SCHEMA
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from voluptuous import Invalid
+
+_SECONDS_OF_A_WRITE = 1.0
+
+_Check = Callable[[str], object]
+
+_STATE_FILES: dict[str, _Check] = {
+    "dvc.lock": lambda text: COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(text)),
+    ".dvc/tmp/rwlock": lambda text: RWLOCK_SCHEMA(json.loads(text)),
+}
+
+
+def _is_broken(path: Path, check: _Check) -> bool:
+    try:
+        check(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    except (ValueError, yaml.YAMLError, Invalid):
+        return True
+    return False
+
+
+def mend(root: Path) -> list[str]:
+    """Remove the broken state files and return their names."""
+    broken = [name for name, check in _STATE_FILES.items() if _is_broken(root / name, check)]
+    if not broken:
+        return []
+    time.sleep(_SECONDS_OF_A_WRITE)  # another dvc may be at work, and writing just now
+    broken = [name for name in broken if _is_broken(root / name, _STATE_FILES[name])]
+    for name in broken:
+        (root / name).unlink()
+    return broken
+
+
+if __name__ == "__main__":
+    for name in mend(Path.cwd()):
+        print(f"removed {name}, which a killed run had left half-written", file=sys.stderr)
