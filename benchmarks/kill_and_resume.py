@@ -1,8 +1,8 @@
 """Kill `dvc repro` with SIGKILL at random moments and start it again, as often as it takes.
 
 Before each start `scripts/mend_dvc.py` removes what DVC itself left half-written, as `make repro`
-does. Whenever it comes to its end, every output is compared with that of an undisturbed run. Works in
-a temporary clone of the last commit. Exits 1 if a byte of any output differs.
+does. Whenever it comes to its end, every output is compared with that of an undisturbed run. Works
+in a temporary clone of the last commit. Exits 1 if a byte of any output differs.
 """
 
 import argparse
