@@ -131,10 +131,11 @@ def _mend(project: Path) -> int:
 
 
 def _forget(project: Path) -> None:
-    """Remove all outputs, the cache of runs and the lock file, so that every stage runs again."""
+    """Remove what runs leave, so that every stage runs and MLflow's store is made again."""
     for path in checksums(project):
         (project / path).unlink()
-    (project / "dvc.lock").unlink(missing_ok=True)
+    for name in ("dvc.lock", "mlflow.db"):
+        (project / name).unlink(missing_ok=True)
     shutil.rmtree(project / ".dvc/cache", ignore_errors=True)
 
 

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import mlflow
 import pytest
 
 from churn_pipeline.orchestration.tracking import (
+    create_store,
     mlflow_artifact_location,
     mlflow_tracking_uri,
     tracking_root,
@@ -47,3 +52,43 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
     assert mlflow_tracking_uri().startswith("sqlite:///")
     assert mlflow_artifact_location() is not None
+
+
+def experiments(store: Path) -> list[str]:
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{store}")
+    return [experiment.name for experiment in client.search_experiments()]
+
+
+def test_store_is_created_ready_for_use(tmp_path: Path) -> None:
+    store = tmp_path / "mlflow.db"
+    create_store(f"sqlite:///{store}")
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+    assert experiments(store) == ["Default"]
+
+
+def test_store_that_exists_is_left_alone(tmp_path: Path) -> None:
+    store = tmp_path / "mlflow.db"
+    store.write_bytes(b"mine")
+    create_store(f"sqlite:///{store}")
+    assert store.read_bytes() == b"mine"
+
+
+def test_server_is_left_to_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    create_store("http://localhost:5000")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_kill_while_the_store_is_created_leaves_none(tmp_path: Path) -> None:
+    store = tmp_path / "mlflow.db"
+    uri = f"sqlite:///{store}"
+    code = f"from churn_pipeline.orchestration import tracking; tracking.create_store({uri!r})"
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    while not any(tmp_path.iterdir()):  # its first table is being written
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not store.exists()
+    create_store(f"sqlite:///{store}")
+    assert experiments(store) == ["Default"]

@@ -4,8 +4,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
+
+from churn_pipeline.orchestration.tracking import create_store, mlflow_tracking_uri
 
 
 class TrackingHooks:
@@ -16,6 +19,10 @@ class TrackingHooks:
 
     def __init__(self) -> None:
         self._catalog: CatalogProtocol | None = None
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        create_store(mlflow_tracking_uri())  # before kedro-mlflow opens it
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:

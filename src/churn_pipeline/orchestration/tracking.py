@@ -29,3 +29,26 @@ def mlflow_artifact_location() -> str | None:
     if os.environ.get("MLFLOW_TRACKING_URI"):
         return None
     return (tracking_root() / "mlartifacts").as_uri()
+
+
+def create_store(uri: str) -> None:
+    """Create the SQLite store that ``uri`` names, whole or not at all, unless it exists.
+
+    MLflow itself creates it table by table: a run killed meanwhile leaves a file on which every
+    later one fails. A ``uri`` of another kind is left to MLflow.
+    """
+    path = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or path.exists():
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    staged = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    staged.unlink(missing_ok=True)
+    artifacts = mlflow_artifact_location() or (tracking_root() / "mlartifacts").as_uri()
+    SqlAlchemyStore(f"sqlite:///{staged}", artifacts).engine.dispose()
+    try:
+        os.link(staged, path)  # a rename would replace what another process created meanwhile
+    except FileExistsError:
+        pass
+    finally:
+        staged.unlink()
