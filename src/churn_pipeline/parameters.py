@@ -1,7 +1,7 @@
 """What ``params.yaml`` may hold; checked once, before anything runs."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -28,11 +28,22 @@ class _Split(_Section):
     seed: int = Field(ge=0)
 
 
+class _Tuning(_Section):
+    trials: int = Field(ge=1)
+    patience: int = Field(ge=1)
+    minimum_improvement: float = Field(ge=0)
+    max_seconds: float | None = Field(gt=0)
+    folds: int = Field(ge=2)
+    workers: int | None = Field(ge=1)
+    seed: int = Field(ge=0, lt=2**32)  # all that scikit-learn takes
+
+
 class _Training(_Section):
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
-    seed: int = Field(ge=0, lt=2**32)  # all that scikit-learn takes
-    candidates: dict[str, dict[str, Any] | None] = Field(min_length=1)
+    confidence: float = Field(gt=0, lt=1)
+    calibrators: list[Literal["sigmoid", "isotonic"]]
+    seed: int = Field(ge=0, lt=2**32)
 
 
 class _Evaluation(_Section):
@@ -48,6 +59,8 @@ class _Parameters(_Section):
     simulation: _Simulation
     ingestion: _Ingestion
     split: _Split
+    candidates: dict[str, dict[str, Any] | None] = Field(min_length=1)
+    tuning: _Tuning
     training: _Training
     evaluation: _Evaluation
 

@@ -3,7 +3,7 @@
 from kedro.framework.project import find_pipelines
 from kedro.pipeline import Pipeline
 
-PIPELINES = ("simulation", "ingestion", "features", "training", "evaluation")
+PIPELINES = ("simulation", "ingestion", "features", "tuning", "training", "evaluation")
 
 
 def register_pipelines() -> dict[str, Pipeline]:

@@ -1,12 +1,16 @@
 """Encoders that turn model inputs into one float matrix, for linear models and for trees.
 
 Missing numbers: linear models see the training median and a flag; trees see NaN. Missing and unseen
-categories: every one-hot column is 0, the same for both.
+categories: every one-hot column is 0, the same for both. Rare levels keep a column of their own,
+whose weight the regularisation of each candidate shrinks.
 """
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -15,10 +19,71 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from churn_pipeline.contract import Contract
 
 
-def linear_encoder(contract: Contract) -> ColumnTransformer:
-    """Impute and standardise numbers, one-hot the categories: float64 for linear models."""
+class PiecewiseLinear(TransformerMixin, BaseEstimator):
+    """Columns as piecewise linear functions: ``x`` and ``max(0, x - knot)`` for each knot.
+
+    A linear model on these columns is a linear spline in ``x`` (Friedman, 1991, calls them hinge
+    functions): it bends at the knots, which lie at evenly spaced quantiles of the training values.
+
+    Parameters
+    ----------
+    knots : int
+        Knots a column at most; 0 passes the columns through. A column of few distinct values has
+        fewer, one of two values has none.
+
+    Attributes
+    ----------
+    knots_ : list of ndarray of float
+        The knots of each input column.
+    input_indices_ : ndarray of int
+        The input column of each output column.
+    """
+
+    def __init__(self, knots: int = 0) -> None:
+        self.knots = knots
+
+    def fit(self, values: ArrayLike, target: object = None) -> Self:
+        """Place the knots."""
+        matrix = np.asarray(values, dtype=np.float64)
+        self.n_features_in_ = matrix.shape[1]
+        self.knots_ = [self._place(column) for column in matrix.T]
+        self.input_indices_ = np.repeat(
+            np.arange(self.n_features_in_), [1 + len(knots) for knots in self.knots_]
+        )
+        return self
+
+    def _place(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
+        distinct = np.unique(column)
+        quantiles = np.linspace(0, 1, self.knots + 2)[1:-1]
+        knots = np.unique(np.quantile(column, quantiles, method="nearest"))
+        return knots[(knots > distinct[0]) & (knots < distinct[-1])]  # others would bend nothing
+
+    def transform(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Return each column followed by its hinges."""
+        matrix = np.asarray(values, dtype=np.float64)
+        columns = []
+        for column, knots in zip(matrix.T, self.knots_, strict=True):
+            columns += [column, *(np.maximum(column - knot, 0.0) for knot in knots)]
+        return np.column_stack(columns) if columns else matrix
+
+    def get_feature_names_out(self, names: Sequence[str] | None = None) -> NDArray[np.object_]:
+        """Name the columns ``name``, ``name_knot1``, …"""
+        inputs = [f"x{i}" for i in range(self.n_features_in_)] if names is None else names
+        return np.array(
+            [
+                f"{name}_knot{number}" if number else str(name)
+                for name, knots in zip(inputs, self.knots_, strict=True)
+                for number in range(len(knots) + 1)
+            ],
+            dtype=object,
+        )
+
+
+def linear_encoder(contract: Contract, knots: int = 0) -> ColumnTransformer:
+    """Impute, bend and standardise numbers, one-hot the categories: float64 for linear models."""
     numeric = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
+        PiecewiseLinear(knots),
         StandardScaler(),
     )
     return _encoder(numeric, contract, np.float64)

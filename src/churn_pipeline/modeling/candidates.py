@@ -1,8 +1,10 @@
-"""The candidate models. A new one is a function here and an entry under ``training.candidates``."""
+"""The candidate models. A new one is a function here and an entry under ``candidates``."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from lightgbm import LGBMClassifier
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -11,31 +13,66 @@ from xgboost import XGBClassifier
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import ParameterError
 from churn_pipeline.features.encoding import linear_encoder, tree_encoder
+from churn_pipeline.modeling.elastic_net import ElasticNetLogisticRegression
+from churn_pipeline.modeling.forest import LogOddsForest
 
 
-def logistic_regression(contract: Contract, seed: int, **settings: Any) -> Pipeline:
-    """Logistic regression on standardised numbers and one-hot categories."""
-    return make_pipeline(
-        linear_encoder(contract), LogisticRegression(random_state=seed, **settings)
+def logistic_regression(
+    contract: Contract, seed: int, knots: int = 0, l1_ratio: float = 0.0, **settings: Any
+) -> Pipeline:
+    """Logistic regression with an elastic net on piecewise linear numbers and one-hot categories.
+
+    ``knots`` bends each number at so many quantiles; ``l1_ratio`` is the share of the L1 penalty
+    (Zou and Hastie, 2005).
+    """
+    classifier = (
+        ElasticNetLogisticRegression(l1_ratio=l1_ratio, random_state=seed, **settings)
+        if l1_ratio > 0
+        else LogisticRegression(random_state=seed, **settings)
     )
+    return make_pipeline(linear_encoder(contract, knots), classifier)
+
+
+def random_forest(contract: Contract, seed: int, **settings: Any) -> Pipeline:
+    """Random forest (Breiman, 2001) whose trees vote in log-odds."""
+    return make_pipeline(tree_encoder(contract), LogOddsForest(random_state=seed, **settings))
 
 
 def xgboost(contract: Contract, seed: int, **settings: Any) -> Pipeline:
-    """Gradient-boosted trees (Chen and Guestrin, 2016) on unscaled numbers (float32 inside).
-
-    One thread, so that the sums of the histograms do not depend on the number of cores.
-    """
+    """Gradient-boosted trees (Chen and Guestrin, 2016) on unscaled numbers (float32 inside)."""
     fixed = {"tree_method": "hist", "n_jobs": 1, "random_state": seed}
     return make_pipeline(tree_encoder(contract), XGBClassifier(**fixed, **settings))
 
 
-# what the project itself sets, for the sake of reproducibility
-_FIXED = {"n_jobs", "random_state", "tree_method"}
+def lightgbm(contract: Contract, seed: int, **settings: Any) -> Pipeline:
+    """Gradient-boosted trees grown leaf by leaf (Ke et al., 2017)."""
+    fixed = {
+        "n_jobs": 1,
+        "random_state": seed,
+        "deterministic": True,
+        "force_row_wise": True,  # else chosen by timing
+        "verbosity": -1,
+    }
+    return make_pipeline(
+        tree_encoder(contract), LGBMClassifier(**fixed, subsample_freq=1, **settings)
+    )
 
-CANDIDATES: Mapping[str, Callable[..., Pipeline]] = {
+
+# What the project itself sets, for the sake of reproducibility. One thread, so that sums do not
+# depend on the number of cores.
+_FIXED = {
+    "n_jobs", "random_state", "tree_method", "deterministic", "force_row_wise", "verbosity",
+    "subsample_freq", "solver", "tol",
+}  # fmt: skip
+
+CANDIDATES: dict[str, Callable[..., Pipeline]] = {
     "logistic_regression": logistic_regression,
+    "random_forest": random_forest,
     "xgboost": xgboost,
+    "lightgbm": lightgbm,
 }
+
+BASELINE = "baseline"
 
 
 def build_candidate(
@@ -48,28 +85,28 @@ def build_candidate(
     name : str
         A key of :data:`CANDIDATES`.
     settings : mapping or None
-        Settings of the estimator, as in ``training.candidates`` of ``params.yaml``.
+        Settings of the estimator, each a value.
     contract : Contract
     seed : int
 
     Returns
     -------
     Pipeline
-        Takes a table with the contract's model inputs.
+        An encoder and a classifier; takes a table with the contract's model inputs.
 
     Raises
     ------
     ParameterError
         If there is no such candidate, or it has no such setting.
     """
-    if name not in CANDIDATES:
-        raise ParameterError(
-            f"params.yaml: training.candidates.{name} is not a candidate; valid candidates: "
-            f"{', '.join(CANDIDATES)}"
-        )
     settings = settings or {}
-    _reject_settings(name, settings)
+    check_settings(name, settings)
     return CANDIDATES[name](contract, seed, **settings)
+
+
+def build_baseline(contract: Contract, seed: int) -> Pipeline:
+    """Build what every candidate has to beat: plain logistic regression on the file's columns."""
+    return logistic_regression(replace(contract, derived_columns=()), seed, max_iter=2000)
 
 
 def estimator_of(candidate: Pipeline) -> BaseEstimator:
@@ -77,13 +114,28 @@ def estimator_of(candidate: Pipeline) -> BaseEstimator:
     return candidate[-1]
 
 
-def _reject_settings(name: str, settings: Mapping[str, Any]) -> None:
+def check_settings(name: str, settings: Mapping[str, Any]) -> None:
+    """Check that the candidate exists and has these settings.
+
+    Raises
+    ------
+    ParameterError
+        With the valid names.
+    """
+    if name not in CANDIDATES:
+        raise ParameterError(
+            f"params.yaml: candidates.{name} is not a candidate; valid candidates: "
+            f"{', '.join(CANDIDATES)}"
+        )
+    candidate = CANDIDATES[name]
     # without the settings: XGBClassifier takes any name
-    valid = set(estimator_of(CANDIDATES[name](_no_columns(), 0)).get_params()) - _FIXED
+    estimator = set(estimator_of(candidate(_no_columns(), 0)).get_params()) - _FIXED
+    own = set(candidate.__code__.co_varnames[: candidate.__code__.co_argcount])
+    valid = (estimator | own) - {"contract", "seed"}
     for key in settings:
         if key not in valid:
             raise ParameterError(
-                f"params.yaml: training.candidates.{name}.{key} is not a setting; valid settings: "
+                f"params.yaml: candidates.{name}.{key} is not a setting; valid settings: "
                 f"{', '.join(sorted(valid))}"
             )
 

@@ -1,11 +1,11 @@
-"""Repeated stratified cross-validation of the candidates, and the choice among them."""
+"""Repeated stratified cross-validation of the candidates."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import RepeatedStratifiedKFold
@@ -13,7 +13,40 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from churn_pipeline.errors import ParameterError
+from churn_pipeline.errors import DataError, ParameterError
+from churn_pipeline.modeling.model import log_odds
+
+
+def check_folds(churned: NDArray[np.int8], folds: int, key: str) -> None:
+    """Raise :class:`DataError` if there are fewer customers of a kind than folds."""
+    smallest = int(np.bincount(churned, minlength=2).min())
+    if smallest < folds:
+        raise DataError(
+            f"the training side has only {smallest} customers of the rarer kind, fewer than "
+            f"{key} ({folds}); bring more customers or lower {key}"
+        )
+
+
+def fit_on(
+    name: str, candidate: Pipeline, inputs: pd.DataFrame, churned: NDArray[np.int8]
+) -> Pipeline:
+    """Fit a copy of a candidate in one thread.
+
+    The order of floating-point sums must not depend on the number of cores.
+
+    Raises
+    ------
+    ParameterError
+        If it cannot be fitted with its settings.
+    """
+    try:
+        with threadpool_limits(limits=1):
+            return clone(candidate).fit(inputs, churned)
+    except ValueError as error:  # what scikit-learn and XGBoost say of bad settings
+        raise ParameterError(
+            f"candidate {name} cannot be fitted: {' '.join(str(error).split())}; look at "
+            f"candidates.{name} in params.yaml"
+        ) from error
 
 
 def cross_validate(
@@ -25,74 +58,75 @@ def cross_validate(
     repeats: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Fit every candidate on every fold and measure it on the rest.
+    """Fit every candidate on every fold's training part and score the rest.
 
-    All fitted steps of a candidate (imputation, scaling, encoding) see the fold's training part
-    only, and all candidates see the same folds.
+    All fitted steps of a candidate (imputation, knots, scaling, encoding) see the fold's training
+    part only, and all candidates see the same folds.
+
+    Parameters
+    ----------
+    candidates : mapping of str to Pipeline
+        Unfitted.
+    inputs : DataFrame, (n, n_inputs)
+    churned : ndarray of 0 and 1, (n,)
+    folds, repeats, seed : int
+
+    Returns
+    -------
+    DataFrame, (n * repeats, 3 + n_candidates)
+        Out-of-fold predictions: ``customer`` (position in ``inputs``), ``repeat`` and ``fold`` from
+        1, and a column of log-odds for each candidate; ordered by repeat and customer.
 
     Raises
     ------
     ParameterError
         If a candidate cannot be fitted with its settings.
+    """
+    splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
+    splits = list(splitter.split(inputs, churned))
+    n = len(inputs)
+    table = pd.DataFrame(
+        {
+            "customer": np.tile(np.arange(n), repeats),
+            "repeat": np.repeat(np.arange(1, repeats + 1), n),
+            "fold": 0,
+        }
+    )
+    rows = [validation + index // folds * n for index, (_, validation) in enumerate(splits)]
+    for index, positions in enumerate(rows):
+        table.loc[positions, "fold"] = index % folds + 1
+    with tqdm(
+        total=len(candidates) * len(splits), unit="fit", disable=None, leave=False
+    ) as progress:
+        for name, candidate in candidates.items():
+            progress.set_description(f"cross-validating {name}")
+            scores = np.empty(n * repeats)
+            for (train, validation), positions in zip(splits, rows, strict=True):
+                model = fit_on(name, candidate, inputs.iloc[train], churned[train])
+                scores[positions] = log_odds(model, inputs.iloc[validation])
+                progress.update()
+            table[name] = scores
+    return table
+
+
+def score_folds(out_of_fold: pd.DataFrame, churned: NDArray[np.int8]) -> pd.DataFrame:
+    """Measure the out-of-fold predictions of every candidate fold by fold.
 
     Returns
     -------
     DataFrame
         ``candidate``, ``repeat``, ``fold``, ``log_loss``, ``roc_auc``; one line a fit.
     """
-    splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
-    splits = list(splitter.split(inputs, churned))
-    lines = []
-    bar = tqdm(total=len(candidates) * len(splits), unit="fit", disable=None, leave=False)
-    # one thread: the order of floating-point sums must not depend on the number of cores
-    with bar, threadpool_limits(limits=1):
-        for name, candidate in candidates.items():
-            bar.set_description(f"cross-validating {name}")
-            for index, (train, validation) in enumerate(splits):
-                try:
-                    model = clone(candidate).fit(inputs.iloc[train], churned[train])
-                except ValueError as error:  # what scikit-learn and XGBoost say of bad settings
-                    raise ParameterError(
-                        f"candidate {name} cannot be fitted: {str(error).strip()}; look at "
-                        f"training.candidates.{name} in params.yaml"
-                    ) from error
-                probability = model.predict_proba(inputs.iloc[validation])[:, 1]
-                lines.append(
-                    {
-                        "candidate": name,
-                        "repeat": index // folds + 1,
-                        "fold": index % folds + 1,
-                        "log_loss": log_loss(churned[validation], probability),
-                        "roc_auc": roc_auc_score(churned[validation], probability),
-                    }
-                )
-                bar.update()
-    return pd.DataFrame(lines)
-
-
-def choose_champion(cross_validation: pd.DataFrame) -> dict[str, Any]:
-    """Choose the candidate of the lowest mean log loss.
-
-    Parameters
-    ----------
-    cross_validation : DataFrame
-        As returned by :func:`cross_validate`.
-
-    Returns
-    -------
-    dict
-        ``champion``, ``criterion`` and the mean and standard deviation over the folds of each
-        candidate's log loss and ROC-AUC.
-    """
-    figures = {
-        str(name): {
-            metric: {
-                "mean": round(float(group[metric].mean()), 6),
-                "std": round(float(group[metric].std(ddof=1)), 6),
-            }
-            for metric in ("log_loss", "roc_auc")
+    names = [name for name in out_of_fold if name not in ("customer", "repeat", "fold")]
+    lines = [
+        {
+            "candidate": name,
+            "repeat": repeat,
+            "fold": fold,
+            "log_loss": log_loss(churned[part["customer"]], expit(part[name])),
+            "roc_auc": roc_auc_score(churned[part["customer"]], part[name]),
         }
-        for name, group in cross_validation.groupby("candidate", sort=True)
-    }
-    champion = min(figures, key=lambda name: figures[name]["log_loss"]["mean"])
-    return {"champion": champion, "criterion": "log_loss", "candidates": figures}
+        for name in names
+        for (repeat, fold), part in out_of_fold.groupby(["repeat", "fold"])
+    ]
+    return pd.DataFrame(lines)

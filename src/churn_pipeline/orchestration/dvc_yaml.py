@@ -53,7 +53,11 @@ def _stage(
     pipeline: PipelineSnapshot, catalog: Mapping[str, Any], metadata: ProjectMetadata
 ) -> dict[str, Any]:
     package = f"{metadata.package_name}.pipelines.{pipeline.name}"
-    inputs = [name for name in pipeline.inputs if not name.startswith("params:")]
+    inputs = [
+        name
+        for name in pipeline.inputs
+        if not name.startswith("params:") and _dvc(catalog.get(name, {})).get("kind") != "state"
+    ]
     for name in inputs:
         if name not in catalog:
             raise ValueError(

@@ -2,28 +2,51 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.errors import DataError
-from churn_pipeline.modeling.candidates import build_candidate
-from churn_pipeline.modeling.cross_validation import cross_validate
+from churn_pipeline.modeling.candidates import BASELINE, build_baseline, build_candidate
+from churn_pipeline.modeling.comparison import compare_candidates
+from churn_pipeline.modeling.cross_validation import (
+    check_folds,
+    cross_validate,
+    fit_on,
+    score_folds,
+)
+from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.modeling.recalibration import choose_calibrator, describe
+from churn_pipeline.modeling.scoring_cost import scoring_cost
+from churn_pipeline.modeling.selection import choose_champion
 from churn_pipeline.modeling.target import churned
 
 
+def _build(
+    tuned_settings: dict[str, Any], contract: Contract, training: dict[str, Any]
+) -> dict[str, Pipeline]:
+    seed = training["seed"]
+    candidates = {
+        name: build_candidate(name, settings, contract, seed)
+        for name, settings in tuned_settings.items()
+    }
+    return {**candidates, BASELINE: build_baseline(contract, seed)}
+
+
 def cross_validate_candidates(
-    train: pd.DataFrame, contract: Contract, training: dict[str, Any]
-) -> pd.DataFrame:
-    """Cross-validate every candidate of ``training.candidates`` on the training side.
+    train: pd.DataFrame,
+    contract: Contract,
+    tuned_settings: dict[str, Any],
+    training: dict[str, Any],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cross-validate the tuned candidates and the baseline on the training side.
 
     Returns
     -------
-    DataFrame
-        One line a candidate and fold, see
+    out_of_fold : DataFrame
+        Log-odds of every customer, see
         :func:`churn_pipeline.modeling.cross_validation.cross_validate`.
+    cross_validation : DataFrame
+        Metrics of every fit, see :func:`churn_pipeline.modeling.cross_validation.score_folds`.
 
     Raises
     ------
@@ -32,33 +55,80 @@ def cross_validate_candidates(
     ParameterError
         If there is no such candidate, or it cannot be fitted with its settings.
     """
-    seed = training["seed"]
-    candidates = {
-        name: build_candidate(name, settings, contract, seed)
-        for name, settings in training["candidates"].items()
-    }
     target = churned(train, contract)
-    smallest = int(np.bincount(target, minlength=2).min())
-    if smallest < training["folds"]:
-        raise DataError(
-            f"the training side has only {smallest} customers of the rarer kind, fewer than "
-            f"training.folds ({training['folds']}); bring more customers or lower training.folds"
-        )
-    return cross_validate(
-        candidates,
+    check_folds(target, training["folds"], "training.folds")
+    out_of_fold = cross_validate(
+        _build(tuned_settings, contract, training),
         train[list(contract.model_inputs)],
         target,
         folds=training["folds"],
         repeats=training["repeats"],
-        seed=seed,
+        seed=training["seed"],
     )
+    return out_of_fold, score_folds(out_of_fold, target)
 
 
-def fit_champion(
-    train: pd.DataFrame, contract: Contract, training: dict[str, Any], selection: dict[str, Any]
-) -> Pipeline:
-    """Fit the champion on the whole training side."""
-    name = selection["champion"]
-    model = build_candidate(name, training["candidates"][name], contract, training["seed"])
-    with threadpool_limits(limits=1):
-        return model.fit(train[list(contract.model_inputs)], churned(train, contract))
+def fit_candidates(
+    train: pd.DataFrame,
+    contract: Contract,
+    tuned_settings: dict[str, Any],
+    training: dict[str, Any],
+) -> dict[str, Pipeline]:
+    """Fit every candidate and the baseline on the whole training side."""
+    inputs, target = train[list(contract.model_inputs)], churned(train, contract)
+    return {
+        name: fit_on(name, candidate, inputs, target)
+        for name, candidate in _build(tuned_settings, contract, training).items()
+    }
+
+
+def choose_and_calibrate(
+    cross_validation: pd.DataFrame,
+    out_of_fold: pd.DataFrame,
+    fitted_candidates: dict[str, Pipeline],
+    train: pd.DataFrame,
+    contract: Contract,
+    tuned_settings: dict[str, Any],
+    training: dict[str, Any],
+) -> tuple[dict[str, Any], ChurnModel, dict[str, ChurnModel]]:
+    """Choose the champion, and calibrate it where that helps.
+
+    Returns
+    -------
+    selection : dict
+        Who won and why, see :func:`churn_pipeline.modeling.selection.choose_champion`; with the
+        settings of each candidate and the ``calibration`` of the champion.
+    model : ChurnModel
+        The champion, fitted on the whole training side.
+    reference_models : dict of str to ChurnModel
+        ``runner_up`` (absent if there is one candidate) and ``baseline``, to compare with.
+    """
+    folds, confidence = training["folds"], training["confidence"]
+    comparisons = compare_candidates(cross_validation, 1 / (folds - 1), confidence)
+    costs = {name: scoring_cost(pipeline) for name, pipeline in fitted_candidates.items()}
+    selection = choose_champion(cross_validation, comparisons, costs)
+    for name, settings in tuned_settings.items():
+        selection["candidates"][name]["settings"] = settings
+
+    champion = selection["champion"]
+    by_repeat = [part for _, part in out_of_fold.groupby("repeat")]
+    calibrator, facts = choose_calibrator(
+        [part[champion].to_numpy() for part in by_repeat],
+        churned(train, contract),
+        [
+            [part["customer"].to_numpy()[part["fold"] == fold] for fold in range(1, folds + 1)]
+            for part in by_repeat
+        ],
+        methods=training["calibrators"],
+        confidence=confidence,
+    )
+    selection["calibration"] = facts | describe(calibrator)
+
+    references = {"runner_up": selection["runner_up"], BASELINE: BASELINE}
+    models = {
+        role: ChurnModel(name, fitted_candidates[name], None, contract.model_inputs)
+        for role, name in references.items()
+        if name is not None
+    }
+    model = ChurnModel(champion, fitted_candidates[champion], calibrator, contract.model_inputs)
+    return selection, model, models

@@ -1,35 +1,43 @@
-"""Training: cross-validate the candidates, choose the champion, fit it."""
+"""Training: compare the tuned candidates, choose the champion, fit and calibrate it."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from churn_pipeline.modeling.cross_validation import choose_champion
 from churn_pipeline.pipelines.training.nodes import (
+    choose_and_calibrate,
     cross_validate_candidates,
-    fit_champion,
+    fit_candidates,
 )
 
 
 def create_pipeline() -> Pipeline:
-    """Compare the candidates on the training side and fit the best one."""
+    """Compare the tuned candidates on the training side, choose the champion and fit it."""
     return pipeline(
         [
             node(
                 cross_validate_candidates,
-                inputs=["train", "contract", "params:training"],
-                outputs="cross_validation",
+                inputs=["train", "contract", "tuned_settings", "params:training"],
+                outputs=["out_of_fold", "cross_validation"],
                 name="cross_validate_candidates",
             ),
             node(
-                choose_champion,
-                inputs="cross_validation",
-                outputs="selection",
-                name="choose_champion",
+                fit_candidates,
+                inputs=["train", "contract", "tuned_settings", "params:training"],
+                outputs="fitted_candidates",
+                name="fit_candidates",
             ),
             node(
-                fit_champion,
-                inputs=["train", "contract", "params:training", "selection"],
-                outputs="model",
-                name="fit_champion",
+                choose_and_calibrate,
+                inputs=[
+                    "cross_validation",
+                    "out_of_fold",
+                    "fitted_candidates",
+                    "train",
+                    "contract",
+                    "tuned_settings",
+                    "params:training",
+                ],
+                outputs=["selection", "model", "reference_models"],
+                name="choose_and_calibrate",
             ),
         ],
         tags="training",

@@ -1,0 +1,138 @@
+"""Tests that tell candidates apart by a repeated cross-validation."""
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import t as student_t
+
+Alternative = Literal["two-sided", "greater", "less"]
+
+
+@dataclass(frozen=True)
+class CorrectedTTest:
+    """A mean difference with its confidence interval and the p-value of "no difference".
+
+    The interval is two-sided whatever the alternative.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+def corrected_resampled_t_test(
+    differences: ArrayLike,
+    test_to_train: float,
+    *,
+    alternative: Alternative = "two-sided",
+    confidence: float = 0.95,
+) -> CorrectedTTest:
+    """Test whether a mean difference over resampled folds is 0 (Nadeau and Bengio, 2003).
+
+    The folds share most of their training customers, so their differences are not independent and
+    the usual t-test finds far too much. The corrected one multiplies their variance by
+    ``1/J + n_test/n_train`` instead of ``1/J``.
+
+    Parameters
+    ----------
+    differences : array-like of float, (J,)
+        One difference a fold, of the same two candidates on the same folds; J at least 2.
+    test_to_train : float
+        Customers measured over customers fitted: ``1 / (k - 1)`` for k folds.
+    alternative : {"two-sided", "greater", "less"}
+        What is held against "no difference": any, a positive or a negative mean.
+    confidence : float
+        Level of the interval.
+
+    Returns
+    -------
+    CorrectedTTest
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    n = len(values)
+    mean = float(values.mean())
+    error = float(np.sqrt((1 / n + test_to_train) * values.var(ddof=1)))
+    if error == 0:  # all folds say the same
+        statistic = float(np.sign(mean)) * np.inf if mean else 0.0
+    else:
+        statistic = mean / error
+    distribution = student_t(n - 1)
+    p_value = {
+        "greater": distribution.sf(statistic),
+        "less": distribution.cdf(statistic),
+        "two-sided": min(1.0, 2 * distribution.sf(abs(statistic))),
+    }[alternative]
+    margin = float(distribution.ppf((1 + confidence) / 2)) * error
+    return CorrectedTTest(mean, mean - margin, mean + margin, float(p_value))
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Adjust p-values for being many (Holm, 1979).
+
+    Parameters
+    ----------
+    p_values : array-like of float, (m,)
+
+    Returns
+    -------
+    ndarray of float, (m,)
+        Rejecting those at most ``level`` keeps the chance of any false rejection below ``level``.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def compare_candidates(
+    cross_validation: pd.DataFrame, test_to_train: float, confidence: float
+) -> list[dict[str, Any]]:
+    """Compare all pairs of candidates in log loss.
+
+    Parameters
+    ----------
+    cross_validation : DataFrame
+        ``candidate``, ``repeat``, ``fold``, ``log_loss``: the same folds for all candidates.
+    test_to_train : float
+        See :func:`corrected_resampled_t_test`.
+    confidence : float
+        Level of the intervals, and one minus the level of significance.
+
+    Returns
+    -------
+    list of dict
+        ``candidate`` and ``other`` (the one of higher mean log loss first), ``difference`` of their
+        log losses with ``low`` and ``high``, ``p_value``, ``p_value_holm`` over all pairs, and
+        ``significant``. The smallest p-values come first.
+    """
+    losses = cross_validation.pivot(
+        index=["repeat", "fold"], columns="candidate", values="log_loss"
+    )
+    ranked = losses.mean().sort_index().sort_values(ascending=False, kind="stable").index
+    pairs = list(combinations(ranked, 2))
+    tests = [
+        corrected_resampled_t_test(losses[a] - losses[b], test_to_train, confidence=confidence)
+        for a, b in pairs
+    ]
+    adjusted = holm([test.p_value for test in tests])
+    comparisons = [
+        {
+            "candidate": str(a),
+            "other": str(b),
+            "difference": round(test.difference, 6),
+            "low": round(test.low, 6),
+            "high": round(test.high, 6),
+            "p_value": round(test.p_value, 6),
+            "p_value_holm": round(float(p), 6),
+            "significant": bool(p < 1 - confidence),
+        }
+        for (a, b), test, p in zip(pairs, tests, adjusted, strict=True)
+    ]
+    return sorted(comparisons, key=lambda c: (c["p_value"], c["candidate"], c["other"]))

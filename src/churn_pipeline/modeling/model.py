@@ -1,0 +1,66 @@
+"""The shipped model: a fitted candidate and its calibration."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+from sklearn.pipeline import Pipeline
+
+from churn_pipeline.modeling.recalibration import Calibrator
+
+_CERTAIN = 1e-6  # nobody is that sure of a customer
+_MAX_LOG_ODDS = float(logit(1 - _CERTAIN))
+
+
+@dataclass(frozen=True)
+class ChurnModel:
+    """What scores customers.
+
+    Attributes
+    ----------
+    candidate : str
+        Name of the candidate.
+    pipeline : Pipeline
+        The fitted encoder and classifier.
+    calibrator : Calibrator or None
+        What is applied to the classifier's log-odds; None where that improved nothing.
+    inputs : tuple of str
+        The columns that ``pipeline`` takes.
+    """
+
+    candidate: str
+    pipeline: Pipeline
+    calibrator: Calibrator | None
+    inputs: tuple[str, ...]
+
+    def log_odds(self, customers: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the calibrated log-odds of churn, (n_customers,)."""
+        raw = log_odds(self.pipeline, customers[list(self.inputs)])
+        return raw if self.calibrator is None else self.calibrator(raw)
+
+    def churn_probability(self, customers: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the churn probabilities, (n_customers,), never closer than 1e-6 to 0 or 1."""
+        return expit(np.clip(self.log_odds(customers), -_MAX_LOG_ODDS, _MAX_LOG_ODDS))
+
+
+def log_odds(pipeline: Pipeline, inputs: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the log-odds of churn of a fitted candidate, before any calibration, (n_customers,).
+
+    As the classifier computes them: probabilities in float32 would lose digits near 0 and 1.
+    """
+    *encoders, classifier = pipeline
+    matrix = inputs
+    for encoder in encoders:
+        matrix = encoder.transform(matrix)
+    if hasattr(classifier, "decision_function"):
+        margin = classifier.decision_function(matrix)
+    elif hasattr(classifier, "get_booster"):  # XGBoost
+        margin = classifier.predict(matrix, output_margin=True)
+    elif hasattr(classifier, "booster_"):  # LightGBM
+        margin = classifier.predict(matrix, raw_score=True)
+    else:
+        probability = np.clip(classifier.predict_proba(matrix)[:, 1], _CERTAIN, 1 - _CERTAIN)
+        margin = logit(probability)
+    return np.asarray(margin, dtype=np.float64)

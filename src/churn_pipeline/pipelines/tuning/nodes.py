@@ -1,0 +1,109 @@
+"""Nodes of the tuning pipeline."""
+
+import json
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xgboost
+from numpy.typing import NDArray
+
+import churn_pipeline
+from churn_pipeline.contract import Contract
+from churn_pipeline.modeling.candidates import check_settings
+from churn_pipeline.modeling.cross_validation import check_folds
+from churn_pipeline.modeling.search_space import parse_search_space
+from churn_pipeline.modeling.studies import StudyJournal, study_name
+from churn_pipeline.modeling.target import churned
+from churn_pipeline.modeling.tuning import Budget, CandidateStudy, tabulate, tune
+from churn_pipeline.orchestration.imports import files_behind
+
+_LIBRARIES = ("lightgbm", "numpy", "optuna", "pandas", "scikit-learn", "scipy")
+
+
+def tune_candidates(
+    train: pd.DataFrame,
+    contract: Contract,
+    candidates: dict[str, Any],
+    tuning: dict[str, Any],
+    journal: StudyJournal | None = None,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Search the settings of every candidate for the lowest cross-validated log loss.
+
+    Parameters
+    ----------
+    train : DataFrame
+    contract : Contract
+    candidates, tuning : dict
+        The sections of ``params.yaml``.
+    journal : StudyJournal, optional
+        Finished trials of an earlier run with the same ingredients are taken from it.
+
+    Returns
+    -------
+    trials : DataFrame
+        See :func:`churn_pipeline.modeling.tuning.tabulate`.
+    tuned_settings : dict
+        Candidate → setting → value, fixed ones included.
+
+    Raises
+    ------
+    DataError
+        If a fold would lack customers of one kind.
+    ParameterError
+        If there is no such candidate or setting, or it cannot be fitted with its settings.
+    """
+    inputs, target = train[list(contract.model_inputs)], churned(train, contract)
+    check_folds(target, tuning["folds"], "tuning.folds")
+    ingredients = _ingredients(inputs, target, contract, tuning)
+    studies = []
+    for name, settings in candidates.items():
+        check_settings(name, settings or {})
+        studies.append(
+            CandidateStudy(
+                name,
+                parse_search_space(name, settings),
+                contract,
+                folds=tuning["folds"],
+                seed=tuning["seed"],
+                budget=Budget(
+                    tuning["trials"],
+                    tuning["patience"],
+                    tuning["minimum_improvement"],
+                    tuning["max_seconds"],
+                ),
+                journal=journal,
+                journal_name=study_name(name, {**ingredients, "settings": json.dumps(settings)}),
+            )
+        )
+    workers = tuning["workers"] or min(os.cpu_count() or 1, len(studies))
+    tune(
+        studies,
+        inputs,
+        target,
+        folds=tuning["folds"],
+        seed=tuning["seed"],
+        workers=workers,
+    )
+    tuned = {study.name: {**study.space.fixed, **study.best().params} for study in studies}
+    return tabulate(studies), tuned
+
+
+def _ingredients(
+    inputs: pd.DataFrame, churned: NDArray[np.int8], contract: Contract, tuning: dict[str, Any]
+) -> dict[str, str | bytes]:
+    """Return all that the trials of a study depend on besides its settings."""
+    source = Path(churn_pipeline.__file__).parents[1]
+    code = files_behind(["churn_pipeline.modeling.tuning"], source)
+    return {
+        "inputs": pd.util.hash_pandas_object(inputs, index=False).to_numpy().tobytes(),
+        "churned": churned.tobytes(),
+        "columns": repr([(name, contract.columns.get(name)) for name in contract.model_inputs]),
+        "resampling": f"{tuning['folds']} folds, seed {tuning['seed']}",
+        "versions": ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+        + f", xgboost {xgboost.__version__}",
+        **{path.relative_to(source).as_posix(): path.read_bytes() for path in sorted(code)},
+    }
