@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from churn_pipeline.contract import Contract
 
@@ -90,11 +90,33 @@ def linear_encoder(contract: Contract, knots: int = 0) -> ColumnTransformer:
 
 
 def tree_encoder(contract: Contract) -> ColumnTransformer:
-    """Pass numbers unscaled, one-hot the categories: for trees.
+    """Pass numbers unscaled, one-hot the categories: float32 for trees.
 
-    Unscaled, so that a split threshold means the same in float32 and in float64.
+    Unscaled and in float32, so that every library compares the same value with its thresholds.
     """
-    return _encoder("passthrough", contract, np.float32)
+    numeric = FunctionTransformer(_to_float32, feature_names_out="one-to-one")
+    return _encoder(numeric, contract, np.float32)
+
+
+def _to_float32(values: ArrayLike) -> NDArray[np.float32]:
+    return np.asarray(values, dtype=np.float32)
+
+
+def input_of_columns(encoder: ColumnTransformer) -> NDArray[np.str_]:
+    """Return which model input each column of a fitted encoder's matrix comes from, (n_columns,)."""
+    sources: list[str] = []
+    for name, transformer, inputs in encoder.transformers_:
+        if name == "categorical":
+            levels = [len(categories) for categories in transformer.categories_] if inputs else []
+            sources += np.repeat(inputs, levels).tolist()
+        elif isinstance(transformer, Pipeline):
+            imputer, bent, _ = transformer
+            flagged = imputer.indicator_.features_ if imputer.indicator_ is not None else []
+            imputed = [*inputs, *(inputs[position] for position in flagged)]
+            sources += [imputed[position] for position in bent.input_indices_]
+        else:
+            sources += inputs
+    return np.array(sources, dtype=np.str_)
 
 
 def _encoder(numeric: object, contract: Contract, dtype: type) -> ColumnTransformer:

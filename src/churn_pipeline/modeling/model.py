@@ -1,6 +1,7 @@
 """The shipped model: a fitted candidate and its calibration."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from scipy.special import expit, logit
 from sklearn.pipeline import Pipeline
 
 from churn_pipeline.modeling.recalibration import Calibrator
+from churn_pipeline.modeling.trees import TreeEnsemble, has_trees, tree_ensemble
 
 _CERTAIN = 1e-6  # nobody is that sure of a customer
 _MAX_LOG_ODDS = float(logit(1 - _CERTAIN))
@@ -28,16 +30,35 @@ class ChurnModel:
         What is applied to the classifier's log-odds; None where that improved nothing.
     inputs : tuple of str
         The columns that ``pipeline`` takes.
+    trees : TreeEnsemble or None
+        The classifier's trees, which score in float64 where a library adds up in float32.
     """
 
     candidate: str
     pipeline: Pipeline
     calibrator: Calibrator | None
     inputs: tuple[str, ...]
+    trees: TreeEnsemble | None
+
+    @classmethod
+    def of(
+        cls,
+        candidate: str,
+        pipeline: Pipeline,
+        inputs: tuple[str, ...],
+        calibrator: Calibrator | None = None,
+    ) -> Self:
+        """Make a model of a fitted candidate."""
+        trees = tree_ensemble(pipeline[-1]) if has_trees(pipeline[-1]) else None
+        return cls(candidate, pipeline, calibrator, inputs, trees)
 
     def log_odds(self, customers: pd.DataFrame) -> NDArray[np.float64]:
         """Return the calibrated log-odds of churn, (n_customers,)."""
-        raw = log_odds(self.pipeline, customers[list(self.inputs)])
+        inputs = customers[list(self.inputs)]
+        if self.trees is None:
+            raw = log_odds(self.pipeline, inputs)
+        else:
+            raw = self.trees.log_odds(self.pipeline[:-1].transform(inputs))
         return raw if self.calibrator is None else self.calibrator(raw)
 
     def churn_probability(self, customers: pd.DataFrame) -> NDArray[np.float64]:

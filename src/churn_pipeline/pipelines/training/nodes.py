@@ -126,9 +126,11 @@ def choose_and_calibrate(
 
     references = {"runner_up": selection["runner_up"], BASELINE: BASELINE}
     models = {
-        role: ChurnModel(name, fitted_candidates[name], None, contract.model_inputs)
+        role: ChurnModel.of(name, fitted_candidates[name], contract.model_inputs)
         for role, name in references.items()
         if name is not None
     }
-    model = ChurnModel(champion, fitted_candidates[champion], calibrator, contract.model_inputs)
+    model = ChurnModel.of(
+        champion, fitted_candidates[champion], contract.model_inputs, calibrator
+    )
     return selection, model, models
