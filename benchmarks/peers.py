@@ -1,0 +1,162 @@
+"""Fit one peer on one split of a customer table; run by telco_ten_splits.py in an environment of
+its own (see requirements-peers.txt).
+
+The peers see the table as a person would hand it over: the contract's feature columns, categories
+as such, without the derived columns. Prints one JSON line: the metrics on the test side and the
+CPU seconds of this process and its children, after the imports.
+"""
+
+import argparse
+import json
+import resource
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+
+_FOLDS = 5
+
+
+def autogluon(
+    train: pd.DataFrame, y: pd.Series, test: pd.DataFrame, seconds: int, trials: int
+) -> np.ndarray:
+    from autogluon.tabular import TabularPredictor
+
+    with tempfile.TemporaryDirectory() as folder:
+        predictor = TabularPredictor(
+            "churned", problem_type="binary", eval_metric="log_loss", path=folder, verbosity=0
+        ).fit(train.assign(churned=y), presets="best_quality", time_limit=seconds)
+        return predictor.predict_proba(test)[1].to_numpy()
+
+
+def lightgbm(
+    train: pd.DataFrame, y: pd.Series, test: pd.DataFrame, seconds: int, trials: int
+) -> np.ndarray:
+    from lightgbm import LGBMClassifier, early_stopping
+
+    def build(trial: Any, rounds: int) -> Any:
+        return LGBMClassifier(
+            n_estimators=rounds,
+            learning_rate=trial.suggest_float("learning_rate", 0.01, 0.2, log=True),
+            num_leaves=trial.suggest_int("num_leaves", 2, 64, log=True),
+            min_child_samples=trial.suggest_int("min_child_samples", 5, 200, log=True),
+            reg_lambda=trial.suggest_float("reg_lambda", 1e-3, 30, log=True),
+            subsample=trial.suggest_float("subsample", 0.5, 1.0),
+            subsample_freq=1,
+            colsample_bytree=trial.suggest_float("colsample_bytree", 0.3, 1.0),
+            n_jobs=1,
+            random_state=0,
+            verbosity=-1,
+        )
+
+    def fit(model: Any, x: Any, y: Any, held_x: Any, held_y: Any) -> int:
+        stop = early_stopping(50, verbose=False)
+        model.fit(x, y, eval_X=(held_x,), eval_y=(held_y,), callbacks=[stop])
+        return int(model.best_iteration_)
+
+    return _tuned(build, fit, train, y, test, trials)
+
+
+def xgboost(
+    train: pd.DataFrame, y: pd.Series, test: pd.DataFrame, seconds: int, trials: int
+) -> np.ndarray:
+    from xgboost import XGBClassifier
+
+    def build(trial: Any, rounds: int) -> Any:
+        return XGBClassifier(
+            n_estimators=rounds,
+            learning_rate=trial.suggest_float("learning_rate", 0.01, 0.2, log=True),
+            max_depth=trial.suggest_int("max_depth", 1, 8),
+            min_child_weight=trial.suggest_float("min_child_weight", 0.5, 100, log=True),
+            reg_lambda=trial.suggest_float("reg_lambda", 1e-2, 30, log=True),
+            subsample=trial.suggest_float("subsample", 0.5, 1.0),
+            colsample_bytree=trial.suggest_float("colsample_bytree", 0.3, 1.0),
+            early_stopping_rounds=50 if rounds == _MOST_ROUNDS else None,
+            tree_method="hist",
+            enable_categorical=True,
+            n_jobs=1,
+            random_state=0,
+        )
+
+    def fit(model: Any, x: Any, y: Any, held_x: Any, held_y: Any) -> int:
+        model.fit(x, y, eval_set=[(held_x, held_y)], verbose=False)
+        return int(model.best_iteration) + 1
+
+    return _tuned(build, fit, train, y, test, trials)
+
+
+_MOST_ROUNDS = 1000
+
+
+def _tuned(
+    build: Callable[..., Any],
+    fit: Callable[..., int],
+    train: pd.DataFrame,
+    y: pd.Series,
+    test: pd.DataFrame,
+    trials: int,
+) -> np.ndarray:
+    """Tune by the cross-validated log loss, then fit all with the mean of the stopped rounds."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    folds = list(StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(train, y))
+
+    def objective(trial: Any) -> float:
+        losses, rounds = [], []
+        for fitted, held in folds:
+            model = build(trial, _MOST_ROUNDS)
+            x, held_x = train.iloc[fitted], train.iloc[held]
+            rounds.append(fit(model, x, y.iloc[fitted], held_x, y.iloc[held]))
+            losses.append(log_loss(y.iloc[held], model.predict_proba(held_x)[:, 1]))
+        trial.set_user_attr("rounds", max(1, round(float(np.mean(rounds)))))
+        return float(np.mean(losses))
+
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
+    study.optimize(objective, n_trials=trials)
+    model = build(study.best_trial, study.best_trial.user_attrs["rounds"])
+    return model.fit(train, y).predict_proba(test)[:, 1]
+
+
+PEERS = {"autogluon": autogluon, "lightgbm": lightgbm, "xgboost": xgboost}
+
+
+def _cpu_seconds() -> float:
+    parts = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(part.ru_utime + part.ru_stime for part in parts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("peer", choices=PEERS)
+    parser.add_argument("train", type=Path, help="Parquet file: features and `churned` (0 or 1)")
+    parser.add_argument("test", type=Path, help="Parquet file with the same columns")
+    parser.add_argument("--seconds", type=int, default=180, help="AutoGluon's time limit")
+    parser.add_argument("--trials", type=int, default=50, help="trials of a tuned booster")
+    arguments = parser.parse_args()
+
+    train, test = (_read(path) for path in (arguments.train, arguments.test))
+    y, actual = train.pop("churned"), test.pop("churned")
+    started = _cpu_seconds()
+    probability = PEERS[arguments.peer](train, y, test, arguments.seconds, arguments.trials)
+    result = {
+        "roc_auc": roc_auc_score(actual, probability),
+        "log_loss": log_loss(actual, probability),
+        "cpu_seconds": _cpu_seconds() - started,
+    }
+    print(json.dumps(result))
+
+
+def _read(path: Path) -> pd.DataFrame:
+    table = pd.read_parquet(path)
+    text = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
+    return table.astype(dict.fromkeys(text, "category"))
+
+
+if __name__ == "__main__":
+    main()
