@@ -3,7 +3,15 @@
 from kedro.framework.project import find_pipelines
 from kedro.pipeline import Pipeline
 
-PIPELINES = ("simulation", "ingestion", "features", "tuning", "training", "evaluation")
+PIPELINES = (
+    "simulation",
+    "ingestion",
+    "features",
+    "tuning",
+    "training",
+    "evaluation",
+    "acceptance",
+)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
