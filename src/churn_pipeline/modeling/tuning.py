@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
@@ -85,7 +85,7 @@ class CandidateStudy:
         self._started = time.monotonic()
 
     def next_fit(self) -> tuple[Pipeline, int] | None:
-        """Return the unfitted candidate and the fold to fit it on; None when the budget is spent."""
+        """Return the unfitted candidate and the fold to fit it on; None if the budget is spent."""
         if self.trial is None:
             if self._is_over():
                 return None
@@ -248,10 +248,13 @@ def _executor(
     if workers == 1:
         _set_data(inputs, churned, splits)
         return _InlineExecutor()
-    # spawned: a fork would share locks and connections that are in use
+    # a fork of this process would share locks and connections that are in use; the fork server is
+    # a clean one that imports the libraries once for all workers
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["__main__", __name__])
     return ProcessPoolExecutor(
         workers,
-        mp_context=get_context("spawn"),
+        mp_context=context,
         initializer=_set_data,
         initargs=(inputs, churned, splits),
     )

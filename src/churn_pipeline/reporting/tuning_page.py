@@ -85,9 +85,7 @@ def _to_study(name: str, trials: pd.DataFrame, settings: dict[str, Any] | None) 
     study = optuna.create_study(direction="minimize", study_name=name)
     for line in trials.to_dict("records"):
         params = {
-            key: distribution.to_external_repr(
-                distribution.to_internal_repr(line[f"params_{key}"])
-            )
+            key: distribution.to_external_repr(distribution.to_internal_repr(line[f"params_{key}"]))
             for key, distribution in searched.items()
         }
         state = TrialState[line["state"].upper()]

@@ -130,7 +130,5 @@ def choose_and_calibrate(
         for role, name in references.items()
         if name is not None
     }
-    model = ChurnModel.of(
-        champion, fitted_candidates[champion], contract.model_inputs, calibrator
-    )
+    model = ChurnModel.of(champion, fitted_candidates[champion], contract.model_inputs, calibrator)
     return selection, model, models
