@@ -13,3 +13,12 @@ METRIC_NAMES = {
     "recall_at_top": "Recall in the top",
     "lift_at_top": "Lift in the top",
 }
+
+# of the fairness audit
+GROUP_METRIC_NAMES = {
+    "churn_rate": "Churn rate",
+    "selection_rate": "Share contacted",
+    "recall": "Recall",
+    "precision": "Precision",
+    "calibration_error": "Calibration error",
+}
