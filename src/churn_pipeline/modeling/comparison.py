@@ -57,10 +57,9 @@ def corrected_resampled_t_test(
     n = len(values)
     mean = float(values.mean())
     error = float(np.sqrt((1 / n + test_to_train) * values.var(ddof=1)))
-    if error == 0:  # all folds say the same
-        statistic = float(np.sign(mean)) * np.inf if mean else 0.0
-    else:
-        statistic = mean / error
+    statistic = mean / error if error else 0.0
+    if mean and not error:  # all folds say the same
+        statistic = float(np.sign(mean)) * np.inf
     distribution = student_t(n - 1)
     p_value = {
         "greater": distribution.sf(statistic),

@@ -166,4 +166,3 @@ def describe(calibrator: Calibrator | None) -> Mapping[str, Any]:
             "intercept": round(calibrator.intercept, 6),
         }
     return {}
-

@@ -122,7 +122,7 @@ def choose_and_calibrate(
         methods=training["calibrators"],
         confidence=confidence,
     )
-    selection["calibration"] = facts | describe(calibrator)
+    selection["calibration"] = {**facts, **describe(calibrator)}
 
     references = {"runner_up": selection["runner_up"], BASELINE: BASELINE}
     models = {
@@ -130,7 +130,5 @@ def choose_and_calibrate(
         for role, name in references.items()
         if name is not None
     }
-    model = ChurnModel.of(
-        champion, fitted_candidates[champion], contract.model_inputs, calibrator
-    )
+    model = ChurnModel.of(champion, fitted_candidates[champion], contract.model_inputs, calibrator)
     return selection, model, models
