@@ -5,13 +5,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from lightgbm.basic import LightGBMError
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.modeling.candidates import build_candidate
-from churn_pipeline.modeling.cross_validation import choose_champion, cross_validate
+from churn_pipeline.modeling.cross_validation import (
+    check_folds,
+    cross_validate,
+    fit_on,
+    score_folds,
+)
 
 
 def candidates(contract: Contract) -> dict[str, Pipeline]:
@@ -21,7 +30,7 @@ def candidates(contract: Contract) -> dict[str, Pipeline]:
     }
 
 
-def test_one_line_for_each_fit_and_the_same_numbers_for_a_seed(
+def test_every_customer_is_scored_once_a_repeat_and_the_same_for_a_seed(
     contract: Contract, inputs: pd.DataFrame, target: NDArray[np.int8]
 ) -> None:
     one, two, other = (
@@ -31,20 +40,32 @@ def test_one_line_for_each_fit_and_the_same_numbers_for_a_seed(
         for seed in (5, 5, 6)
     )
     pd.testing.assert_frame_equal(one, two, check_exact=True)
-    assert one["log_loss"].tolist() != other["log_loss"].tolist()
-    expected = [(n, r, f) for n in candidates(contract) for r in (1, 2) for f in (1, 2, 3)]
-    lines = one[["candidate", "repeat", "fold"]].itertuples(index=False, name=None)
-    assert list(lines) == expected
-    assert one["roc_auc"].between(0.6, 1).all()
+    assert (one["xgboost"] != other["xgboost"]).any()
+    assert list(one) == ["customer", "repeat", "fold", *candidates(contract)]
+    assert one["customer"].tolist() == [*range(600), *range(600)]
+    assert one["repeat"].tolist() == [1] * 600 + [2] * 600
+    sizes = one.groupby(["repeat", "fold"]).size()
+    assert sizes.index.tolist() == [(r, f) for r in (1, 2) for f in (1, 2, 3)]
+    assert (sizes == 200).all()
 
 
-def test_shuffled_target_gives_chance(
+def test_folds_are_scored_as_scikit_learn_does(
     contract: Contract, inputs: pd.DataFrame, target: NDArray[np.int8]
 ) -> None:
-    shuffled = np.random.default_rng(3).permutation(target)
-    found = cross_validate(candidates(contract), inputs, shuffled, folds=4, repeats=1, seed=1)
-    for _, group in found.groupby("candidate"):
-        assert group["roc_auc"].mean() == pytest.approx(0.5, abs=0.05)
+    scores = cross_validate(
+        candidates(contract), inputs[:600], target[:600], folds=3, repeats=2, seed=5
+    )
+    table = score_folds(scores, target[:600])
+    assert list(table) == ["candidate", "repeat", "fold", "log_loss", "roc_auc"]
+    expected = [(n, r, f) for n in candidates(contract) for r in (1, 2) for f in (1, 2, 3)]
+    lines = table[["candidate", "repeat", "fold"]].itertuples(index=False, name=None)
+    assert list(lines) == expected
+    line = table[(table["candidate"] == "xgboost") & (table["repeat"] == 2) & (table["fold"] == 3)]
+    part = scores[(scores["repeat"] == 2) & (scores["fold"] == 3)]
+    y, p = target[part["customer"]], expit(part["xgboost"])
+    assert line["log_loss"].item() == pytest.approx(log_loss(y, p))
+    assert line["roc_auc"].item() == pytest.approx(roc_auc_score(y, p))
+    assert table["roc_auc"].between(0.6, 1).all()
 
 
 class Recorder(ClassifierMixin, TransformerMixin, BaseEstimator):
@@ -100,10 +121,11 @@ class Memoriser(ClassifierMixin, BaseEstimator):
 def test_a_candidate_that_memorises_gains_nothing() -> None:
     inputs = pd.DataFrame({"number": range(60)})
     y = np.random.default_rng(0).integers(0, 2, 60).astype(np.int8)
-    found = cross_validate(
-        {"memoriser": make_pipeline(Memoriser())}, inputs, y, folds=3, repeats=2, seed=1
-    )
-    assert found["roc_auc"].tolist() == [0.5] * 6
+    memoriser = {"memoriser": make_pipeline(Memoriser())}
+    found = cross_validate(memoriser, inputs, y, folds=3, repeats=2, seed=1)
+    assert score_folds(found, y)["roc_auc"].tolist() == [0.5] * 6
+    # it would gain all if it had seen them
+    assert roc_auc_score(y, Memoriser().fit(inputs, y).predict_proba(inputs)[:, 1]) == 1.0
 
 
 def test_candidates_themselves_stay_unfitted(
@@ -114,18 +136,28 @@ def test_candidates_themselves_stay_unfitted(
     assert not hasattr(given["logistic_regression"][-1], "coef_")
 
 
-def test_lowest_mean_log_loss_wins() -> None:
-    table = pd.DataFrame(
-        {
-            "candidate": ["b", "b", "a", "a"],
-            "repeat": 1,
-            "fold": [1, 2, 1, 2],
-            "log_loss": [0.2, 0.4, 0.35, 0.33],
-            "roc_auc": [0.6, 0.7, 0.9, 0.9],
-        }
+class Failing(ClassifierMixin, BaseEstimator):
+    def __init__(self, error: type[Exception]) -> None:
+        self.error = error
+
+    def fit(self, x: pd.DataFrame, y: NDArray[np.int8]) -> Failing:
+        raise self.error("leaves must be\n more than 1")
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, LightGBMError])
+def test_a_failing_fit_is_one_sentence_that_names_the_candidate(error: type[Exception]) -> None:
+    inputs, y = pd.DataFrame({"number": range(4)}), np.array([0, 1, 0, 1], dtype=np.int8)
+    with pytest.raises(ParameterError) as caught:
+        fit_on("mine", make_pipeline(Failing(error)), inputs, y)
+    assert str(caught.value) == (
+        "candidate mine cannot be fitted: leaves must be more than 1; look at candidates.mine in "
+        "params.yaml"
     )
-    selection = choose_champion(table)
-    assert selection["champion"] == "b"
-    assert selection["criterion"] == "log_loss"
-    assert selection["candidates"]["b"]["log_loss"] == {"mean": 0.3, "std": 0.141421}
-    assert selection["candidates"]["a"]["roc_auc"] == {"mean": 0.9, "std": 0.0}
+
+
+@pytest.mark.parametrize("churners", [0, 2, 97])
+def test_too_few_customers_of_a_kind_are_one_sentence(churners: int) -> None:
+    y = (np.arange(100) < churners).astype(np.int8)
+    with pytest.raises(DataError, match=rf"only {min(churners, 100 - churners)} customers .*5\)"):
+        check_folds(y, 5, "tuning.folds")
+    check_folds((np.arange(100) < 5).astype(np.int8), 5, "tuning.folds")

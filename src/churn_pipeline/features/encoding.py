@@ -164,7 +164,7 @@ def _to_float32(values: ArrayLike) -> NDArray[np.float32]:
 
 
 def input_of_columns(encoder: ColumnTransformer) -> NDArray[np.str_]:
-    """Return the model input that each column of a fitted encoder's matrix comes from."""
+    """Return the model input of each column of a fitted encoder's matrix, (n_columns,)."""
     sources: list[str] = []
     for name, transformer, inputs in encoder.transformers_:
         if name == "categorical":

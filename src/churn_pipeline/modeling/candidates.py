@@ -1,5 +1,15 @@
-"""The candidate models. A new one is a function here and an entry under ``candidates``."""
+"""The candidate models. A new one is a function here and an entry under ``candidates``.
 
+The function (or class) takes the contract, a seed and the settings, and returns an unfitted
+:class:`sklearn.pipeline.Pipeline` of an encoder and a classifier. Everything that is fitted is a
+step of it, so that each fold fits its own. The classifier needs ``fit`` and ``predict_proba``, no
+more: see :func:`churn_pipeline.modeling.model.classifier_log_odds` for its log-odds,
+:func:`churn_pipeline.modeling.scoring_cost.scoring_cost` for its cost and
+:func:`churn_pipeline.modeling.explanation.explain` for its explanations. Settings are the
+function's own arguments and, if it takes any keyword, those of the classifier.
+"""
+
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,17 +28,24 @@ from churn_pipeline.modeling.forest import LogOddsForest
 
 
 def logistic_regression(
-    contract: Contract, seed: int, knots: int = 0, l1_ratio: float = 0.0, **settings: Any
+    contract: Contract,
+    seed: int,
+    *,
+    C: float = 1.0,  # noqa: N803
+    l1_ratio: float = 0.0,
+    knots: int = 0,
+    max_iter: int = 200,
 ) -> Pipeline:
     """Logistic regression with an elastic net on piecewise linear numbers and one-hot categories.
 
-    ``knots`` bends each number at so many quantiles; ``l1_ratio`` is the share of the L1 penalty
-    (Zou and Hastie, 2005).
+    ``C`` is the inverse strength of the penalty, ``l1_ratio`` the share of its L1 part (Zou and
+    Hastie, 2005); ``knots`` bends each number at so many quantiles; ``max_iter`` bounds the solver.
     """
+    settings: dict[str, Any] = {"C": C, "max_iter": max_iter, "random_state": seed}
     classifier = (
-        ElasticNetLogisticRegression(l1_ratio=l1_ratio, random_state=seed, **settings)
-        if l1_ratio > 0
-        else LogisticRegression(random_state=seed, **settings)
+        LogisticRegression(**settings)
+        if l1_ratio == 0
+        else ElasticNetLogisticRegression(l1_ratio=l1_ratio, **settings)
     )
     return make_pipeline(linear_encoder(contract, knots), classifier)
 
@@ -62,7 +79,7 @@ def lightgbm(contract: Contract, seed: int, **settings: Any) -> Pipeline:
 # depend on the number of cores.
 _FIXED = {
     "n_jobs", "random_state", "tree_method", "deterministic", "force_row_wise", "verbosity",
-    "subsample_freq", "solver", "tol",
+    "subsample_freq",
 }  # fmt: skip
 
 CANDIDATES: dict[str, Callable[..., Pipeline]] = {
@@ -128,10 +145,11 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> None:
             f"{', '.join(CANDIDATES)}"
         )
     candidate = CANDIDATES[name]
-    # without the settings: XGBClassifier takes any name
-    estimator = set(estimator_of(candidate(_no_columns(), 0)).get_params()) - _FIXED
-    own = set(candidate.__code__.co_varnames[: candidate.__code__.co_argcount])
-    valid = (estimator | own) - {"contract", "seed"}
+    parameters = inspect.signature(candidate).parameters.values()
+    valid = {p.name for p in parameters if p.kind != p.VAR_KEYWORD} - {"contract", "seed"}
+    if any(p.kind == p.VAR_KEYWORD for p in parameters):
+        # without the settings: XGBClassifier takes any name
+        valid |= set(estimator_of(candidate(_no_columns(), 0)).get_params()) - _FIXED
     for key in settings:
         if key not in valid:
             raise ParameterError(

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from lightgbm.basic import LightGBMError
 from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.base import clone
@@ -48,7 +49,7 @@ def fit_on(
     try:
         with _thread_pools().limit(limits=1):
             return clone(candidate).fit(inputs, churned)
-    except ValueError as error:  # what scikit-learn and XGBoost say of bad settings
+    except (ValueError, TypeError, LightGBMError) as error:  # what libraries say of bad settings
         raise ParameterError(
             f"candidate {name} cannot be fitted: {' '.join(str(error).split())}; look at "
             f"candidates.{name} in params.yaml"

@@ -48,6 +48,7 @@ class ElasticNetLogisticRegression(LogisticRegression):
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:  # noqa: N803
         """Fit the coefficients; weights of customers are not supported."""
+        self._validate_params()
         if sample_weight is not None:
             raise ValueError("weights of customers are not supported")
         if not 0 < self.l1_ratio <= 1:
@@ -61,6 +62,7 @@ class ElasticNetLogisticRegression(LogisticRegression):
             l1_ratio=self.l1_ratio, precompute=True, warm_start=True, max_iter=1000, tol=1e-4
         )
         for step in range(self.max_iter):
+            self.n_iter_ = np.array([step + 1])
             log_odds = matrix @ coefficients + intercept
             probability = expit(log_odds)
             weights = np.maximum(probability * (1 - probability), _LEAST_WEIGHT)
@@ -82,7 +84,6 @@ class ElasticNetLogisticRegression(LogisticRegression):
             if change < self.tol:
                 break
         self.coef_, self.intercept_ = coefficients[None, :], np.array([intercept])
-        self.n_iter_ = np.array([step + 1])
         return self
 
     def _objective(

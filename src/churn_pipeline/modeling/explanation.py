@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.features.encoding import input_of_columns
-from churn_pipeline.modeling.model import ChurnModel
-from churn_pipeline.modeling.shap_values import linear_shap, tree_shap
+from churn_pipeline.modeling.model import ChurnModel, classifier_log_odds
+from churn_pipeline.modeling.shap_values import linear_shap, permutation_shap, tree_shap
 
 
 @dataclass(frozen=True)
@@ -46,16 +48,16 @@ def explained_inputs(contract: Contract) -> dict[str, str]:
 def explain(
     model: ChurnModel, customers: pd.DataFrame, contract: Contract, background: pd.DataFrame
 ) -> Explanation:
-    """Compute exact SHAP values in log-odds.
+    """Compute SHAP values in log-odds, exact ones where the model is linear or has trees.
 
     Parameters
     ----------
     model : ChurnModel
-        Linear, or a tree ensemble.
     customers : DataFrame, (n_customers, …)
     contract : Contract
     background : DataFrame
-        Training customers; a linear model's contributions are differences from their mean.
+        Training customers; contributions are differences from their mean, unless the model is a
+        tree ensemble.
 
     Returns
     -------
@@ -68,10 +70,13 @@ def explain(
     if model.trees is not None:
         base, values = tree_shap(model.trees, matrix, matrix.shape[1])
     else:
-        mean = encoder.transform(background[inputs]).mean(axis=0)
-        base, values = linear_shap(
-            classifier.coef_[0], float(classifier.intercept_[0]), mean, matrix
-        )
+        mean = np.nanmean(encoder.transform(background[inputs]), axis=0)
+        if isinstance(classifier, LogisticRegression):
+            intercept = float(classifier.intercept_[0])
+            base, values = linear_shap(classifier.coef_[0], intercept, mean, matrix)
+        else:
+            log_odds = partial(classifier_log_odds, classifier)
+            base, values = permutation_shap(log_odds, mean, matrix)
     values = _sum_by_input(values, input_of_columns(encoder), explained_inputs(contract))
     if model.calibrator is not None:
         raw = base + values.to_numpy().sum(axis=1)

@@ -55,6 +55,8 @@ class LogOddsForest(RandomForestClassifier):
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:  # noqa: N803
         """Grow the trees."""
+        if not self.smoothing > 0:
+            raise ValueError(f"smoothing is {self.smoothing}; it must be above 0")
         super().fit(X, y, sample_weight)
         rate = float(np.mean(y))
         self.leaf_log_odds_ = [self._log_odds(tree.tree_, rate) for tree in self.estimators_]

@@ -1,14 +1,16 @@
 """The shipped model: a fitted candidate and its calibration."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
+from churn_pipeline.modeling.forest import LogOddsForest
 from churn_pipeline.modeling.recalibration import Calibrator
 from churn_pipeline.modeling.trees import TreeEnsemble, has_trees, tree_ensemble
 
@@ -69,13 +71,23 @@ class ChurnModel:
 def log_odds(pipeline: Pipeline, inputs: pd.DataFrame) -> NDArray[np.float64]:
     """Return the log-odds of churn of a fitted candidate, before any calibration, (n_customers,).
 
-    As the classifier computes them: probabilities in float32 would lose digits near 0 and 1.
+    As the classifier computes them, see :func:`classifier_log_odds`.
     """
     *encoders, classifier = pipeline
     matrix = inputs
     for encoder in encoders:
         matrix = encoder.transform(matrix)
-    if hasattr(classifier, "decision_function"):
+    return classifier_log_odds(classifier, matrix)
+
+
+def classifier_log_odds(classifier: Any, matrix: Any) -> NDArray[np.float64]:
+    """Return the log-odds that a fitted classifier gives the rows of the encoder's matrix, (n,).
+
+    Taken before they become probabilities, which in float32 lose digits near 0 and 1. A classifier
+    that is not known here gives probabilities, and 1e-6 is the closest to 0 or 1 that counts.
+    """
+    # of others, a decision function may be anything
+    if isinstance(classifier, LogisticRegression | LogOddsForest):
         margin = classifier.decision_function(matrix)
     elif hasattr(classifier, "get_booster"):  # XGBoost
         margin = classifier.predict(matrix, output_margin=True)

@@ -2,8 +2,11 @@
 
 A setting is a value, which stays fixed, or a mapping, which is searched: ``{low, high}`` with
 ``log: true`` or ``step`` where wanted, or ``{choices: […]}``. ``default`` is what is tried first.
+A range whose numbers are all whole holds whole numbers only.
 """
 
+import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -73,19 +76,36 @@ def _distribution(key: str, setting: Mapping[str, Any]) -> BaseDistribution:
             f"{', '.join(sorted(valid))}"
         )
     try:
-        if "choices" in setting:
-            return CategoricalDistribution(setting["choices"])
-        low, high = setting["low"], setting["high"]
-        options = {k: setting[k] for k in ("log", "step") if k in setting}
-        if isinstance(low, int) and isinstance(high, int):
-            return IntDistribution(low, high, **options)
-        return FloatDistribution(float(low), float(high), **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a range that its step does not divide, for one
+            return _choices(setting) if "choices" in setting else _range(setting)
     except KeyError as error:
         raise ParameterError(
             f"{key} is a mapping without {error}; a search space has low and high, or choices"
         ) from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, UserWarning) as error:
         raise ParameterError(f"{key} is no search space: {str(error).rstrip('.')}") from None
+
+
+def _choices(setting: Mapping[str, Any]) -> BaseDistribution:
+    if not isinstance(setting["choices"], list):
+        raise TypeError(f"choices is {setting['choices']!r}, not a list")
+    return CategoricalDistribution(setting["choices"])
+
+
+def _range(setting: Mapping[str, Any]) -> BaseDistribution:
+    numbers = {key: setting[key] for key in ("low", "high")}
+    numbers |= {key: setting[key] for key in ("step", "default") if key in setting}
+    for key, number in numbers.items():
+        if isinstance(number, bool) or not math.isfinite(float(number)):
+            raise ValueError(f"{key} is {number!r}, not a number")
+    log = setting.get("log", False)
+    if not isinstance(log, bool):
+        raise TypeError(f"log is {log!r}, neither true nor false")
+    if all(isinstance(number, int) for number in numbers.values()):
+        return IntDistribution(numbers["low"], numbers["high"], log, numbers.get("step", 1))
+    step = float(numbers["step"]) if "step" in numbers else None
+    return FloatDistribution(float(numbers["low"]), float(numbers["high"]), log, step)
 
 
 def _contains(distribution: BaseDistribution, value: Any) -> bool:

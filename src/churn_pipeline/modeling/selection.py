@@ -13,7 +13,7 @@ def choose_champion(
     comparisons: Sequence[Mapping[str, Any]],
     scoring_costs: Mapping[str, float],
 ) -> dict[str, Any]:
-    """Choose the candidate of lowest scoring cost among those not clearly worse than the best.
+    """Choose the cheapest to score among the candidates not significantly worse than the best.
 
     The best has the lowest mean log loss over the folds. The baseline is there to be beaten and
     cannot be chosen.
@@ -34,7 +34,7 @@ def choose_champion(
         ``reason`` (a sentence), ``candidates`` (means and standard deviations over the folds,
         scoring cost) and ``comparisons``.
     """
-    figures = {
+    figures: dict[str, dict[str, Any]] = {
         str(name): {
             metric: {
                 "mean": round(float(group[metric].mean()), 6),

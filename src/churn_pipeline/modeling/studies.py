@@ -1,6 +1,7 @@
 """Optuna studies that can be resumed: finished trials are kept in a journal file."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-_FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _SECONDS_OF_A_WRITE = 5
 
 
@@ -18,7 +19,8 @@ class StudyJournal:
     """The finished trials of any number of studies, each under the name that is asked for.
 
     A journal is written by appending, so a kill loses the trial at work and nothing else. It is no
-    result: with it or without it, tuning ends in the same trials.
+    result: with it or without it, tuning ends in the same trials. A file that cannot be read to its
+    end is cut off where it breaks.
 
     Parameters
     ----------
@@ -28,23 +30,27 @@ class StudyJournal:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _drop_broken_line(path)
+        _cut_where_broken(path)
         # a lock that a killed run left is taken over after the time that no write takes
         lock = JournalFileOpenLock(str(path), grace_period=_SECONDS_OF_A_WRITE)
         self._storage = JournalStorage(JournalFileBackend(str(path), lock))
+        self._studies: dict[str, Study] = {}
 
     def finished_trials(self, name: str) -> list[FrozenTrial]:
         """Return the finished trials of a study, in order."""
-        return self._study(name).get_trials(states=_FINISHED)
+        return self._study(name).get_trials(states=FINISHED)
 
     def append(self, name: str, trial: FrozenTrial) -> None:
-        """Keep a finished trial."""
-        self._study(name).add_trial(trial)
+        """Keep a finished trial, unless another run at work has kept it already."""
+        if len(self.finished_trials(name)) == trial.number:
+            self._study(name).add_trial(trial)
 
     def _study(self, name: str) -> Study:
-        return optuna.create_study(
-            storage=self._storage, study_name=name, direction="minimize", load_if_exists=True
-        )
+        if name not in self._studies:  # asking for it would write a line each time
+            self._studies[name] = optuna.create_study(
+                storage=self._storage, study_name=name, direction="minimize", load_if_exists=True
+            )
+        return self._studies[name]
 
 
 def study_name(candidate: str, ingredients: Mapping[str, str | bytes]) -> str:
@@ -64,11 +70,23 @@ def study_name(candidate: str, ingredients: Mapping[str, str | bytes]) -> str:
     return f"{candidate}-{digest.hexdigest()[:16]}"
 
 
-def _drop_broken_line(path: Path) -> None:
-    """Cut off a last line that a killed run left unfinished; another line would be glued to it."""
+def _cut_where_broken(path: Path) -> None:
+    """Cut off what a kill or a full disk left unfinished; another line would be glued to it."""
     if not path.exists():
         return
-    content = path.read_bytes()
-    if content and not content.endswith(b"\n"):
-        with path.open("r+b") as file:
-            file.truncate(content.rfind(b"\n") + 1)
+    whole = 0
+    with path.open("r+b") as file:
+        for line in file:
+            if not (line.endswith(b"\n") and _is_json(line)):
+                break
+            whole += len(line)
+        if whole < path.stat().st_size:
+            file.truncate(whole)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True

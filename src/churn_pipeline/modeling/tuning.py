@@ -27,7 +27,7 @@ from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.cross_validation import fit_on
 from churn_pipeline.modeling.model import log_odds
 from churn_pipeline.modeling.search_space import SearchSpace
-from churn_pipeline.modeling.studies import StudyJournal
+from churn_pipeline.modeling.studies import FINISHED, StudyJournal
 
 _RANDOM_TRIALS = 4  # before the sampler learns and the pruner has something to compare with
 _KEPT_PERCENTILE = 33.0  # a trial goes on while its folds are among the best third
@@ -80,12 +80,14 @@ class CandidateStudy:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         pruner = PercentilePruner(_KEPT_PERCENTILE, n_startup_trials=_RANDOM_TRIALS)
         self.study = optuna.create_study(direction="minimize", pruner=pruner)
-        if self.journal is not None:
-            self.study.add_trials(self.journal.finished_trials(self.journal_name))
         self._started = time.monotonic()
+        if self.journal is not None:
+            for trial in self.journal.finished_trials(self.journal_name):
+                if not self._is_over():  # the journal may come from a larger budget
+                    self.study.add_trial(trial)
 
     def next_fit(self) -> tuple[Pipeline, int] | None:
-        """Return the unfitted candidate and the fold to fit it on; None if the budget is spent."""
+        """Return the candidate and the fold to fit it on next; None when the budget is spent."""
         if self.trial is None:
             if self._is_over():
                 return None
@@ -118,7 +120,7 @@ class CandidateStudy:
 
     def trials(self) -> list[FrozenTrial]:
         """Return the finished trials, in order."""
-        return self.study.get_trials(deepcopy=False)
+        return self.study.get_trials(deepcopy=False, states=FINISHED)
 
     def _ask(self) -> Trial:
         number = len(self.study.trials)

@@ -5,6 +5,7 @@ from typing import Any
 import optuna
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import TrialState, create_trial
 from optuna.visualization import (
@@ -79,13 +80,31 @@ def _figures(study: optuna.Study) -> list[Figure]:
     return figures
 
 
+def _read(distribution: BaseDistribution, cell: Any) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return next(choice for choice in distribution.choices if _spelled(choice) == _spelled(cell))
+    return distribution.to_external_repr(distribution.to_internal_repr(cell))
+
+
+def _spelled(value: Any) -> str:
+    """Spell a choice as its cell, which reading may have made 1.0 of 1 and NaN of None."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, bool):
+        return str(value)
+    try:
+        return f"{float(value):.9g}"
+    except ValueError:
+        return str(value)
+
+
 def _to_study(name: str, trials: pd.DataFrame, settings: dict[str, Any] | None) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     searched = parse_search_space(name, settings).searched
     study = optuna.create_study(direction="minimize", study_name=name)
     for line in trials.to_dict("records"):
         params = {
-            key: distribution.to_external_repr(distribution.to_internal_repr(line[f"params_{key}"]))
+            key: _read(distribution, line[f"params_{key}"])
             for key, distribution in searched.items()
         }
         state = TrialState[line["state"].upper()]

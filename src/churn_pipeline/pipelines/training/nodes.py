@@ -122,7 +122,7 @@ def choose_and_calibrate(
         methods=training["calibrators"],
         confidence=confidence,
     )
-    selection["calibration"] = facts | describe(calibrator)
+    selection["calibration"] = {**facts, **describe(calibrator)}
 
     references = {"runner_up": selection["runner_up"], BASELINE: BASELINE}
     models = {
