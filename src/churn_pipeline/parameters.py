@@ -39,6 +39,15 @@ class _Tuning(_Section):
     seed: int = Field(ge=0, lt=2**32)  # all that scikit-learn takes
 
 
+class _FeatureSearch(_Section):
+    folds: int = Field(ge=2)
+    repeats: int = Field(ge=1)
+    rounds: int = Field(ge=1)
+    confidence: float = Field(gt=0, lt=1)
+    seed: int = Field(ge=0, lt=2**32)
+    ignore_derived: bool
+
+
 class _Training(_Section):
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
@@ -100,6 +109,7 @@ class _Parameters(_Section):
     split: _Split
     candidates: dict[str, dict[str, Any] | None] = Field(min_length=1)
     tuning: _Tuning
+    feature_search: _FeatureSearch
     training: _Training
     evaluation: _Evaluation
     economics: _Economics

@@ -6,7 +6,9 @@ from typing import Any
 from churn_pipeline.errors import GateError
 
 
-def accept(gates: dict[str, Any], selection: dict[str, Any]) -> dict[str, Any]:
+def accept(
+    gates: dict[str, Any], selection: dict[str, Any], model_card_page: str
+) -> dict[str, Any]:
     """Accept the champion if it passed every gate.
 
     Parameters
@@ -15,6 +17,8 @@ def accept(gates: dict[str, Any], selection: dict[str, Any]) -> dict[str, Any]:
         See :func:`churn_pipeline.pipelines.evaluation.gates.check_gates`.
     selection : dict
         ``champion`` is used.
+    model_card_page : str
+        Not read; a failing gate stops the run only once all that was measured is written.
 
     Returns
     -------

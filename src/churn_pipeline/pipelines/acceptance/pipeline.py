@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 accept,
-                inputs=["gates", "selection"],
+                inputs=["gates", "selection", "model_card_page"],
                 outputs="acceptance",
                 name="accept",
             ),
