@@ -10,7 +10,6 @@ CPU seconds.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import yaml
 from sklearn.metrics import log_loss, roc_auc_score
 from tqdm import tqdm
@@ -132,8 +132,10 @@ def _install_peers(environment: Path) -> Path:
 
 
 def _cpu_seconds() -> float:
-    parts = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(part.ru_utime + part.ru_stime for part in parts)
+    """Return the CPU seconds of this process and of all it started, ended or not."""
+    process = psutil.Process()
+    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+    return sum(t.user + t.system + t.children_user + t.children_system for t in times)
 
 
 def _judge(means: pd.DataFrame) -> bool:

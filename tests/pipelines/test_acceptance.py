@@ -79,7 +79,7 @@ def test_a_model_that_is_no_worse_is_accepted(
     gates = run(model, current, sides[1], contract)
     assert gates["passed"]
     assert [gate["gate"] for gate in gates["gates"]] == [g for g in GATES if GATES[g] is not None]
-    assert accept(gates, SELECTION) == {"champion": "xgboost", "gates_passed": 4}
+    assert accept(gates, SELECTION, "") == {"champion": "xgboost", "gates_passed": 4}
 
 
 def test_what_depends_on_the_machine_or_its_registry_is_printed_and_not_tracked(
@@ -109,7 +109,7 @@ def test_a_regression_is_not_accepted(
     gates = run(poor, model, sides[1], contract, {"no_regression": True})
     assert not gates["passed"]
     with pytest.raises(GateError, match=r"failed 1 gate: no_regression .* --force"):
-        accept(gates, SELECTION)
+        accept(gates, SELECTION, "")
     assert run(poor, model, sides[1], contract, {"no_regression": False})["passed"]
 
 
@@ -120,7 +120,7 @@ def test_every_failed_gate_is_named_with_value_and_limit(
     gates = run(model, None, sides[1], contract, strict)
     value = gates["gates"][0]["value"]
     with pytest.raises(ChurnPipelineError) as raised:
-        accept(gates, SELECTION)
+        accept(gates, SELECTION, "")
     text = str(raised.value)
     assert "(xgboost) is not accepted, it failed 2 gates: " in text
     assert f"minimum_roc_auc (is {value:g}, must be at least 0.99)" in text
@@ -137,5 +137,5 @@ def test_gates_that_are_off_stop_nothing(
     with caplog.at_level(logging.INFO, logger="churn_pipeline"):
         gates = run(model, None, sides[1], contract, dict.fromkeys(GATES))
     assert gates == {"passed": True, "gates": []}
-    assert accept(gates, SELECTION)["gates_passed"] == 0
+    assert accept(gates, SELECTION, "")["gates_passed"] == 0
     assert "all are switched off" in caplog.text
