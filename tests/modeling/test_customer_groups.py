@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,10 +15,10 @@ CATEGORY = Column("x", "category", ("sensitive",), "m", values=("b", "a", "never
 TEXT = Column("x", "text", ("sensitive",), "m")
 
 
-def group_sizes(values: object, column: Column) -> dict[str, int]:
+def group_sizes(values: Any, column: Column) -> dict[str, int]:
     groups = group_customers(pd.Series(values), column)
     assert len(groups) == len(pd.Series(values))
-    return groups.value_counts().to_dict()
+    return {str(name): int(size) for name, size in groups.value_counts().items()}
 
 
 def test_categories_keep_the_order_of_the_contract_and_missing_comes_last() -> None:

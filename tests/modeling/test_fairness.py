@@ -25,12 +25,16 @@ def draw(n: int, seed: int, level: float = 0.3) -> Outcomes:
     """Calibrated customers, contacted from a probability of ``level`` on."""
     generator = np.random.default_rng(seed)
     p = generator.beta(1.0, 2.5, n)
-    return Outcomes((generator.random(n) < p) * 1.0, p, (p >= level) * 1.0)
+    return Outcomes((generator.random(n) < p).astype(float), p, (p >= level).astype(float))
 
 
 def labels(n: int, seed: int, shares: tuple[float, ...]) -> pd.Categorical:
     names = [f"g{i}" for i in range(len(shares))]
     return pd.Categorical(np.random.default_rng(seed).choice(names, n, p=shares), names)
+
+
+def groups_of(names: Any) -> pd.Categorical:
+    return pd.Categorical(names)
 
 
 def alarms(found: dict[str, Any]) -> set[tuple[str, str]]:
@@ -153,7 +157,7 @@ def test_a_group_without_churners_or_contacts_has_no_recall_or_precision() -> No
     is_member = np.arange(600) < 100
     outcomes.churned[is_member] = 0
     outcomes.contacted[is_member] = 0
-    group = pd.Categorical(np.where(is_member, "none", "rest"))
+    group = groups_of(np.where(is_member, "none", "rest"))
     found = audit({"x": group}, outcomes, **BOOTSTRAP)
     none = found["columns"]["x"]["groups"]["none"]
     assert none["recall"] is None
@@ -171,7 +175,7 @@ def test_two_groups_are_one_comparison_of_the_smaller_one() -> None:
 
 
 def test_few_customers_are_listed_but_not_judged() -> None:
-    group = pd.Categorical(["few"] * 29 + ["many"] * 300 + ["enough"] * 30)
+    group = groups_of(["few"] * 29 + ["many"] * 300 + ["enough"] * 30)
     outcomes = draw(359, 2)
     outcomes.contacted[:29] = 1
     found = audit({"x": group}, outcomes, **BOOTSTRAP)
@@ -181,7 +185,7 @@ def test_few_customers_are_listed_but_not_judged() -> None:
 
 
 def test_one_group_has_no_rest() -> None:
-    found = audit({"x": pd.Categorical(["a"] * 50)}, draw(50, 2), **BOOTSTRAP)
+    found = audit({"x": groups_of(["a"] * 50)}, draw(50, 2), **BOOTSTRAP)
     assert found["columns"]["x"]["groups"]["a"]["customers"] == 50
     assert (found["differences"], found["not_judged"]) == ([], [])
 

@@ -16,7 +16,7 @@ N = 2500
 
 @pytest.fixture(scope="module")
 def contract() -> Contract:
-    columns = {
+    columns: dict[str, Any] = {
         "id": {"type": "text", "role": "id"},
         "left": {"type": "category", "role": "target", "values": ["n", "y"], "positive": "y"},
         "member": {
@@ -39,7 +39,7 @@ def contract() -> Contract:
 @pytest.fixture
 def test() -> pd.DataFrame:
     generator = np.random.default_rng(4)
-    member = generator.choice(["old", "new", None], N, p=[0.6, 0.35, 0.05])
+    member = np.array(["old", "new", None])[generator.choice(3, N, p=[0.6, 0.35, 0.05])]
     return pd.DataFrame(
         {
             "id": [f"c{i}" for i in range(N)],
@@ -117,8 +117,8 @@ def test_a_group_without_values_is_judged_if_it_is_large(
 ) -> None:
     predictions.loc[test["member"].isna(), "contacted"] = False
     found = audit_fairness(predictions, test, contract, EVALUATION)
-    (sentence,) = [text for text in found["warnings"] if "are contacted in" in text]
-    assert sentence.startswith("member: customers without a value are contacted in 0.0% of cases")
+    start = "member: customers without a value are contacted in 0.0% of cases, the others in "
+    assert [text for text in found["warnings"] if text.startswith(start)]
 
 
 def test_a_contract_without_sensitive_columns_gives_an_empty_audit(
