@@ -12,7 +12,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
@@ -96,9 +95,7 @@ def _log_loss(predicted: NDArray[np.float64], truth: NDArray[np.float64]) -> boo
     """Compare expected log losses: over the churn that the true probabilities would bring."""
 
     def expected(probability: NDArray[np.float64]) -> float:
-        return float(
-            -np.mean(truth * np.log(probability) + (1 - truth) * np.log1p(-probability))
-        )
+        return float(-np.mean(truth * np.log(probability) + (1 - truth) * np.log1p(-probability)))
 
     best, reached = expected(truth), expected(predicted)
     return _say("expected log loss", reached, best, reached / best - 1, 0.015, "over the optimum")
