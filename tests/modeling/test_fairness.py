@@ -109,7 +109,7 @@ def test_nothing_tells_apart_groups_that_are_all_alike(all_or_none: tuple[int, .
 
 
 def test_a_small_group_without_churners_is_no_calibration_alarm() -> None:
-    rest = draw(1000, 8)
+    rest = draw(20_000, 8)
     p = np.linspace(0.01, 0.03, 40)
     group = Outcomes(np.zeros(40), p, np.zeros(40))
     assert mean_residual_z_test(group, rest) > 0.2
