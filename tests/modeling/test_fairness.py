@@ -143,6 +143,8 @@ def test_intervals_are_of_the_normal_width_and_repeat() -> None:
         figure = found[metric]
         assert figure["low"] < figure["value"] < figure["high"]
         assert figure["high"] - figure["low"] == pytest.approx(width, rel=0.08), metric
+        middle = (figure["high"] + figure["low"]) / 2
+        assert middle == pytest.approx(value, abs=0.04 * width), metric
 
 
 def test_intervals_do_not_depend_on_the_other_columns() -> None:
