@@ -109,7 +109,7 @@ def test_nothing_tells_apart_groups_that_are_all_alike(all_or_none: tuple[int, .
 
 
 def test_a_small_group_without_churners_is_no_calibration_alarm() -> None:
-    rest = draw(1000, 8)
+    rest = draw(20_000, 8)
     p = np.linspace(0.01, 0.03, 40)
     group = Outcomes(np.zeros(40), p, np.zeros(40))
     assert mean_residual_z_test(group, rest) > 0.2
@@ -143,6 +143,8 @@ def test_intervals_are_of_the_normal_width_and_repeat() -> None:
         figure = found[metric]
         assert figure["low"] < figure["value"] < figure["high"]
         assert figure["high"] - figure["low"] == pytest.approx(width, rel=0.08), metric
+        middle = (figure["high"] + figure["low"]) / 2
+        assert middle == pytest.approx(value, abs=0.04 * width), metric
 
 
 def test_intervals_do_not_depend_on_the_other_columns() -> None:
