@@ -92,7 +92,7 @@ class _PathGroup:
         depth, n_paths = self.column.shape
         n_customers = by_column.shape[1]
         n_patterns = 2**depth
-        width = min(n_patterns, n_customers)
+        width = max(1, min(n_patterns, n_customers))
         step = max(1, _CELLS_A_CHUNK // (depth * width))
         for start in range(0, n_paths, step):
             paths = slice(start, start + step)
