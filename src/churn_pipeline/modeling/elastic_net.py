@@ -61,8 +61,9 @@ class ElasticNetLogisticRegression(LogisticRegression):
         inner = ElasticNet(
             l1_ratio=self.l1_ratio, precompute=True, warm_start=True, max_iter=1000, tol=1e-4
         )
-        for step in range(self.max_iter):
-            self.n_iter_ = np.array([step + 1])
+        self.n_iter_ = np.zeros(1, dtype=np.int64)
+        while self.n_iter_[0] < self.max_iter:
+            self.n_iter_ += 1
             log_odds = matrix @ coefficients + intercept
             probability = expit(log_odds)
             weights = np.maximum(probability * (1 - probability), _LEAST_WEIGHT)
@@ -79,6 +80,8 @@ class ElasticNetLogisticRegression(LogisticRegression):
                 if (reached := self._objective(matrix, target, *tried)) <= loss:
                     break
                 scale /= 2
+            else:
+                break  # only rounding errors are left
             change = scale * float(np.abs(direction[0]).max(initial=0.0))
             coefficients, intercept, loss = *tried, reached
             if change < self.tol:

@@ -14,6 +14,8 @@ from churn_pipeline.features.encoding import input_of_columns
 from churn_pipeline.modeling.model import ChurnModel, classifier_log_odds
 from churn_pipeline.modeling.shap_values import linear_shap, permutation_shap, tree_shap
 
+_DIGITS = 7  # of a number in a text
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -111,7 +113,7 @@ def importance(contributions: pd.DataFrame, contract: Contract) -> pd.DataFrame:
             "input": size.index,
             "meaning": [_meaning(name, contract) for name in size.index],
             "mean_absolute_shap": size.to_numpy(),
-            "share": (size / size.sum()).to_numpy(),
+            "share": size.to_numpy() / (size.sum() or 1.0),  # a constant model moves nothing
         }
     )
     order = ["mean_absolute_shap", "input"]
@@ -174,26 +176,22 @@ def top_reasons(
         ``contribution_1`` … in log-odds, NaN where there are fewer.
     """
     values = contributions.to_numpy()
-    order = np.argsort(-values, axis=1, kind="stable")[:, :n]
-    texts = {
-        name: np.array([_reason(name, value, contract) for value in customers[name]], dtype=object)
-        for name in contributions
-    }
-    names = np.array(contributions.columns)
-    table: dict[str, object] = {}
+    order = np.argsort(-values, axis=1, kind="stable")
+    texts = np.array(
+        [[_reason(name, value, contract) for value in customers[name]] for name in contributions],
+        dtype=object,
+    )
     rows = np.arange(len(values))
+    table: dict[str, object] = {}
     for rank in range(n):
-        if rank >= order.shape[1]:
-            break
-        column = order[:, rank]
-        amount = values[rows, column]
-        raises = amount > 0
-        words = [
-            texts[name][row] if up else None
-            for row, (name, up) in enumerate(zip(names[column], raises, strict=True))
-        ]
+        words, amount = np.full(len(values), None, dtype=object), np.full(len(values), np.nan)
+        if rank < order.shape[1]:
+            column = order[:, rank]
+            raises = values[rows, column] > 0
+            words = np.where(raises, texts[column, rows], None)
+            amount = np.where(raises, values[rows, column], np.nan)
         table[f"reason_{rank + 1}"] = pd.array(words, dtype="str")
-        table[f"contribution_{rank + 1}"] = np.where(raises, amount, np.nan)
+        table[f"contribution_{rank + 1}"] = amount
     return pd.DataFrame(table)
 
 
@@ -208,4 +206,7 @@ def _reason(name: str, value: object, contract: Contract) -> str:
 def _spelled(value: object) -> str:
     if value is None or value != value:
         return ""
-    return f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
+    if isinstance(value, int | float | np.number):
+        digits = max(_DIGITS, len(str(int(abs(value)))))  # of a large number, the whole part
+        return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
+    return str(value)

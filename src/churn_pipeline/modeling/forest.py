@@ -13,9 +13,10 @@ class LogOddsForest(RandomForestClassifier):
 
     A usual forest averages probabilities, whose log-odds are no sum over trees, so that nothing
     exact can be said of a customer's log-odds. This one pools the trees logarithmically (Genest and
-    Zidek, 1986): ``log_odds = mean over trees of logit((churners + s * rate) / (customers + s))``,
-    where the counts are those of the leaf's training sample, ``rate`` is the churn rate of all
-    training customers and ``s`` is ``smoothing``. One thread.
+    Zidek, 1986): ``log_odds = mean over trees of logit((n * share + s * rate) / (n + s))``, where
+    ``n`` is the number of different training customers in the leaf, ``share`` the share of churners
+    among the tree's draws of them, ``rate`` the churn rate of all training customers and ``s`` is
+    ``smoothing``. One thread.
 
     Parameters
     ----------

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from collections.abc import Iterable
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from churn_pipeline.modeling.trees import TreeEnsemble
 
 Floats = NDArray[np.float64]
 
-_CELLS_A_CHUNK = 2_000_000  # bounds the memory to some 100 MB
+_CELLS_A_CHUNK = 200_000  # at a time, so that they stay in the processor's cache
 
 
 def linear_shap(
@@ -111,47 +113,84 @@ def tree_shap(
         They and ``base`` add up to the log-odds.
     """
     base = trees.base
-    contributions = np.zeros((len(matrix), n_columns))
+    by_column = np.ascontiguousarray(matrix.T, dtype=np.float64)
+    contributions = np.zeros((n_columns, len(matrix)))
     for group in _paths(trees):
-        base += float(group.value @ group.cover_share.prod(axis=1))
-        rows = max(1, _CELLS_A_CHUNK // group.column.size)
-        for start in range(0, len(matrix), rows):
-            part = slice(start, start + rows)
-            contributions[part] += group.contributions(matrix[part], n_columns)
-    return base, contributions
+        base += float(group.value @ group.cover_share.prod(axis=0))
+        group.add_contributions(by_column, contributions)
+    return base, np.ascontiguousarray(contributions.T)
 
 
 class _PathGroup:
     """All paths from a root to a leaf that ask the same number of columns.
 
-    All conditions of a path on one column make one interval ``low < x <= high``.
+    All conditions of a path on one column make one interval ``low < x <= high``. Arrays have one
+    line a column asked and one column a path; customers come last.
     """
 
     def __init__(self, paths: list[tuple[float, dict[int, list[float]]]]) -> None:
         conditions = np.array([list(path.values()) for _, path in paths])
+        low, high, takes_missing, cover_share = conditions.transpose(2, 1, 0)
         self.value = np.array([value for value, _ in paths])
-        self.column = np.array([list(path) for _, path in paths])  # (paths, columns asked)
-        self.low, self.high = conditions[..., 0], conditions[..., 1]
-        self.takes_missing = conditions[..., 2].astype(bool)
-        self.cover_share = conditions[..., 3]
+        self.column = np.array([list(path) for _, path in paths]).T
+        self.low, self.high, self.cover_share = low, high, cover_share
+        self.takes_missing = takes_missing.astype(bool)
 
-    def contributions(self, matrix: NDArray[np.float32], n_columns: int) -> Floats:
-        depth = self.column.shape[1]
-        values = matrix[:, self.column]
-        met = np.where(
-            np.isnan(values), self.takes_missing, (values > self.low) & (values <= self.high)
-        ).astype(np.float64)
-        points, weights = np.polynomial.legendre.leggauss(depth // 2 + 1)
-        integral = np.zeros_like(met)
+    def add_contributions(self, by_column: Floats, contributions: Floats) -> None:
+        """Add the paths' contributions to ``contributions``; both (n_columns, n_customers)."""
+        depth, n_paths = self.column.shape
+        n_customers = by_column.shape[1]
+        n_patterns = 2**depth
+        width = max(1, min(n_patterns, n_customers))
+        step = max(1, _CELLS_A_CHUNK // (depth * width))
+        for start in range(0, n_paths, step):
+            paths = slice(start, start + step)
+            if n_patterns > n_customers:
+                met = self._met(by_column, paths)
+                self._add(self._shares(met, paths), paths, contributions)
+                continue
+            # customers who meet the same conditions of a path get the same from it
+            patterns = np.arange(n_patterns) >> np.arange(depth)[:, None] & 1
+            table = self._shares(patterns[:, None, :].astype(bool), paths)
+            rows = max(1, _CELLS_A_CHUNK // (depth * table.shape[1]))
+            for first in range(0, n_customers, rows):
+                part = slice(first, first + rows)
+                met = self._met(by_column[:, part], paths)
+                place = np.arange(table.shape[1])[:, None] * n_patterns
+                for bit, is_met in enumerate(met):
+                    place = place + (is_met.astype(np.intp) << bit)
+                shares = [line.ravel()[place] for line in table]
+                self._add(shares, paths, contributions[:, part])
+
+    def _met(self, by_column: Floats, paths: slice) -> NDArray[np.bool_]:
+        """Say which conditions each customer meets, (depth, n_paths, n_customers)."""
+        values = by_column[self.column[:, paths]]
+        met = values > self.low[:, paths, None]
+        met &= values <= self.high[:, paths, None]
+        missing = np.isnan(values)
+        if missing.any():
+            met |= missing & self.takes_missing[:, paths, None]
+        return met
+
+    def _shares(self, met: NDArray[np.bool_], paths: slice) -> Floats:
+        """Share the leaves' values out, (depth, n_paths, n_customers)."""
+        depth = len(self.column)
+        z = self.cover_share[:, paths, None]
+        points, weights = np.polynomial.legendre.leggauss((depth + 1) // 2)
+        integral: Floats = np.zeros(np.broadcast_shapes(met.shape, z.shape))
         for point, weight in zip((points + 1) / 2, weights / 2, strict=True):
-            factors = point * met + (1 - point) * self.cover_share
-            integral += weight * factors.prod(axis=2, keepdims=True) / factors
-        shares = self.value[:, None] * (met - self.cover_share) * integral
-        to_columns = sp.csr_array(
-            (np.ones(self.column.size), (np.arange(self.column.size), self.column.ravel())),
-            shape=(self.column.size, n_columns),
-        )
-        return shares.reshape(len(matrix), -1) @ to_columns
+            factors = np.where(met, point + (1 - point) * z, (1 - point) * z)
+            integral += weight * factors.prod(axis=0) / factors
+        return self.value[paths, None] * (met - z) * integral
+
+    def _add(self, shares: Iterable[Floats], paths: slice, contributions: Floats) -> None:
+        for column, share in zip(self.column[:, paths], shares, strict=True):
+            n_paths = len(column)
+            to_columns = sp.csr_array(
+                (np.ones(n_paths), (column, np.arange(n_paths))),
+                shape=(len(contributions), n_paths),
+            )
+            contributions += to_columns @ share
 
 
 def _paths(trees: TreeEnsemble) -> list[_PathGroup]:

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LEAF = -1
+_CELLS_A_CHUNK = 1_000_000  # bounds the memory to some 50 MB
+_LEAST_COVER = 1e-9  # of nodes that only customers without weight reach
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,15 @@ class TreeEnsemble:
 
         (n, n_columns), float32 as the libraries compare it.
         """
+        rows = max(1, _CELLS_A_CHUNK // len(self.roots))
+        log_odds = np.empty(len(matrix))
+        for start in range(0, len(matrix), rows):
+            part = slice(start, start + rows)
+            log_odds[part] = self.base + self.value[self._leaves(matrix[part])].sum(axis=1)
+        return log_odds
+
+    def _leaves(self, matrix: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the leaf of each customer in each tree, (n, n_trees)."""
         node = np.tile(self.roots, (len(matrix), 1))
         rows = np.arange(len(matrix))[:, None]
         while (inner := self.feature[node] != _LEAF).any():
@@ -57,7 +68,7 @@ class TreeEnsemble:
                 np.isnan(values), self.missing_left[node], values <= self.threshold[node]
             )
             node = np.where(inner, np.where(left, self.left[node], self.right[node]), node)
-        return self.base + self.value[node].sum(axis=1)
+        return node
 
     def mean_comparisons(self) -> float:
         """Return how many comparisons and additions the mean training customer takes."""
@@ -120,7 +131,7 @@ def _tree(
         "right": np.where(is_leaf, 0, np.asarray(right, dtype=np.int64)),
         "missing_left": np.asarray(missing_left, dtype=bool),
         "value": np.where(is_leaf, np.asarray(value, dtype=np.float64), 0.0),
-        "cover": np.asarray(cover, dtype=np.float64),
+        "cover": np.maximum(np.asarray(cover, dtype=np.float64), _LEAST_COVER),
     }
 
 

@@ -68,7 +68,7 @@ def dependence(table: pd.DataFrame) -> Figure:
     inputs = list(dict.fromkeys(table["input"]))
     columns = min(len(inputs), 3)
     rows = -(-len(inputs) // columns)
-    figure = Figure(figsize=(4.0 * columns, 3.6 * rows), dpi=120, layout="constrained")
+    figure = Figure(figsize=(4.4 * columns, 3.7 * rows), dpi=120, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     for axes, name in zip(grid, inputs, strict=False):
         part = table[table["input"] == name]
@@ -125,7 +125,7 @@ def _draw_strips(axes: Axes, texts: NDArray[np.object_], shap: NDArray[np.float6
         axes.hlines(medians[level], place - 0.35, place + 0.35, color=_INK, linewidth=1.5)
     width = 55 // len(order)  # letters that fit
     labels = [textwrap.fill(level, width, max_lines=3, placeholder=" …") for level in order]
-    axes.set_xticks(range(len(order)), labels, fontsize=7.5 if len(order) < _MOST_LEVELS else 7)
+    axes.set_xticks(range(len(order)), labels, fontsize=7.5 if len(order) < _MOST_LEVELS else 6.5)
     axes.set_xlim(-0.6, len(order) - 0.4)
     axes.grid(False, axis="x")
 

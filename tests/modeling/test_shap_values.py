@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from itertools import combinations
+from math import factorial
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from churn_pipeline.modeling import shap_values
+from churn_pipeline.modeling.shap_values import linear_shap, tree_shap
+from churn_pipeline.modeling.trees import TreeEnsemble, tree_ensemble
+from tests.modeling.ensembles import COLUMNS, customers, fit
+
+every_library = pytest.mark.parametrize("library", ["xgboost", "lightgbm", "forest"])
+
+
+def expected_log_odds(trees: TreeEnsemble, customer: NDArray[Any], known: tuple[int, ...]) -> float:
+    """Mean log-odds when only some columns of a customer are known, by walking the trees."""
+
+    def below(node: int) -> float:
+        column = int(trees.feature[node])
+        if column < 0:
+            return float(trees.value[node])
+        left, right = int(trees.left[node]), int(trees.right[node])
+        if column in known:
+            value = customer[column]
+            goes_left = trees.missing_left[node] if np.isnan(value) else (
+                value <= trees.threshold[node]
+            )  # fmt: skip
+            return below(left if goes_left else right)
+        share = trees.cover[left] / (trees.cover[left] + trees.cover[right])
+        return float(share * below(left) + (1 - share) * below(right))
+
+    return trees.base + sum(below(int(root)) for root in trees.roots)
+
+
+def shapley(trees: TreeEnsemble, customer: NDArray[Any]) -> list[float]:
+    """Shapley values by their definition, over all subsets of the columns (Shapley, 1953)."""
+    values = []
+    for column in range(COLUMNS):
+        others = [other for other in range(COLUMNS) if other != column]
+        total = 0.0
+        for size in range(COLUMNS):
+            weight = factorial(size) * factorial(COLUMNS - size - 1) / factorial(COLUMNS)
+            for known in combinations(others, size):
+                gain = expected_log_odds(trees, customer, (*known, column))
+                total += weight * (gain - expected_log_odds(trees, customer, known))
+        values.append(total)
+    return values
+
+
+@every_library
+def test_tree_shap_is_the_shapley_value_by_definition(library: str) -> None:
+    trees = tree_ensemble(fit(library, trees=3))
+    matrix, _ = customers(12, seed=7)
+    base, found = tree_shap(trees, matrix, COLUMNS)
+    tolerance = 1e-6 if library == "xgboost" else 1e-10  # covers that add up in float32
+    assert base == pytest.approx(expected_log_odds(trees, matrix[0], ()), abs=tolerance)
+    np.testing.assert_allclose(
+        found, [shapley(trees, customer) for customer in matrix], atol=tolerance
+    )
+
+
+def test_tree_shap_is_what_xgboost_computes() -> None:
+    classifier = fit("xgboost", trees=40, max_depth=6, subsample=0.7)
+    matrix, _ = customers(200, seed=8)
+    theirs = classifier.get_booster().predict(xgb.DMatrix(matrix), pred_contribs=True)
+    base, found = tree_shap(tree_ensemble(classifier), matrix, COLUMNS)
+    np.testing.assert_allclose(found, theirs[:, :-1], atol=5e-5)  # float32
+    assert base == pytest.approx(theirs[0, -1], abs=5e-5)
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_tree_shap_is_what_lightgbm_computes(missing: bool) -> None:
+    classifier = fit("lightgbm", trees=40, num_leaves=20, missing=missing)
+    matrix, _ = customers(200, seed=9)
+    theirs = classifier.predict(matrix, pred_contrib=True)
+    base, found = tree_shap(tree_ensemble(classifier), matrix, COLUMNS)
+    np.testing.assert_allclose(found, theirs[:, :-1], atol=1e-9)
+    assert base == pytest.approx(theirs[0, -1], abs=1e-9)
+
+
+@every_library
+@pytest.mark.parametrize("n", [0, 1, 10, 300])
+def test_base_and_contributions_add_up_to_the_log_odds(library: str, n: int) -> None:
+    trees = tree_ensemble(fit(library, trees=30))
+    matrix, _ = customers(n, seed=10)
+    base, found = tree_shap(trees, matrix, COLUMNS)
+    assert found.shape == (n, COLUMNS)
+    np.testing.assert_allclose(base + found.sum(axis=1), trees.log_odds(matrix), atol=1e-9)
+
+
+@every_library
+def test_customers_and_chunks_do_not_depend_on_each_other(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees = tree_ensemble(fit(library))
+    matrix, _ = customers(100, seed=11)
+    base, together = tree_shap(trees, matrix, COLUMNS)
+    # so few customers are computed one by one, many by the conditions that they meet
+    alone = np.vstack([tree_shap(trees, row[None, :], COLUMNS)[1] for row in matrix[:5]])
+    np.testing.assert_allclose(alone, together[:5], atol=1e-12)
+    monkeypatch.setattr(shap_values, "_CELLS_A_CHUNK", 2000)
+    chunked_base, chunked = tree_shap(trees, matrix, COLUMNS)
+    np.testing.assert_allclose(chunked, together, atol=1e-12)
+    assert chunked_base == base
+
+
+def test_column_that_no_tree_asks_contributes_nothing() -> None:
+    trees = tree_ensemble(fit("xgboost"))
+    matrix = np.column_stack([customers(20, seed=12)[0], np.arange(20)]).astype(np.float32)
+    assert (tree_shap(trees, matrix, COLUMNS + 1)[1][:, COLUMNS] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("library", "settings"), [("xgboost", {"gamma": 1e6}), ("lightgbm", {"min_child_samples": 500})]
+)
+def test_trees_without_splits_contribute_nothing(library: str, settings: dict[str, Any]) -> None:
+    trees = tree_ensemble(fit(library, **settings))
+    matrix, _ = customers(5, seed=13)
+    base, found = tree_shap(trees, matrix, COLUMNS)
+    np.testing.assert_allclose(trees.log_odds(matrix), base)
+    assert (found == 0).all()
+
+
+def test_nodes_without_weight_give_finite_values() -> None:
+    settings = {"min_child_weight": 0, "learning_rate": 5.0, "reg_lambda": 0, "max_depth": 8}
+    trees = tree_ensemble(fit("xgboost", trees=30, **settings))
+    matrix, _ = customers(50, seed=14)
+    base, found = tree_shap(trees, matrix, COLUMNS)
+    np.testing.assert_allclose(base + found.sum(axis=1), trees.log_odds(matrix), rtol=1e-6)
+
+
+def test_linear_shap_by_hand() -> None:
+    base, found = linear_shap(
+        np.array([2.0, -1.0]), 0.5, np.array([3.0, 1.0]), np.array([[4.0, 1.0], [0.0, 5.0]])
+    )
+    assert base == 0.5 + 6 - 1
+    assert found.tolist() == [[2.0, 0.0], [-6.0, -4.0]]
+
+
+def test_linear_shap_is_the_shapley_value_of_mean_replacement() -> None:
+    generator = np.random.default_rng(0)
+    weights, mean, customer = generator.normal(size=(3, 4))
+    _, (found,) = linear_shap(weights, 0.3, mean, customer[None, :])
+    for column in range(4):
+        # the gain is the same whatever else is known, so that one order of columns will do
+        for known in combinations(set(range(4)) - {column}, 2):
+            without, with_it = mean.copy(), mean.copy()
+            without[list(known)] = customer[list(known)]
+            with_it[[*known, column]] = customer[[*known, column]]
+            assert found[column] == pytest.approx(weights @ (with_it - without))
