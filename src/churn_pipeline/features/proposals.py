@@ -20,7 +20,7 @@ from churn_pipeline.features.derivation import derive
 Kind = Literal["log", "first period", "ratio", "sum", "difference", "count", "bin"]
 
 _TIME_UNITS = {"day", "hour", "minute", "month", "quarter", "week", "year"}
-_BIN_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+_BIN_QUANTILES = (0.25, 0.5, 0.75)
 _MOST_FLAG_VALUES = 3  # "on", "off" and one for those whom the question does not fit
 _FEWEST_CUSTOMERS = 20  # who must differ from the rest: fewer teach a model nothing
 _SAME_CORRELATION = 0.9999
@@ -43,7 +43,7 @@ def propose_columns(contract: Contract, customers: pd.DataFrame) -> tuple[Propos
     ratio            ``a / b`` of two numbers, ``b`` never below 0; an integer 0 counts as 1
     sum, difference  of two numbers in the same unit
     count            how many of the categories that share two or three values have one of them
-    bin              ``x <= t`` at quantiles of numbers and counts, rounded to two digits
+    bin              ``x <= t`` at quartiles of numbers and counts, rounded to two digits
     ===============  ============================================================================
 
     Left out are those that hardly vary, and those that are all but a multiple of a column that the

@@ -2,31 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.model_selection import RepeatedStratifiedKFold
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.model import DerivedColumn
 from churn_pipeline.features.derivation import derive
-from churn_pipeline.features.encoding import input_of_columns, linear_encoder
 from churn_pipeline.features.proposals import Proposal
 from churn_pipeline.features.splitting import hash_to_unit_interval
-from churn_pipeline.modeling.comparison import corrected_resampled_t_test, holm
+from churn_pipeline.modeling.added_columns import are_linear, cross_validate_columns
+from churn_pipeline.modeling.comparison import (
+    CorrectedTTest,
+    corrected_resampled_t_test,
+    holm,
+)
 from churn_pipeline.modeling.cross_validation import check_folds
 from churn_pipeline.modeling.target import churned
-
-_LINEAR = 1e-4  # share of a column's variance that the inputs may leave unexplained
-
-Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def search_columns(
@@ -40,16 +36,22 @@ def search_columns(
     confidence: float,
     seed: int,
 ) -> tuple[pd.DataFrame, tuple[Proposal, ...]]:
-    """Add the best proposal to a plain logistic regression as long as one helps significantly.
+    """Add a proposal to a plain logistic regression as long as one helps significantly.
 
     Forward selection: each round fits the model on the inputs so far with and without every
     proposal, on the same folds of a repeated stratified cross-validation, and tests "the log loss
     is lower with it" by the corrected resampled t-test (Nadeau and Bengio, 2003), adjusted for the
-    number of proposals (Holm, 1979). Of the significant ones the one of lowest log loss is kept.
-    Where nothing helps, the chance that a search keeps anything is at most ``1 - confidence``.
+    number of proposals (Holm, 1979). Where nothing helps, the chance that a search keeps anything
+    is at most ``1 - confidence``.
+
+    Kept is, as among the candidates, the simplest of those that are not significantly worse than
+    the best: the significant proposals are often different views of the same effect. Simpler is
+    what adds fewer coefficients (a column with missing values adds a flag), then what reads fewer
+    columns, then what has the lower log loss.
 
     A proposal that is linear in the inputs (a sum or a count of what the model sees) is not tested:
-    it would change nothing but the penalty.
+    it would change nothing but the penalty. One that does not lower the mean log loss of the first
+    repeat is not fitted in the others; it counts as a proposal all the same.
 
     Parameters
     ----------
@@ -71,10 +73,11 @@ def search_columns(
     Returns
     -------
     table : DataFrame
-        One line a proposal and round, by rising log loss: ``round``, ``proposal`` (name), ``kind``,
-        ``expression``, ``log_loss`` (mean over the folds), ``log_loss_without``, ``difference`` of
-        them (negative: better with it) with ``low`` and ``high``, ``p_value``, ``p_value_holm``,
-        ``kept``, ``linear`` (then the figures are missing).
+        One line a proposal and round, the best first: ``round``, ``proposal`` (name), ``kind``,
+        ``expression``, ``folds`` (how many were fitted), ``log_loss`` (mean over these),
+        ``log_loss_without``, ``difference`` of them (negative: better with it) with ``low`` and
+        ``high``, ``p_value``, ``p_value_holm``, ``kept``, ``linear`` (then the figures are
+        missing).
     kept : tuple of Proposal
         In the order in which they were added.
 
@@ -87,8 +90,7 @@ def search_columns(
     customers = customers.iloc[order].reset_index(drop=True)
     target = churned(customers, contract)
     check_folds(target, folds, "feature_search.folds")
-    splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
-    splits = list(splitter.split(np.zeros(len(target)), target))
+    test = partial(corrected_resampled_t_test, test_to_train=1 / (folds - 1), confidence=confidence)
     inputs = _with_columns(customers, contract, proposals)
     kept: list[Proposal] = []
     tables: list[pd.DataFrame] = []
@@ -99,29 +101,32 @@ def search_columns(
         for number in range(1, rounds + 1):
             model = _added(contract, [proposal.column for proposal in kept])
             waiting = [proposal for proposal in proposals if proposal not in kept]
-            is_linear = _are_linear(inputs, model, [p.column for p in waiting])
-            tested = [p for p, linear in zip(waiting, is_linear, strict=True) if not linear]
+            linear = are_linear(inputs, model, [proposal.column for proposal in waiting])
+            tested = [p for p, is_linear in zip(waiting, linear, strict=True) if not is_linear]
             progress.set_description(f"feature search, round {number}")
-            progress.total = progress.n + len(splits) * len(tested)
-            without, losses = _cross_validate(
-                inputs, target, splits, model, [p.column for p in tested], progress
+            without, differences = cross_validate_columns(
+                inputs,
+                target,
+                model,
+                [proposal.column for proposal in tested],
+                folds=folds,
+                repeats=repeats,
+                seed=seed,
+                progress=progress,
             )
-            table = _compare(tested, without, losses, 1 / (folds - 1), confidence)
-            linear = [p for p in waiting if p not in tested]
-            tables.append(_tabulate(number, table, linear))
-            if not table["kept"].any():
+            table = _compare(tested, without, differences, test)
+            significant = np.flatnonzero(table["p_value_holm"] < 1 - confidence)
+            chosen = _simplest(significant, tested, inputs, differences, test)
+            table["kept"] = np.arange(len(tested)) == (-1 if chosen is None else chosen)
+            tables.append(_tabulate(number, table, [p for p in waiting if p not in tested]))
+            if chosen is None:
                 break
-            best = str(table.loc[table["kept"], "proposal"].iloc[0])
-            kept += [proposal for proposal in tested if proposal.column.name == best]
+            kept.append(tested[chosen])
     return pd.concat(tables, ignore_index=True), tuple(kept)
 
 
 def _added(contract: Contract, columns: Sequence[DerivedColumn]) -> Contract:
     return replace(contract, derived_columns=(*contract.derived_columns, *columns))
-
-
-def _only(contract: Contract, columns: Sequence[DerivedColumn]) -> Contract:
-    return replace(contract, columns={}, row_rules=(), derived_columns=tuple(columns))
 
 
 def _with_columns(
@@ -135,116 +140,66 @@ def _with_columns(
     return pd.concat([customers[features], derived], axis=1)
 
 
-def _are_linear(
-    inputs: pd.DataFrame, model: Contract, columns: Sequence[DerivedColumn]
-) -> list[bool]:
-    """Say which columns the model's inputs give by a linear function, missing values included."""
-    if not columns:
-        return []
-    base = linear_encoder(model).fit_transform(inputs)
-    names = [column.name for column in columns]
-    encoder = linear_encoder(_only(model, columns)).fit(inputs[names])
-    proposed = encoder.transform(inputs[names])  # each of mean 0
-    base = np.column_stack([np.ones(len(base)), base])
-    weights = np.linalg.lstsq(base, proposed, rcond=None)[0]
-    left = np.mean((proposed - base @ weights) ** 2, axis=0)
-    is_given = left <= _LINEAR * np.mean(proposed**2, axis=0)
-    source = input_of_columns(encoder)
-    return [bool(is_given[source == name].all()) for name in names]
-
-
-def _cross_validate(
-    inputs: pd.DataFrame,
-    target: NDArray[np.int8],
-    splits: Sequence[Split],
-    model: Contract,
-    columns: Sequence[DerivedColumn],
-    progress: "tqdm[Any]",
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the log losses of the folds, (n_folds,) without and (n_folds, n_columns) with each.
-
-    The columns are encoded once a fold, not once a fit.
-    """
-    without = np.empty(len(splits))
-    losses = np.empty((len(splits), len(columns)))
-    for fold, (train, validation) in enumerate(splits):
-        base = linear_encoder(model).fit(inputs.iloc[train])
-        fitted, scored = (base.transform(inputs.iloc[rows]) for rows in (train, validation))
-        without[fold] = _loss(fitted, target[train], scored, target[validation])
-        if not columns:
-            continue
-        proposed = inputs[[column.name for column in columns]]
-        encoder = linear_encoder(_only(model, columns)).fit(proposed.iloc[train])
-        fitted_all, scored_all = (
-            encoder.transform(proposed.iloc[rows]) for rows in (train, validation)
-        )
-        source = input_of_columns(encoder)
-        for position, column in enumerate(columns):
-            own = source == column.name
-            losses[fold, position] = _loss(
-                np.column_stack([fitted, fitted_all[:, own]]),
-                target[train],
-                np.column_stack([scored, scored_all[:, own]]),
-                target[validation],
-            )
-            progress.update()
-        means = losses[: fold + 1].mean(axis=0) - without[: fold + 1].mean()
-        best = int(means.argmin())
-        text = f"{progress.desc.split(', best')[0]}, best {columns[best].name} {means[best]:+.4f}"
-        progress.set_description(text)
-    return without, losses
-
-
-def _loss(
-    fitted: NDArray[np.float64],
-    churned: NDArray[np.int8],
-    scored: NDArray[np.float64],
-    churned_scored: NDArray[np.int8],
-) -> float:
-    # Newton's method: exact after a few steps where customers are many and columns few
-    model = LogisticRegression(solver="newton-cholesky", tol=1e-6).fit(fitted, churned)
-    return float(log_loss(churned_scored, expit(model.decision_function(scored))))
-
-
 def _compare(
     proposals: Sequence[Proposal],
     without: NDArray[np.float64],
-    losses: NDArray[np.float64],
-    test_to_train: float,
-    confidence: float,
+    differences: NDArray[np.float64],
+    test: partial[CorrectedTTest],
 ) -> pd.DataFrame:
+    fitted = [~np.isnan(column) for column in differences.T]
     tests = [
-        corrected_resampled_t_test(
-            column - without, test_to_train, alternative="less", confidence=confidence
-        )
-        for column in losses.T
+        test(column[own], alternative="less")
+        for column, own in zip(differences.T, fitted, strict=True)
     ]
-    table = pd.DataFrame(
+    base = np.array([without[own].mean() for own in fitted])
+    mean = np.array([test.difference for test in tests])
+    return _describe(proposals).assign(
+        folds=[int(own.sum()) for own in fitted],
+        log_loss=base + mean,
+        log_loss_without=base,
+        difference=mean,
+        low=[test.low for test in tests],
+        high=[test.high for test in tests],
+        p_value=[test.p_value for test in tests],
+        p_value_holm=holm([test.p_value for test in tests]),
+    )
+
+
+def _simplest(
+    significant: NDArray[np.int64],
+    proposals: Sequence[Proposal],
+    inputs: pd.DataFrame,
+    differences: NDArray[np.float64],
+    test: partial[CorrectedTTest],
+) -> int | None:
+    """Return the position of the simplest proposal not significantly worse than the best."""
+    means = differences.mean(axis=0)
+
+    def complexity(position: int) -> tuple[int, int, float]:
+        column = proposals[position].column
+        coefficients = 1 + int(inputs[column.name].isna().any())
+        return coefficients, len(column.expression.columns), float(means[position])
+
+    def is_worse(position: int) -> bool:
+        more = differences[:, position] - differences[:, best]
+        return test(more, alternative="greater").p_value < 1 - test.keywords["confidence"]
+
+    best = min(significant, key=lambda position: means[position], default=-1)
+    tied = [int(position) for position in significant if not is_worse(position)]
+    return min(tied, key=complexity, default=None)
+
+
+def _describe(proposals: Sequence[Proposal]) -> pd.DataFrame:
+    return pd.DataFrame(
         {
             "proposal": [proposal.column.name for proposal in proposals],
             "kind": [proposal.kind for proposal in proposals],
             "expression": [proposal.column.expression.text for proposal in proposals],
-            "log_loss": losses.mean(axis=0),
-            "log_loss_without": float(without.mean()),
-            "difference": [test.difference for test in tests],
-            "low": [test.low for test in tests],
-            "high": [test.high for test in tests],
-            "p_value": [test.p_value for test in tests],
-            "p_value_holm": holm([test.p_value for test in tests]),
         }
-    ).sort_values("log_loss", kind="stable", ignore_index=True)
-    significant = (table["p_value_holm"] < 1 - confidence) & (table["difference"] < 0)
-    table["kept"] = significant & (significant.cumsum() == 1)
-    return table
+    )
 
 
 def _tabulate(number: int, table: pd.DataFrame, linear: Sequence[Proposal]) -> pd.DataFrame:
-    untested = pd.DataFrame(
-        {
-            "proposal": [proposal.column.name for proposal in linear],
-            "kind": [proposal.kind for proposal in linear],
-            "expression": [proposal.column.expression.text for proposal in linear],
-        }
-    )
-    both = pd.concat([table.assign(linear=False), untested.assign(linear=True, kept=False)])
+    tested = table.sort_values("difference", kind="stable").assign(linear=False)
+    both = pd.concat([tested, _describe(linear).assign(kept=False, linear=True)])
     return both.assign(round=number)[["round", *table.columns, "linear"]]
