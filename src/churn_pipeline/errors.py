@@ -15,3 +15,7 @@ class DataError(ChurnPipelineError):
 
 class ParameterError(ChurnPipelineError):
     """A value in ``params.yaml`` is not usable; the message names the key and the valid options."""
+
+
+class RegistryError(ChurnPipelineError):
+    """The model registry cannot do what was asked for; the message names the remedy."""
