@@ -10,6 +10,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.startup import ProjectMetadata
 
 from churn_pipeline.errors import ChurnPipelineError
+from churn_pipeline.model_commands import model
 from churn_pipeline.pipeline_registry import PIPELINES
 
 
@@ -50,6 +51,7 @@ cli.add_command(
         name="run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help
     )
 )
+cli.add_command(model)
 
 
 @cli.command()

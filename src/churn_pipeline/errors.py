@@ -19,3 +19,7 @@ class ParameterError(ChurnPipelineError):
 
 class GateError(ChurnPipelineError):
     """The model failed a quality gate; the message names each failed gate and the remedy."""
+
+
+class RegistryError(ChurnPipelineError):
+    """The model registry cannot do what was asked for; the message names the remedy."""

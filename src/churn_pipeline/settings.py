@@ -5,6 +5,7 @@ import churn_pipeline_startup
 churn_pipeline_startup.init()  # for sessions that no `kedro` command started
 
 from churn_pipeline.hooks import ParameterHooks, ProgressHooks, TrackingHooks  # noqa: E402
+from churn_pipeline.orchestration.mlflow_run import mlflow_run_id, mlflow_run_name  # noqa: E402
 from churn_pipeline.orchestration.tracking import (  # noqa: E402
     mlflow_artifact_location,
     mlflow_tracking_uri,
@@ -23,6 +24,8 @@ CONFIG_LOADER_ARGS = {
     "config_patterns": {"parameters": _PARAMS, "globals": _PARAMS},
     "custom_resolvers": {
         "mlflow_artifact_location": mlflow_artifact_location,
+        "mlflow_run_id": mlflow_run_id,
+        "mlflow_run_name": mlflow_run_name,
         "mlflow_tracking_uri": mlflow_tracking_uri,
     },
 }

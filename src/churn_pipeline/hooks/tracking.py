@@ -1,5 +1,6 @@
 """Mirror the outputs of a run into the MLflow run that kedro-mlflow opened."""
 
+import atexit
 import sys
 from pathlib import Path
 from typing import Any
@@ -7,68 +8,161 @@ from typing import Any
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
 
+from churn_pipeline.orchestration.mlflow_run import SharedRun, shared_run
+from churn_pipeline.orchestration.provenance import code_tags, file_sha256
 from churn_pipeline.orchestration.tracking import create_store, mlflow_tracking_uri
+
+_PARAMETERS_A_CALL = 100  # MLflow takes no more
 
 
 class TrackingHooks:
-    """Logs metrics, plots, pages and the model as the catalog's ``metadata.dvc.kind`` says.
+    """Logs metrics, plots, pages, trials and the model as ``metadata.dvc.kind`` says.
 
-    The files that DVC tracks are the truth; nothing is ever read back from MLflow.
+    The files that DVC tracks are the truth; nothing is read back from MLflow but the champion.
     """
 
     def __init__(self) -> None:
+        self._context: KedroContext | None = None
         self._catalog: CatalogProtocol | None = None
+        self._shared: SharedRun | None = None
+        self._run_id: str | None = None
+        self._tags: dict[str, str] = {}
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         create_store(mlflow_tracking_uri())  # before kedro-mlflow opens it
+        self._context = context
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
         self._catalog = catalog
 
+    @hook_impl(trylast=True)  # kedro-mlflow starts or resumes the run
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        self._run_id, self._shared, self._tags = None, None, {}
+        mlflow = _mlflow_in_a_run()
+        if mlflow is None:
+            return
+        # ahead of MLflow's own, to which an interrupted run is a finished one
+        atexit.register(mlflow.end_run, "KILLED")
+        self._run_id = mlflow.active_run().info.run_id
+        self._shared = shared_run()
+        if self._shared is not None and self._shared.run_id is None:
+            self._shared.remember(self._run_id)
+            self._log_all_parameters()
+        self._set_tags(self._provenance(pipeline, catalog))
+
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        mlflow = sys.modules.get("mlflow")
-        if self._catalog is None or mlflow is None or mlflow.active_run() is None:
+        mlflow = _mlflow_in_a_run()
+        if self._catalog is None or mlflow is None:
             return
         dataset = self._catalog[dataset_name]
         kind = ((getattr(dataset, "metadata", None) or {}).get("dvc") or {}).get("kind")
         if kind == "metric":
             mlflow.log_metrics(_numbers(data, prefix=f"{dataset_name}."))
-        if kind in ("metric", "record", "plot", "image", "page"):
+        if kind in ("metric", "record", "plot", "image", "page", "trials"):
             # one folder for all, since the page shows the images beside it
             mlflow.log_artifact(str(Path(dataset._filepath)), "reporting")
+        if kind == "trials":
+            from churn_pipeline.orchestration.trials import log_trials
+
+            log_trials(mlflow.MlflowClient(), mlflow.active_run(), data)
         if kind == "model":
-            _log_model(data, dataset_name)
+            self._register(data, Path(dataset._filepath))
+        if dataset_name == "data_quality":
+            self._set_tags(_data_tags(data))
+        if dataset_name == "gates":
+            self._grade(data)
+
+    @hook_impl(tryfirst=True)  # before kedro-mlflow ends the run as finished
+    def after_pipeline_run(self) -> None:
+        mlflow = _mlflow_in_a_run()
+        if mlflow is not None and self._shared is not None and self._shared.has_failed:
+            mlflow.end_run("FAILED")
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        if self._shared is not None and self._run_id is not None:
+            self._shared.remember(self._run_id, failed=True)
+
+    def _set_tags(self, tags: dict[str, str]) -> None:
+        import mlflow
+
+        self._tags |= tags
+        mlflow.set_tags(tags)
+
+    def _provenance(self, pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, str]:
+        tags = code_tags(self._context.project_path) if self._context else {}
+        if "contract" in catalog:
+            tags["contract_sha256"] = file_sha256(Path(catalog["contract"]._filepath))
+        is_made = "data_quality" in pipeline.all_outputs()
+        if not is_made and "data_quality" in catalog and catalog.exists("data_quality"):
+            tags |= _data_tags(catalog.load("data_quality"))  # by an earlier run
+        return tags
+
+    def _log_all_parameters(self) -> None:
+        """Log those of skipped stages too: their results are in use."""
+        import mlflow
+        from mlflow.entities import Param
+
+        assert self._context is not None
+        leaves = _leaves(self._context.config_loader["parameters"])
+        params = [Param(key, str(value)) for key, value in leaves.items()]
+        for start in range(0, len(params), _PARAMETERS_A_CALL):
+            some = params[start : start + _PARAMETERS_A_CALL]
+            mlflow.MlflowClient().log_batch(self._run_id, params=some, synchronous=True)
+
+    def _register(self, model: Any, path: Path) -> str:
+        from mlflow import MlflowClient
+
+        from churn_pipeline.orchestration.registry import register
+
+        assert self._run_id is not None
+        self._set_tags({"candidate": model.candidate, "model_sha256": file_sha256(path)})
+        version = register(MlflowClient(), self._run_id, model, path, self._tags)
+        self._set_tags({"model_version": str(version.version)})
+        return str(version.version)
+
+    def _grade(self, gates: dict[str, Any]) -> None:
+        from mlflow import MlflowClient
+
+        from churn_pipeline.orchestration.registry import grade
+
+        assert self._catalog is not None
+        assert self._run_id is not None
+        if "model_version" not in self._tags:  # trained by another stage, or long ago
+            model = self._catalog.load("model")
+            self._register(model, Path(self._catalog["model"]._filepath))
+        grade(MlflowClient(), self._tags["model_version"], gates, self._run_id)
 
 
-def _numbers(data: Any, prefix: str) -> dict[str, float]:
-    """Return the numeric leaves of nested mappings, their keys joined by dots."""
-    numbers: dict[str, float] = {}
+def _mlflow_in_a_run() -> Any | None:
+    """Return the module ``mlflow``; None where kedro-mlflow is off or has started no run."""
+    mlflow = sys.modules.get("mlflow")
+    return mlflow if mlflow is not None and mlflow.active_run() is not None else None
+
+
+def _data_tags(data_quality: dict[str, Any]) -> dict[str, str]:
+    return {"data_sha256": data_quality["source"]["sha256"]}
+
+
+def _leaves(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of nested mappings, their keys joined by dots."""
+    leaves: dict[str, Any] = {}
     for key, value in data.items():
         if isinstance(value, dict):
-            numbers |= _numbers(value, f"{prefix}{key}.")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            numbers[f"{prefix}{key}"] = float(value)
-    return numbers
+            leaves |= _leaves(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves
 
 
-def _log_model(model: Any, name: str) -> None:
-    import mlflow.sklearn
-    import pandas as pd
-    import sklearn
-    import xgboost
-
-    mlflow.sklearn.log_model(
-        model,
-        name=name,
-        serialization_format="cloudpickle",
-        # given, or MLflow would start a second Python to find out
-        pip_requirements=[
-            f"pandas=={pd.__version__}",
-            f"scikit-learn=={sklearn.__version__}",
-            f"xgboost=={xgboost.__version__}",
-        ],
-    )
+def _numbers(data: dict[str, Any], prefix: str) -> dict[str, float]:
+    return {
+        key: float(value)
+        for key, value in _leaves(data, prefix).items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-_PROJECT_ROOT = Path(__file__).resolve().parents[3]
+PROJECT_ROOT = Path(__file__).resolve().parents[3]
 
 
 def tracking_root() -> Path:
@@ -12,7 +12,7 @@ def tracking_root() -> Path:
     DVC runs experiments in throw-away copies of the project (``dvc exp run --temp``) and names the
     real one in ``DVC_ROOT``: their runs belong into the same store as all others.
     """
-    return Path(os.environ.get("DVC_ROOT", _PROJECT_ROOT))
+    return Path(os.environ.get("DVC_ROOT", PROJECT_ROOT))
 
 
 def mlflow_tracking_uri() -> str:

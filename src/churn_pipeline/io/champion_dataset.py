@@ -1,0 +1,63 @@
+"""The champion of the model registry as catalog dataset."""
+
+import pickle
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+
+from churn_pipeline.errors import RegistryError
+from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.orchestration.tracking import mlflow_tracking_uri
+
+
+class ChampionDataset(AbstractDataset[NoReturn, ChurnModel | None]):
+    """Loads the model that has the alias ``champion``; None where nobody promoted one yet.
+
+    Read-only: ``kedro model promote`` changes the champion.
+
+    Parameters
+    ----------
+    metadata : dict, optional
+        Free-form, ignored by Kedro.
+    """
+
+    def __init__(self, metadata: dict[str, Any] | None = None) -> None:
+        self.metadata = metadata
+
+    def load(self) -> ChurnModel | None:
+        uri = mlflow_tracking_uri()
+        if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+            return None
+        # not before: it takes seconds
+        from mlflow import MlflowClient
+        from mlflow.artifacts import download_artifacts
+
+        from churn_pipeline.orchestration.registry import (
+            CHAMPION,
+            MODEL_NAME,
+            alias,
+            registered_model,
+        )
+
+        model = registered_model(MlflowClient(uri))
+        number = model and alias(model, CHAMPION)
+        if number is None:
+            return None
+        try:
+            folder = download_artifacts(f"models:/{MODEL_NAME}/{number}", tracking_uri=uri)
+            return pickle.loads((Path(folder) / "data" / "model.pkl").read_bytes())
+        except Exception as error:
+            raise RegistryError(
+                f"the champion, version {number} of {MODEL_NAME}, cannot be loaded ({error}); "
+                "promote another version with `kedro model promote`"
+            ) from error
+
+    def save(self, data: NoReturn) -> NoReturn:
+        raise DatasetError("the champion is changed by `kedro model promote`, not by a pipeline")
+
+    def _exists(self) -> bool:
+        return True  # None stands for no champion
+
+    def _describe(self) -> dict[str, Any]:
+        return {"tracking_uri": mlflow_tracking_uri()}

@@ -1,0 +1,161 @@
+"""``kedro model``: the versions in the registry, their promotion and the way back."""
+
+import getpass
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from kedro.framework.startup import ProjectMetadata
+
+from churn_pipeline.errors import ChurnPipelineError, RegistryError
+from churn_pipeline.orchestration.provenance import git_user
+from churn_pipeline.orchestration.tracking import mlflow_tracking_uri
+
+
+class _Command(click.Command):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ChurnPipelineError as error:
+            raise click.ClickException(str(error)) from None
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+
+@click.group(cls=_Group)
+def model() -> None:
+    """List the models that runs registered, promote one to champion, roll back.
+
+    A run registers its model with the alias `challenger`. A person makes it the `champion`.
+    """
+
+
+@model.command("list")
+def list_versions() -> None:
+    """Show all versions, the newest first."""
+    client = _client()
+    from churn_pipeline.orchestration.promotion import gates_verdict
+    from churn_pipeline.orchestration.registry import alias, registered_model, versions
+
+    table = [["VERSION", "ALIAS", "CANDIDATE", "GATES", "ROC-AUC", "LOG LOSS", "DATA", "COMMIT"]]
+    registered = registered_model(client)
+    for version in versions(client):
+        number = str(version.version)
+        aliases = sorted(name for name in registered.aliases if alias(registered, name) == number)
+        run = client.get_run(version.tags.get("gates_run_id") or version.run_id)
+        scores = [run.data.metrics.get(f"metrics.{name}.value") for name in ("roc_auc", "log_loss")]
+        table.append(
+            [
+                number,
+                ", ".join(aliases),
+                version.tags.get("candidate", ""),
+                gates_verdict(version),
+                *("" if score is None else f"{score:.4f}" for score in scores),
+                version.tags.get("data_sha256", "")[:8],
+                version.tags.get("git_commit", "")[:8],
+            ]
+        )
+    if len(table) == 1:
+        raise _no_model()
+    _echo(table)
+
+
+_reason = click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the history.")
+
+
+@model.command()
+@click.argument("version", type=click.IntRange(min=1), required=False)
+@_reason
+@click.option("--force", is_flag=True, help="Even if gates failed or were not checked.")
+@click.pass_obj
+def promote(
+    metadata: ProjectMetadata | None, version: int | None, reason: str, force: bool
+) -> None:
+    """Make VERSION the champion; the challenger, if no VERSION is given.
+
+    Refused if the version did not pass the gates.
+    """
+    client = _client()
+    from churn_pipeline.orchestration import promotion
+
+    done = promotion.promote(
+        client, version and str(version), why=_sentence(reason), force=force, **_signature(metadata)
+    )
+    click.echo(f"version {done.to_version} is the champion (before: {done.from_version or 'none'})")
+
+
+@model.command()
+@_reason
+@click.pass_obj
+def rollback(metadata: ProjectMetadata | None, reason: str) -> None:
+    """Return to the champion before; a second time, to the one before that."""
+    client = _client()
+    from churn_pipeline.orchestration import promotion
+
+    done = promotion.rollback(client, why=_sentence(reason), **_signature(metadata))
+    click.echo(f"version {done.to_version} is the champion again (before: {done.from_version})")
+
+
+@model.command()
+def history() -> None:
+    """Show every promotion and rollback, the oldest first."""
+    client = _client()
+    from churn_pipeline.orchestration import promotion
+    from churn_pipeline.orchestration.registry import registered_model
+
+    promotions = promotion.history(registered_model(client))
+    if not promotions:
+        raise RegistryError(
+            "no model has been promoted yet; `kedro model promote` makes the challenger champion"
+        )
+    _echo(
+        [
+            ["WHEN", "WHO", "ACTION", "FROM", "TO", "GATES", "WHY"],
+            *(
+                [p.when, p.who, p.action, p.from_version or "none", p.to_version, p.gates, p.why]
+                for p in promotions
+            ),
+        ]
+    )
+
+
+def _client() -> Any:
+    """Return a client of the store, which must exist: looking at it should not create one."""
+    uri = mlflow_tracking_uri()
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+        raise _no_model()
+    from mlflow import MlflowClient
+
+    return MlflowClient(uri)
+
+
+def _no_model() -> RegistryError:
+    return RegistryError(
+        "no model is registered yet; `dvc repro` (or `kedro run`) trains and registers one"
+    )
+
+
+def _sentence(reason: str) -> str:
+    text = " ".join(reason.split())
+    if not text:
+        raise click.BadParameter("it is empty; say why, for those who read the history")
+    return text
+
+
+def _signature(metadata: ProjectMetadata | None) -> dict[str, str]:
+    project = Path(metadata.project_path) if metadata else Path.cwd()
+    return {
+        "who": git_user(project) or getpass.getuser(),
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _echo(table: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())

@@ -1,0 +1,146 @@
+"""The model registry: every model that a run made is a version, the newest the challenger."""
+
+import warnings
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import mlflow.pyfunc
+from mlflow import MlflowClient, MlflowException
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+from mlflow.models import ModelSignature
+from mlflow.models.model import ModelInfo
+from mlflow.types import ColSpec, Schema
+from mlflow.types.schema import AnyType
+
+from churn_pipeline.modeling.model import ChurnModel
+
+MODEL_NAME = "churn_model"
+CHALLENGER = "challenger"
+CHAMPION = "champion"
+IDENTITY = ("model_sha256", "data_sha256")
+
+_LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy", "xgboost", "lightgbm")
+
+
+def register(
+    client: MlflowClient, run_id: str, model: ChurnModel, path: Path, tags: Mapping[str, str]
+) -> ModelVersion:
+    """Make the model the challenger, as a new version unless it is one already.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    run_id : str
+        The active run, which a new version's files go to.
+    model : ChurnModel
+    path : Path
+        Its pickle, which is kept as it is.
+    tags : mapping of str to str
+        Of a new version. Two models with equal ``model_sha256`` and ``data_sha256`` are one.
+    """
+    found = find_version(client, tags)
+    if found is None:
+        logged = _log(model, path)
+        _create_registered_model(client)
+        found = client.create_model_version(
+            MODEL_NAME, logged.model_uri, run_id, dict(tags), model_id=logged.model_id
+        )
+    client.set_registered_model_alias(MODEL_NAME, CHALLENGER, str(found.version))
+    return found
+
+
+def _log(model: ChurnModel, path: Path) -> ModelInfo:
+    with warnings.catch_warnings():
+        # an example of the input would be a customer's row
+        warnings.filterwarnings("ignore", "An input example was not provided")
+        return mlflow.pyfunc.log_model(
+            name="model",
+            loader_module="churn_pipeline.orchestration.scorer",
+            data_path=str(path),
+            # given, or MLflow would start a second Python to find out
+            pip_requirements=_requirements(),
+            signature=ModelSignature(
+                Schema([ColSpec(AnyType(), name) for name in model.inputs]),
+                Schema([ColSpec("double", "churn_probability")]),
+            ),
+        )
+
+
+def grade(client: MlflowClient, number: str, gates: Mapping[str, Any], run_id: str) -> None:
+    """Note on a version what the gates say; their details are in ``gates.json`` of the run.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    number : str
+        The version.
+    gates : mapping
+        ``passed`` and, under ``gates``, a mapping each with ``gate`` and ``passed``.
+    run_id : str
+    """
+    failed = [gate["gate"] for gate in gates["gates"] if not gate["passed"]]
+    tags = {
+        "gates": "passed" if gates["passed"] else "failed",
+        "failed_gates": ", ".join(failed),
+        "gates_run_id": run_id,
+    }
+    for key, value in tags.items():
+        client.set_model_version_tag(MODEL_NAME, number, key, value)
+
+
+def find_version(client: MlflowClient, tags: Mapping[str, str]) -> ModelVersion | None:
+    """Return the newest version of the same model from the same data, or None."""
+    for found in versions(client):
+        if all(found.tags.get(key) == tags.get(key) for key in IDENTITY):
+            return found
+    return None
+
+
+def versions(client: MlflowClient) -> list[ModelVersion]:
+    """Return all versions, the newest first."""
+    found: list[ModelVersion] = []
+    token = None
+    while True:
+        page = client.search_model_versions(
+            f"name = '{MODEL_NAME}'", order_by=["version_number DESC"], page_token=token
+        )
+        found += page
+        if not (token := page.token):
+            return found
+
+
+def registered_model(client: MlflowClient) -> RegisteredModel | None:
+    """Return the registered model with its aliases and tags; None before the first version."""
+    try:
+        return client.get_registered_model(MODEL_NAME)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+
+
+def alias(model: RegisteredModel, name: str) -> str | None:
+    """Return the version that an alias points to, or None."""
+    number = model.aliases.get(name)
+    return None if number is None else str(number)
+
+
+def _create_registered_model(client: MlflowClient) -> None:
+    try:
+        client.create_registered_model(MODEL_NAME)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _requirements() -> list[str]:
+    return [f"{library}=={_version(library)}" for library in _LIBRARIES]
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return version(f"{library}-cpu")  # the same library without that of graphics cards
