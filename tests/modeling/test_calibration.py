@@ -2,11 +2,25 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.calibration import calibration_curve
 
 from churn_pipeline.modeling.calibration import calibration_error_interval
 from churn_pipeline.modeling.metrics import MetricSettings, bootstrap_metrics, compute_metrics
 
 SETTINGS = MetricSettings(top_share=0.1, calibration_bins=10)
+
+
+@pytest.mark.parametrize("bins", [1, 7, 10, 15])
+def test_the_error_is_that_of_the_points_of_scikit_learn(bins: int) -> None:
+    # Naeini, Cooper and Hauskrecht (2015): gaps weighted by the share of customers in the bin
+    generator = np.random.default_rng(bins)
+    p = generator.beta(0.6, 3.0, size=400)
+    churned = generator.random(400) < p**1.5
+    rate, mean = calibration_curve(churned, p, n_bins=bins, strategy="uniform")
+    counts, _ = np.histogram(p, bins=bins, range=(0, 1))
+    expected = np.average(np.abs(rate - mean), weights=counts[counts > 0])
+    found = compute_metrics(churned, p, p >= 0.3, MetricSettings(0.1, bins))
+    assert found["expected_calibration_error"][0] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("bend", [0.0, 0.08, -0.15])

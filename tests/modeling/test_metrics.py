@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn import metrics as oracle
 
 from churn_pipeline.modeling import bootstrap as bootstrap_module
@@ -204,6 +205,23 @@ def test_bootstrap_resamples_customers_with_replacement() -> None:
     noise = 1.96 * math.sqrt(0.25 / 400)
     assert interval.low == pytest.approx(0.5 - noise, abs=0.01)
     assert interval.high == pytest.approx(0.5 + noise, abs=0.01)
+
+
+def test_scipy_bootstraps_the_same_intervals() -> None:
+    y, p = sample(0)
+    found = bootstrap(replicates=2000)
+    for name, figure in (
+        ("brier_score", lambda y, p: np.mean((y - p) ** 2)),
+        ("roc_auc", oracle.roc_auc_score),
+        ("precision", lambda y, p: y[p >= 0.5].mean()),
+    ):
+        expected = stats.bootstrap(
+            (y, p), figure, paired=True, vectorized=False, n_resamples=500, method="percentile",
+            rng=3,
+        ).confidence_interval  # fmt: skip
+        width = expected.high - expected.low
+        assert found[name].low == pytest.approx(expected.low, abs=0.15 * width), name
+        assert found[name].high == pytest.approx(expected.high, abs=0.15 * width), name
 
 
 def test_coverage_of_the_intervals_is_roughly_their_level() -> None:

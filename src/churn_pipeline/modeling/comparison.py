@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student_t
+from scipy.special import stdtr, stdtrit
 
 Alternative = Literal["two-sided", "greater", "less"]
 
@@ -59,13 +59,12 @@ def corrected_resampled_t_test(
     error = float(np.sqrt((1 / n + test_to_train) * values.var(ddof=1)))
     with np.errstate(divide="ignore"):  # infinite where all folds say the same
         statistic = float(np.divide(mean, error)) if mean else 0.0
-    distribution = student_t(n - 1)
     p_value = {
-        "greater": distribution.sf(statistic),
-        "less": distribution.cdf(statistic),
-        "two-sided": min(1.0, 2 * distribution.sf(abs(statistic))),
+        "greater": stdtr(n - 1, -statistic),
+        "less": stdtr(n - 1, statistic),
+        "two-sided": 2 * stdtr(n - 1, -abs(statistic)),
     }[alternative]
-    margin = float(distribution.ppf((1 + confidence) / 2)) * error
+    margin = float(stdtrit(n - 1, (1 + confidence) / 2)) * error
     return CorrectedTTest(mean, mean - margin, mean + margin, float(p_value))
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm, rankdata
+from scipy.special import ndtr, ndtri
+from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 
@@ -69,8 +70,8 @@ def delong_test(
     if error == 0:  # no customer says otherwise
         p_value = 0.0 if difference else 1.0
     else:
-        p_value = float(2 * norm.sf(abs(difference) / error))
-    margin = float(norm.ppf((1 + confidence) / 2)) * error
+        p_value = float(2 * ndtr(-abs(difference) / error))
+    margin = float(ndtri((1 + confidence) / 2)) * error
     return AucDifference(
         first=float(positives_1.mean()),
         second=float(positives_2.mean()),

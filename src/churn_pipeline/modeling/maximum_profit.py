@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 from scipy.special import betaincc
 
-from churn_pipeline.modeling.bootstrap import Interval, percentile_interval, resamplings
+from churn_pipeline.modeling.bootstrap import Interval, pivotal_interval, resamplings
 from churn_pipeline.modeling.profit import Economics
 
 Floats = NDArray[np.float64]
@@ -82,7 +82,7 @@ def bootstrap_maximum_profit(
     confidence: float,
     seed: int,
 ) -> tuple[Interval, Interval]:
-    """Compute the expected maximum profit with bootstrap percentile intervals.
+    """Compute the expected maximum profit with pivotal bootstrap intervals.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def bootstrap_maximum_profit(
     model = _Ranking(target, churn_probability, lifetime_values, economics)
     perfect = _Ranking(target, target, lifetime_values, economics)
 
-    def figures(weights: Floats) -> tuple[Floats, Floats]:
+    def figures(weights: ArrayLike) -> tuple[Floats, Floats]:
         profit, _ = model.maximum_profits(weights)
         most, _ = perfect.maximum_profits(weights)
         return profit, np.divide(profit, most, out=np.ones_like(profit), where=most > 0)
@@ -113,9 +113,11 @@ def bootstrap_maximum_profit(
     (profit,), (fraction,) = figures(np.ones((1, model.size)))
     draws = [figures(weights) for weights in resamplings(model.size, replicates, seed)]
     profits, fractions = (np.concatenate(part) for part in zip(*draws, strict=True))
+    around = pivotal_interval(float(profit), profits, confidence)
+    part = pivotal_interval(float(fraction), fractions, confidence)
     return (
-        percentile_interval(float(profit), profits, confidence),
-        percentile_interval(float(fraction), fractions, confidence),
+        Interval(around.value, max(around.low, 0.0), around.high),
+        Interval(part.value, max(part.low, 0.0), min(part.high, 1.0)),
     )
 
 
@@ -139,9 +141,9 @@ class _Ranking:
         self._order, self._gain, self._cost = order, gain[order], cost[order]
         self._starts = np.flatnonzero(np.r_[True, np.diff(expected[order]) != 0])
 
-    def maximum_profits(self, weights: NDArray[np.generic]) -> tuple[Floats, Floats]:
+    def maximum_profits(self, weights: ArrayLike) -> tuple[Floats, Floats]:
         """Return profit and share, each (m,), for weightings of the customers, (m, n)."""
-        w = weights[:, self._order].astype(np.float64)
+        w = np.asarray(weights, dtype=np.float64)[:, self._order]
         gains, costs, customers = (
             np.add.reduceat(part, self._starts, axis=1)
             for part in (w * self._gain, w * self._cost, w)

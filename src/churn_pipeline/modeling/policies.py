@@ -65,9 +65,9 @@ def weigh_policies(
     decided = np.asarray(contacted, dtype=np.float64)
     n = len(decided)
 
-    def profits(weights: NDArray[np.generic]) -> Floats:
+    def profits(weights: ArrayLike) -> Floats:
         columns = np.column_stack([decided * profit, profit, decided])
-        model, everyone, share = (weights @ columns / n).T
+        model, everyone, share = (np.asarray(weights, dtype=np.float64) @ columns / n).T
         return np.stack([model, everyone, np.zeros_like(model), share * everyone])
 
     values = profits(np.ones((1, n)))[:, 0]
