@@ -57,7 +57,7 @@ class LogOddsForest(RandomForestClassifier):
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:  # noqa: N803
         """Grow the trees."""
         super().fit(X, y, sample_weight)
-        rate = float(np.mean(y))
+        rate = float(np.asarray(y).mean())
         self.leaf_log_odds_ = [self._log_odds(tree.tree_, rate) for tree in self.estimators_]
         return self
 

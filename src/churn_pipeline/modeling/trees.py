@@ -163,7 +163,7 @@ def _from_lightgbm(classifier: Any) -> TreeEnsemble:
     for info in classifier.booster_.dump_model()["tree_info"]:
         nodes: list[dict[str, Any]] = []
         children: list[tuple[int, int]] = []
-        waiting = [(info["tree_structure"], None, "")]
+        waiting: list[tuple[dict[str, Any], int | None, str]] = [(info["tree_structure"], None, "")]
         while waiting:
             node, parent, side = waiting.pop()
             index = len(nodes)
