@@ -39,16 +39,17 @@ def objective(model: LogisticRegression, c: float, l1_ratio: float) -> float:
 @pytest.mark.parametrize("l1_ratio", [0.05, 0.5, 1.0])
 def test_saga_finds_the_same(c: float, l1_ratio: float) -> None:
     saga = LogisticRegression(
-        solver="saga", C=c, l1_ratio=l1_ratio, tol=1e-9, max_iter=50_000, random_state=0
+        solver="saga", C=c, l1_ratio=l1_ratio, tol=1e-10, max_iter=50_000, random_state=0
     ).fit(*customers())
     exact = ElasticNetLogisticRegression(C=c, l1_ratio=l1_ratio, tol=1e-9, max_iter=500)
     exact.fit(*customers())
-    np.testing.assert_allclose(exact.coef_, saga.coef_, atol=1e-5)
-    np.testing.assert_allclose(exact.intercept_, saga.intercept_, atol=1e-5)
+    np.testing.assert_allclose(exact.coef_, saga.coef_, atol=1e-6)
     assert ((exact.coef_ == 0) == (np.abs(saga.coef_) < 1e-9)).all()
+    if saga.coef_.any():  # else it stops before the intercept has settled
+        np.testing.assert_allclose(exact.intercept_, saga.intercept_, atol=1e-6)
+    assert objective(exact, c, l1_ratio) <= objective(saga, c, l1_ratio) * (1 + 1e-12)
     usual = ElasticNetLogisticRegression(C=c, l1_ratio=l1_ratio).fit(*customers())
-    np.testing.assert_allclose(usual.coef_, saga.coef_, atol=2e-3)
-    assert objective(usual, c, l1_ratio) <= objective(saga, c, l1_ratio) * (1 + 1e-6)
+    np.testing.assert_allclose(usual.coef_, exact.coef_, atol=1e-4)
 
 
 def test_almost_no_lasso_is_ridge() -> None:

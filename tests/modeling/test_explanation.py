@@ -153,7 +153,7 @@ def small_customers() -> pd.DataFrame:
             "age": [41, np.nan],
             "spent": [11868.35, np.nan],
             "calls": [1234567, 3],
-            "plan": pd.Series(["full", None], dtype=object),
+            "plan": np.array(["full", None], dtype=object),
         },
         index=[7, 3],
     )

@@ -59,7 +59,11 @@ class ElasticNetLogisticRegression(LogisticRegression):
         coefficients, intercept = np.zeros(matrix.shape[1]), float(logit(target.mean()))
         loss = self._objective(matrix, target, coefficients, intercept)
         inner = ElasticNet(
-            l1_ratio=self.l1_ratio, precompute=True, warm_start=True, max_iter=1000, tol=1e-4
+            l1_ratio=self.l1_ratio,
+            precompute=True,
+            warm_start=True,
+            max_iter=1000,
+            tol=min(1e-4, self.tol**2),  # of the objective, which is square in the coefficients
         )
         self.n_iter_ = np.zeros(1, dtype=np.int64)
         while self.n_iter_[0] < self.max_iter:

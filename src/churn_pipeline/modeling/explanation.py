@@ -70,16 +70,16 @@ def explain(
     inputs = list(model.inputs)
     matrix = encoder.transform(customers[inputs])
     if model.trees is not None:
-        base, values = tree_shap(model.trees, matrix, matrix.shape[1])
+        base, by_column = tree_shap(model.trees, matrix, matrix.shape[1])
     else:
         mean = np.nanmean(encoder.transform(background[inputs]), axis=0)
         if isinstance(classifier, LogisticRegression):
             intercept = float(classifier.intercept_[0])
-            base, values = linear_shap(classifier.coef_[0], intercept, mean, matrix)
+            base, by_column = linear_shap(classifier.coef_[0], intercept, mean, matrix)
         else:
             log_odds = partial(classifier_log_odds, classifier)
-            base, values = permutation_shap(log_odds, mean, matrix)
-    values = _sum_by_input(values, input_of_columns(encoder), explained_inputs(contract))
+            base, by_column = permutation_shap(log_odds, mean, matrix)
+    values = _sum_by_input(by_column, input_of_columns(encoder), explained_inputs(contract))
     if model.calibrator is not None:
         raw = base + values.to_numpy().sum(axis=1)
         (calibrated_base,) = model.calibrator(np.array([base]))
@@ -177,10 +177,9 @@ def top_reasons(
     """
     values = contributions.to_numpy()
     order = np.argsort(-values, axis=1, kind="stable")
-    texts = np.array(
-        [[_reason(name, value, contract) for value in customers[name]] for name in contributions],
-        dtype=object,
-    )
+    texts = np.empty(values.T.shape, dtype=object)
+    for line, name in zip(texts, map(str, contributions), strict=True):
+        line[:] = [_reason(name, value, contract) for value in customers[name]]
     rows = np.arange(len(values))
     table: dict[str, object] = {}
     for rank in range(n):
@@ -188,7 +187,7 @@ def top_reasons(
         if rank < order.shape[1]:
             column = order[:, rank]
             raises = values[rows, column] > 0
-            words = np.where(raises, texts[column, rows], None)
+            words[raises] = texts[column, rows][raises]
             amount = np.where(raises, values[rows, column], np.nan)
         table[f"reason_{rank + 1}"] = pd.array(words, dtype="str")
         table[f"contribution_{rank + 1}"] = amount
@@ -206,7 +205,8 @@ def _reason(name: str, value: object, contract: Contract) -> str:
 def _spelled(value: object) -> str:
     if value is None or value != value:
         return ""
-    if isinstance(value, int | float | np.number):
-        digits = max(_DIGITS, len(str(int(abs(value)))))  # of a large number, the whole part
-        return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
+    if isinstance(value, int | float | np.integer | np.floating):
+        number = float(value)
+        digits = max(_DIGITS, len(str(int(abs(number)))))  # of a large number, the whole part
+        return np.format_float_positional(number, precision=digits, fractional=False, trim="-")
     return str(value)

@@ -59,7 +59,7 @@ class LogOddsForest(RandomForestClassifier):
         if not self.smoothing > 0:
             raise ValueError(f"smoothing is {self.smoothing}; it must be above 0")
         super().fit(X, y, sample_weight)
-        rate = float(np.mean(y))
+        rate = float(np.asarray(y).mean())
         self.leaf_log_odds_ = [self._log_odds(tree.tree_, rate) for tree in self.estimators_]
         return self
 

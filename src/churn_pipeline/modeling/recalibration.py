@@ -19,7 +19,9 @@ Floats = NDArray[np.float64]
 class Calibrator(Protocol):
     """A non-decreasing map of log-odds."""
 
-    method: str
+    @property
+    def method(self) -> str:
+        """Its key in :data:`METHODS`."""
 
     def __call__(self, log_odds: Floats) -> Floats:
         """Return the calibrated log-odds."""

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 _LEAF = -1
 _CELLS_A_CHUNK = 1_000_000  # bounds the memory to some 50 MB
-_LEAST_COVER = 1e-9  # of nodes that only customers without weight reach
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def _tree(
         "right": np.where(is_leaf, 0, np.asarray(right, dtype=np.int64)),
         "missing_left": np.asarray(missing_left, dtype=bool),
         "value": np.where(is_leaf, np.asarray(value, dtype=np.float64), 0.0),
-        "cover": np.maximum(np.asarray(cover, dtype=np.float64), _LEAST_COVER),
+        "cover": np.asarray(cover, dtype=np.float64),
     }
 
 
@@ -164,7 +163,7 @@ def _from_lightgbm(classifier: Any) -> TreeEnsemble:
     for info in classifier.booster_.dump_model()["tree_info"]:
         nodes: list[dict[str, Any]] = []
         children: list[tuple[int, int]] = []
-        waiting = [(info["tree_structure"], None, "")]
+        waiting: list[tuple[dict[str, Any], int | None, str]] = [(info["tree_structure"], None, "")]
         while waiting:
             node, parent, side = waiting.pop()
             index = len(nodes)
