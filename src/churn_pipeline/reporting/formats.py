@@ -43,11 +43,13 @@ def signed(value: float | None, decimals: int = 4) -> str:
     return UNDEFINED if value is None else _fixed(value, decimals, sign=True)
 
 
-def plain(value: float | str) -> str:
+def plain(value: float | None) -> str:
     """Write a setting as a person would have typed it."""
+    if value is None:
+        return "none"
     if isinstance(value, bool):
         return "on" if value else "off"
-    return f"{value:,.6g}".replace("-", "−") if isinstance(value, int | float) else value
+    return f"{value:,.6g}".replace("-", "−")
 
 
 def percent(share: float | None, decimals: int = 1) -> str:
@@ -67,7 +69,7 @@ def points(share: float | None) -> str:
 
 def p_value(value: float) -> str:
     """Write a p-value with two significant digits; small ones by their bound."""
-    return "< 0.0001" if value < 0.0001 else number(value, 2)
+    return f"<{_NO_BREAK}0.0001" if value < 0.0001 else number(value, 2)
 
 
 def interval(metric: Mapping[str, float] | None, digits: int = 3) -> str:
