@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -17,6 +17,7 @@ def shown(markdown: str) -> list[tuple[str, str]]:
     return [(child.type, child.content) for child in inline.children or []]
 
 
+@settings(max_examples=100, deadline=None)
 @given(TEXTS.filter(str.strip))
 def test_an_escaped_text_is_shown_letter_by_letter(text: str) -> None:
     children = shown(str(escape_markdown(text.strip())))
@@ -24,6 +25,7 @@ def test_an_escaped_text_is_shown_letter_by_letter(text: str) -> None:
     assert "".join(content for _, content in children) == " ".join(text.split())
 
 
+@settings(max_examples=100, deadline=None)
 @given(TEXTS)
 def test_an_escaped_text_is_one_cell_of_a_table(text: str) -> None:
     tokens = PARSER.parse(f"| a | b |\n|---|---|\n| {escape_markdown(text)} | end |\n")
@@ -32,6 +34,7 @@ def test_an_escaped_text_is_one_cell_of_a_table(text: str) -> None:
     assert cells[-1] == "end"
 
 
+@settings(max_examples=100, deadline=None)
 @given(TEXTS.filter(str.strip))
 def test_a_code_span_holds_the_text(text: str) -> None:
     table = f"| a | b |\n|---|---|\n| {code_span(text)} | end |\n"

@@ -43,13 +43,14 @@ def signed(value: float | None, decimals: int = 4) -> str:
     return UNDEFINED if value is None else _fixed(value, decimals, sign=True)
 
 
-def plain(value: float | None) -> str:
-    """Write a setting as a person would have typed it."""
+def plain(value: float | None, digits: int = 6) -> str:
+    """Write a setting as a person would have typed it, whole numbers in full."""
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "on" if value else "off"
-    return f"{value:,.6g}".replace("-", "−")
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}g}"
+    return text.replace("-", "−")
 
 
 def percent(share: float | None, decimals: int = 1) -> str:
