@@ -162,7 +162,9 @@ def fairness() -> dict[str, Any]:
     return {
         "columns": {
             "sex": {"groups": {"<script>": group(711, 0.0), "men | boys": group(726, 0.0213)}},
-            "is_senior": {"groups": {"0": group(1190, -0.0312), "1": group(244, 0.1602), "": small}},
+            "is_senior": {
+                "groups": {"0": group(1190, -0.0312), "1": group(244, 0.1602), "": small}
+            },
         },
         "differences": [
             {
@@ -203,8 +205,8 @@ def small_contract() -> Contract:
         Column("id", "text", ("id",), "Number of the customer."),
         Column("joined", "text", ("ignored",), "Day of the first contract."),
         Column("sex", "category", ("sensitive",), "Sex | on record.", values=("<script>", "m")),
-        Column("is_senior", "category", ("feature", "sensitive"), "65 or older.", values=("0", "1")),
-        Column("months", "integer", ("feature",), "Time with us.", "months", minimum=0, maximum=99),
+        Column("is_senior", "category", ("feature", "sensitive"), "65 or older.", None, ("0", "1")),
+        Column("months", "integer", ("feature",), "Time with us.", "months", (), 0, 99),
         Column("plan_*x*", "category", ("feature",), "Plan.", values=tuple("abcdefgh")),
         Column("fee", "number", ("feature",), "Monthly fee; <b>net</b>.", "EUR", minimum=0),
         Column("left", "category", ("target",), "Left within 30 days.", values=("n", "y"),
@@ -266,13 +268,13 @@ def outputs(small_contract: Contract) -> dict[str, Any]:
         ),
         "data_quality": {
             "contract": "gym_members",
-            "source": {"name": "mine_<2024>.csv", "sha256": "458e84840caf3f9e" * 4},
+            "source": {"name": "mine_<24>.csv", "sha256": "458e84840caf3f9e" * 4},
             "rows_read": 7046,
             "rows_accepted": 7043,
             "rows_rejected": 3,
             "rejected_share": 0.000426,
             "rejected_by_rule": {"range (months)": 2, "<b>bold</b>": 1},
-            "completeness": {name: 0.987654 for name in (*train.columns,)},
+            "completeness": dict.fromkeys(train.columns, 0.987654),
             "unexpected_columns": ["note`s"],
         },
         "test_predictions": pd.DataFrame({"churned": [1] * 393 + [0] * 1044}),

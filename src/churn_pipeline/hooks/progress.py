@@ -47,9 +47,9 @@ class ProgressHooks:
             parts = ("metrics", "selection", "economics", "fairness", "gates", "data_quality")
             logger.info(
                 summarise(
-                    *(catalog.load(part) for part in parts),
-                    catalog.load("params:evaluation"),
-                    catalog.load("test_predictions")["churned"].tolist(),
+                    **{part: catalog.load(part) for part in parts},
+                    evaluation=catalog.load("params:evaluation"),
+                    churned=catalog.load("test_predictions")["churned"].tolist(),
                 )
             )
         elif "data_quality" in outputs:

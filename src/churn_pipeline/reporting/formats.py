@@ -43,11 +43,14 @@ def signed(value: float | None, decimals: int = 4) -> str:
     return UNDEFINED if value is None else _fixed(value, decimals, sign=True)
 
 
-def plain(value: float | str) -> str:
-    """Write a setting as a person would have typed it."""
+def plain(value: float | None, digits: int = 6) -> str:
+    """Write a setting as a person would have typed it, whole numbers in full."""
+    if value is None:
+        return "none"
     if isinstance(value, bool):
         return "on" if value else "off"
-    return f"{value:,.6g}".replace("-", "−") if isinstance(value, int | float) else value
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}g}"
+    return text.replace("-", "−")
 
 
 def percent(share: float | None, decimals: int = 1) -> str:
@@ -67,7 +70,7 @@ def points(share: float | None) -> str:
 
 def p_value(value: float) -> str:
     """Write a p-value with two significant digits; small ones by their bound."""
-    return "< 0.0001" if value < 0.0001 else number(value, 2)
+    return f"<{_NO_BREAK}0.0001" if value < 0.0001 else number(value, 2)
 
 
 def interval(metric: Mapping[str, float] | None, digits: int = 3) -> str:

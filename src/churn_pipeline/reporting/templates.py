@@ -1,4 +1,4 @@
-"""The environments that fill the templates: what comes from data is escaped, nothing is left out."""
+"""The environments that fill the templates; what comes from data is escaped."""
 
 import re
 from collections.abc import Callable

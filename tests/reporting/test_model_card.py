@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from jinja2 import UndefinedError
+from markdown_it import MarkdownIt
+from matplotlib.figure import Figure
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+
+from churn_pipeline.reporting.model_card import FIGURES, write_model_card
+from churn_pipeline.reporting.page import render_page
+
+SECTIONS = [
+    "Intended use", "Data", "Protocol", "Candidates", "Test metrics", "Calibration", "Decisions",
+    "Explanations", "Fairness", "Quality gates", "Limits", "How to reproduce",
+]  # fmt: skip
+
+
+@pytest.fixture
+def card(outputs: dict[str, Any]) -> str:
+    return write_model_card(**outputs)
+
+
+def words(card: str) -> str:
+    """What a reader of the rendered card sees, without the pictures."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    inline = [token for token in parser.parse(card) if token.type in ("inline", "fence")]
+    texts = [
+        "".join(child.content or " " for child in token.children or [] if child.type != "image")
+        or token.content
+        for token in inline
+    ]
+    return " ".join(" | ".join(texts).split())
+
+
+def rows(card: str, first: str) -> list[str]:
+    """The lines of the table whose header begins with ``first``."""
+    lines = card.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(f"| {first} |"))
+    end = next(i for i in range(start, len(lines)) if not lines[i].startswith("|"))
+    return lines[start + 2 : end]
+
+
+def readable(line: str) -> str:
+    return line.replace("&nbsp;", " ").replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        # summary: three sentences
+        ["Of 1,437 customers", "the 10% it gave", "in 76% of cases, against 27% of all"],
+        ["above a probability of 16.4%", "51% of the customers", "earn 10.4", "earn 7.32"],
+        ["passed every quality gate that is on (4)", "audit gives 1 warning."],
+        # data
+        ["mine_<24>.csv", "458e84840caf3f9e" * 4, "7,046", "7,043 customers", "0.04%"],
+        ["2024-01-31 to 2025-06-13", "left is “y”: Left within 30 days."],
+        ["5,606 customers, 1,476 churned (26.3%)", "1,437 customers, 393 churned (27.3%)"],
+        ["months | 0 to 99 | months | Time with us. | 1.2%", "a, b, c, d, e, f and 2 more"],
+        ["fee_a_month | fee / (months + 1) | EUR", "number, 0 or more", "sex (not an input)"],
+        # protocol
+        ["seed 104", "20% expected, 20.4% found", "12 settings", "5 folds", "2 times", "1,000"],
+        # metrics
+        ["0.844 [0.823, 0.866]", "0.420 [0.394, 0.448]", "0.0257 [0.0000, 0.0364]"],
+        ["47.0% [43.2%, 50.8%]", "86.8% [83.5%, 90.1%]", "2.79 [2.52, 3.11]", "95% intervals"],
+        # DeLong
+        ["runner-up lightgbm | 0.8459 | −0.0016 [−0.0061, +0.0029] | 0.48"],
+        ["baseline | 0.8380 | +0.0062 [+0.0016, +0.0109] | 0.0079"],
+        # calibration
+        ["sigmoid | 0.4159 | 0.4160 | 0.71 | not used", "isotonic | 0.4159 | 0.4193 | 1.00"],
+        # decisions
+        ["CLV | 200 |", "incentive_cost | d | 10", "| 14 |", "30.0% of the contacted churners"],
+        ["10.52 [9.20, 11.87]", "71.0% [67.8%, 74.1%]", "riskiest 48.7%"],
+        ["contact everyone | 100.0% | 7.324 [5.811, 8.812] | 3.075 [2.601, 3.521]"],
+        ["high | 60% to 80% | 206 | 14.3% | 73.8% | 69.0% | call, with an offer"],
+        ["critical | 80% to 100% | 0 | 0.0% | – | –"],
+        # explanations, fairness, gates, seeds
+        ["months | Time with us. | 0.741 | 48.3%", "fee_a_month | Fee. | 0.0123 | 0.8%"],
+        ["1 | 244 | 41.3% [38.2%, 44.6%] | 63.1% [59.4%, 66.8%]", "+1.2 [−1.9, +3.6]"],
+        ["contacted in 63.1% of cases", "Share contacted | +19.1 | < 0.0001", "not judged"],
+        ["ROC-AUC, at least | 0.8 | 0.8443 | PASS | interval 0.8231", "| on | – | PASS"],
+        ["split.seed | 104", "tuning.seed | 103", "training.seed | 102", "evaluation.seed | 101"],
+    ],
+)
+def test_card_tells_the_figures_of_the_outputs(card: str, figures: list[str]) -> None:
+    text = words(card)
+    for figure in figures:
+        assert figure in text, figure
+
+
+def test_candidates_are_ranked_and_held_against_the_best(card: str) -> None:
+    lines = [readable(line) for line in rows(card, "Candidate")]
+    assert [re.findall(r"`(\w+)`", line)[0] for line in lines] == [
+        "lightgbm", "xgboost", "logistic_regression", "random_forest", "baseline",
+    ]  # fmt: skip
+    assert "0.4142 ± 0.0183 | 0.8488 ± 0.0140 | 1,523 |" in lines[0]
+    assert lines[0].endswith("| lowest log loss |")
+    assert "| +0.0017 [−0.0027, +0.0060] | 0.62 | chosen, not significantly worse |" in lines[2]
+    assert "| < 0.0001 | significantly worse |" in lines[3]
+
+
+def test_a_comparison_the_other_way_round_is_turned(outputs: dict[str, Any]) -> None:
+    selection = outputs["selection"]
+    selection["candidates"]["baseline"]["log_loss"]["mean"] = 0.40
+    for entry in selection["comparisons"]:
+        if (entry["candidate"], entry["other"]) == ("baseline", "lightgbm"):
+            entry |= {"candidate": "lightgbm", "other": "baseline", "difference": 0.014213}
+            entry |= {"low": 0.01, "high": 0.02}
+    line = readable(rows(write_model_card(**outputs), "Candidate")[0])
+    assert line.startswith("| `baseline`")
+    assert "| −0.0142 [−0.0200, −0.0100] |" in line
+    assert line.endswith("| significantly better |")
+
+
+def test_tables_are_well_formed(card: str) -> None:
+    lines = card.splitlines()
+    tables = 0
+    for before, line in pairwise(lines):
+        cells, cells_before = (len(re.findall(r"(?<!\\)\|", part)) for part in (line, before))
+        if line.startswith("|"):
+            assert line.endswith("|"), line
+            if before.startswith("|"):
+                assert cells == cells_before, (before, line)
+            else:
+                tables += 1
+    assert tables > 12
+    rendered = render_page(card)
+    assert rendered.count("<table>") == tables
+    assert "|" not in re.sub(r"men \| boys|Sex \| on record", "", rendered)
+
+
+def test_every_figure_is_shown_and_described(card: str) -> None:
+    page = render_page(card)
+    pictures = re.findall(r'<img src="([^"]+)"[^>]* alt="([^"]+)">', page)
+    assert sorted(pictures) == sorted((file, alt) for file, (alt, _) in FIGURES.items())
+    for _, caption in FIGURES.values():
+        assert f"<figcaption>{caption}</figcaption>" in page
+
+
+def test_what_comes_from_outside_is_escaped(card: str) -> None:
+    page = render_page(card)
+    for text in (card, page):
+        assert not re.search(r"<(?:script|b|i|24)\b", text)
+    assert "&lt;script&gt;" in page
+    assert "<td>men | boys</td>" in page
+    assert "<code>plan_*x*</code>" in page
+    assert "<p># One row per member" in page  # not a heading
+    assert "<code>note`s</code>" in page
+
+
+def test_same_outputs_give_the_same_card(card: str, outputs: dict[str, Any]) -> None:
+    assert write_model_card(**outputs) == card
+    assert render_page(card) == render_page(card)
+
+
+def test_page_loads_nothing_from_elsewhere(card: str) -> None:
+    page = render_page(card)
+    assert "http" not in page
+    assert "<script" not in page
+    assert "@import" not in page
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [("metrics", "roc_auc"), ("economics", "empc"), ("selection", "reason"), ("gates", "gates")],
+)
+def test_missing_output_is_an_error_not_a_blank(
+    outputs: dict[str, Any], section: str, key: str
+) -> None:
+    del outputs[section][key]
+    with pytest.raises(UndefinedError):
+        write_model_card(**outputs)
+
+
+def test_a_failed_gate_is_said_in_the_summary(outputs: dict[str, Any]) -> None:
+    outputs["gates"]["passed"] = outputs["gates"]["gates"][0]["passed"] = False
+    card = write_model_card(**outputs)
+    summary = words(card.partition("## ")[0])
+    assert "failed 1 of 4 quality gates and must not be used" in summary
+    assert "FAIL minimum_roc_auc" in summary
+    assert '<strong class="fail">FAIL</strong>' in render_page(card)
+
+
+def test_gates_that_are_off_are_said_to_be(outputs: dict[str, Any]) -> None:
+    outputs["gates"] = {"passed": True, "gates": []}
+    text = words(write_model_card(**outputs))
+    assert "All quality gates are switched off" in text
+    assert "PASS" not in text
+
+
+def test_individual_lifetime_values_have_no_common_break_even(outputs: dict[str, Any]) -> None:
+    outputs["economics"]["threshold"] = None
+    outputs["economics"]["assumptions"]["customer_lifetime_value"] = "worth"
+    text = words(write_model_card(**outputs))
+    assert "each customer's own" in text
+    assert "CLV | column worth" in text
+    assert "above a probability" not in text
+
+
+def test_a_used_calibrator_is_described(outputs: dict[str, Any]) -> None:
+    outputs["selection"]["calibration"] |= {
+        "method": "sigmoid",
+        "slope": 1.081234,
+        "intercept": -0.043219,
+    }
+    text = words(write_model_card(**outputs))
+    assert "sigmoid: slope 1.081, intercept −0.04322" in text
+    assert "| 0.71 | used" in text
+
+
+def test_a_lone_candidate_without_sensitive_columns_has_a_card(outputs: dict[str, Any]) -> None:
+    contract = outputs["contract"]
+    columns = {
+        name: dataclasses.replace(
+            column, roles=tuple(role for role in column.roles if role != "sensitive")
+        )
+        for name, column in contract.columns.items()
+    }
+    outputs["contract"] = dataclasses.replace(contract, columns=columns, derived_columns=())
+    outputs["delong"] = {}
+    outputs["fairness"] = {"columns": {}, "differences": [], "warnings": []}
+    outputs["data_quality"] |= {"rejected_by_rule": {}, "unexpected_columns": []}
+    outputs["train"] = outputs["train"].assign(joined="long ago")
+    text = words(write_model_card(**outputs))
+    assert "There is no other model to compare with." in text
+    assert "marks no column as sensitive" in text
+    assert "has no column of dates" in text
+    assert "Broken rule" not in text
+    assert "Computed from them" not in text
+
+
+def test_simulated_customers_are_said_to_be(card: str, outputs: dict[str, Any]) -> None:
+    assert "simulator" not in card
+    outputs["data_quality"]["source"]["name"] = "simulated.csv"
+    assert "drawn by the project's simulator" in write_model_card(**outputs)
+
+
+def test_every_figure_that_the_catalog_draws_is_shown(root: Path) -> None:
+    catalog = yaml.safe_load((root / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+    paths = (Path(entry.get("filepath", "")) for entry in catalog.values())
+    assert {path.name for path in paths if path.suffix == ".png"} <= set(FIGURES)
+
+
+def draw(path: Path, width: float, height: float) -> None:
+    figure = Figure(figsize=(width, height), dpi=120)
+    figure.subplots().plot(np.arange(3))
+    figure.savefig(path)
+
+
+@pytest.fixture(scope="module")
+def picture_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("card")
+    for name in FIGURES:
+        width, height = (11.7, 7.0) if name.startswith("shap") else (5.2, 4.6)
+        draw(folder / name, width, height)
+    return folder
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_page_in_a_browser(
+    browser: webdriver.Chrome, picture_folder: Path, card: str, width: int
+) -> None:
+    page = picture_folder / "model_card.html"
+    page.write_text(render_page(card), encoding="utf-8")
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+    )
+    browser.get(page.as_uri())
+    assert browser.title == "Model card: churn model of gym_members"
+    assert [h.text for h in browser.find_elements(By.TAG_NAME, "h2")] == SECTIONS
+    links = browser.find_elements(By.CSS_SELECTOR, "nav a")
+    assert [link.text for link in links] == SECTIONS
+    broken_anchors = """
+        return [...document.querySelectorAll('a')]
+            .map(a => a.getAttribute('href'))
+            .filter(href => href.startsWith('#') && !document.getElementById(href.slice(1)))"""
+    assert browser.execute_script(broken_anchors) == []
+    widths = browser.execute_script("return [...document.images].map(i => i.naturalWidth)")
+    assert len(widths) == len(FIGURES)
+    assert all(widths)
+    overflow = "const d = document.documentElement; return d.scrollWidth - d.clientWidth"
+    assert browser.execute_script(overflow) == 0
+    wide = "return [...document.images].filter(i => i.getBoundingClientRect().right > innerWidth)"
+    assert browser.execute_script(wide) == []
