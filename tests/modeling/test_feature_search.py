@@ -15,7 +15,7 @@ from churn_pipeline.errors import DataError
 from churn_pipeline.features.derivation import derive
 from churn_pipeline.features.proposals import Proposal, propose_columns
 from churn_pipeline.features.splitting import hash_to_unit_interval
-from churn_pipeline.modeling.candidates import build_baseline, logistic_regression
+from churn_pipeline.modeling.candidates import logistic_regression
 from churn_pipeline.modeling.comparison import holm
 from churn_pipeline.modeling.cross_validation import cross_validate, score_folds
 from churn_pipeline.modeling.feature_search import search_columns
@@ -41,7 +41,7 @@ CONTRACT = parse_contract(
         },
     }
 )
-SETTINGS: dict[str, Any] = {"folds": 5, "repeats": 2, "rounds": 3, "confidence": 0.95, "seed": 1}
+SETTINGS: dict[str, Any] = {"folds": 3, "repeats": 2, "rounds": 3, "confidence": 0.95, "seed": 1}
 
 
 def draw(effect: float, n: int, seed: int) -> pd.DataFrame:
@@ -73,7 +73,7 @@ def names(proposals: tuple[Proposal, ...]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def planted() -> pd.DataFrame:
-    return draw(effect=1.5, n=2000, seed=5)
+    return draw(effect=1.5, n=1500, seed=5)
 
 
 @pytest.fixture(scope="module")
@@ -92,25 +92,24 @@ def test_a_planted_log_effect_is_found_and_nothing_else(
     assert table.loc[table["kept"], ["round", "proposal"]].values.tolist() == [[1, "log_days"]]
 
 
-@pytest.mark.parametrize("seeds", [range(8)])
-def test_pure_noise_keeps_nothing(seeds: range) -> None:
+def test_pure_noise_keeps_nothing() -> None:
     kept = 0
-    for seed in seeds:
-        customers = draw(effect=0.0, n=300, seed=seed)
+    for seed in range(5):
+        customers = draw(effect=0.0, n=200, seed=seed)
         proposals = propose_columns(CONTRACT, customers)
-        kept += bool(search_columns(customers, CONTRACT, proposals, **SETTINGS)[1])
+        kept += bool(search_columns(customers, CONTRACT, proposals, **SETTINGS | {"repeats": 1})[1])
     assert kept <= 1  # 0.05 a search at most
 
 
 def test_figures_are_those_of_the_ordinary_cross_validation(planted: pd.DataFrame) -> None:
     order = np.argsort(hash_to_unit_interval(planted["key"], SETTINGS["seed"]), kind="stable")
     customers = planted.iloc[order].reset_index(drop=True)
-    found = proposal("paid / maximum(days, 1)", "ratio")
+    found = proposal("where(days <= 20, 1, 0 * paid)")  # missing for some
     wider = replace(CONTRACT, derived_columns=(found.column,))
     values = {name: customers[name].to_numpy() for name in CONTRACT.columns}
     inputs, target = customers.assign(**derive(values, wider)), churned(customers, CONTRACT)
     candidates = {
-        "without": build_baseline(CONTRACT, 0),
+        "without": logistic_regression(CONTRACT, 0, max_iter=2000, tol=1e-7),
         "with": logistic_regression(wider, 0, max_iter=2000, tol=1e-7),
     }
     folds = {key: SETTINGS[key] for key in ("folds", "repeats", "seed")}
@@ -118,6 +117,7 @@ def test_figures_are_those_of_the_ordinary_cross_validation(planted: pd.DataFram
     expected = losses.groupby("candidate")["log_loss"].mean()
     table, _ = search_columns(customers, CONTRACT, [found], **{**SETTINGS, "rounds": 1})
     line = table.iloc[0]
+    assert line["folds"] == 6
     assert line["log_loss"] == pytest.approx(expected["with"], abs=1e-6)
     assert line["log_loss_without"] == pytest.approx(expected["without"], abs=1e-6)
     assert line["difference"] == pytest.approx(line["log_loss"] - line["log_loss_without"])
@@ -132,12 +132,14 @@ def test_the_table_lists_every_proposal_of_every_round(
     assert sorted(first["proposal"]) == sorted(proposed)
     assert sorted([*second["proposal"], *names(kept)]) == sorted(proposed)
     tested = first[~first["linear"]]
-    assert tested["log_loss"].is_monotonic_increasing
+    assert tested["difference"].is_monotonic_increasing
     np.testing.assert_allclose(tested["p_value_holm"], holm(tested["p_value"]))
     assert ((tested["low"] < tested["difference"]) & (tested["difference"] < tested["high"])).all()
     # the second round starts from what the first kept
     reached = first.loc[first["kept"], "log_loss"].item()
-    assert second["log_loss_without"].dropna().unique() == pytest.approx([reached], abs=1e-9)
+    all_folds = second["folds"] == SETTINGS["folds"] * SETTINGS["repeats"]
+    assert all_folds.any()
+    assert second.loc[all_folds, "log_loss_without"].to_numpy() == pytest.approx(reached)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +163,17 @@ def test_what_a_linear_model_has_already_is_not_tested(
     assert not (table["kept"] & table["linear"]).any()
 
 
+def test_what_does_not_help_in_the_first_repeat_is_left_out_of_the_others(
+    search: tuple[pd.DataFrame, tuple[Proposal, ...]],
+) -> None:
+    tested = search[0][~search[0]["linear"]]
+    stopped = tested["folds"] == SETTINGS["folds"]
+    assert 0 < stopped.sum() < len(tested)
+    assert set(tested["folds"]) == {SETTINGS["folds"], SETTINGS["folds"] * SETTINGS["repeats"]}
+    assert (tested.loc[stopped, "difference"] >= 0).all()
+    assert (tested.loc[stopped, "p_value"] >= 0.5).all()
+
+
 @pytest.mark.parametrize("clone", ["log1p(days) + 0 * owed", "log1p(days + 0 * paid)"])
 def test_of_equals_the_simplest_is_kept(planted: pd.DataFrame, clone: str) -> None:
     # it reads two columns, or is missing here and there
@@ -172,7 +185,7 @@ def test_of_equals_the_simplest_is_kept(planted: pd.DataFrame, clone: str) -> No
 
 
 def test_a_significantly_better_proposal_beats_a_simpler_one(planted: pd.DataFrame) -> None:
-    both = [proposal("days <= 20", "plain"), proposal("log1p(days) + 0 * owed", "better")]
+    both = [proposal("minimum(days, 40)", "plain"), proposal("log1p(days) + 0 * owed", "better")]
     table, kept = search_columns(planted, CONTRACT, both, **{**SETTINGS, "rounds": 1})
     assert (table["p_value_holm"] < 0.05).all()
     assert names(kept) == ["better"]
@@ -180,8 +193,9 @@ def test_a_significantly_better_proposal_beats_a_simpler_one(planted: pd.DataFra
 
 def test_the_order_of_customers_does_not_matter(planted: pd.DataFrame) -> None:
     proposals = [proposal("log1p(days)", "a"), proposal("owed <= 0", "b")]
-    shuffled = planted.sample(frac=1, random_state=2)
-    table, _ = search_columns(planted, CONTRACT, proposals, **SETTINGS)
+    few = planted.head(500)
+    shuffled = few.sample(frac=1, random_state=2)
+    table, _ = search_columns(few, CONTRACT, proposals, **SETTINGS)
     again, _ = search_columns(shuffled, CONTRACT, proposals, **SETTINGS)
     pd.testing.assert_frame_equal(table, again, check_exact=True)
 
@@ -203,6 +217,6 @@ def test_columns_of_the_contract_are_in_the_model_from_the_start(planted: pd.Dat
 
 
 def test_fewer_churners_than_folds_is_an_error(planted: pd.DataFrame) -> None:
-    few = planted.groupby("left").head(3)
-    with pytest.raises(DataError, match=r"only 3 customers .* feature_search\.folds \(5\)"):
+    few = planted.groupby("left").head(2)
+    with pytest.raises(DataError, match=r"only 2 customers .* feature_search\.folds \(3\)"):
         search_columns(few, CONTRACT, [proposal("log1p(days)")], **SETTINGS)

@@ -202,4 +202,5 @@ def _describe(proposals: Sequence[Proposal]) -> pd.DataFrame:
 def _tabulate(number: int, table: pd.DataFrame, linear: Sequence[Proposal]) -> pd.DataFrame:
     tested = table.sort_values("difference", kind="stable").assign(linear=False)
     both = pd.concat([tested, _describe(linear).assign(kept=False, linear=True)])
-    return both.assign(round=number)[["round", *table.columns, "linear"]]
+    both = both.astype({"kept": bool, "linear": bool}).assign(round=number)
+    return both[["round", *table.columns, "linear"]]
