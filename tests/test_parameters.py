@@ -36,7 +36,13 @@ def test_parameters_of_the_project_are_fine(parameters: dict[str, Any]) -> None:
     [
         ("ingestion.max_rejected_share", 0), ("ingestion.max_rejected_share", 1),
         ("split.test_share", 0.001), ("evaluation.threshold", 0), ("evaluation.top_share", 1),
-        ("training.candidates", {"xgboost": None}), ("training.seed", 2**32 - 1),
+        ("candidates", {"xgboost": None}), ("candidates.xgboost", {}),
+        ("training.seed", 2**32 - 1), ("training.folds", 2), ("training.repeats", 1),
+        ("training.calibrators", []), ("training.calibrators", ["isotonic"]),
+        ("tuning.trials", 1), ("tuning.patience", 1), ("tuning.minimum_improvement", 0),
+        ("tuning.max_seconds", None), ("tuning.max_seconds", 0.5), ("tuning.max_seconds", 60),
+        ("tuning.folds", 2), ("tuning.workers", None), ("tuning.workers", 1),
+        ("tuning.seed", 2**32 - 1),
     ],
 )  # fmt: skip
 def test_limits_are_allowed(parameters: dict[str, Any], key: str, value: Any) -> None:
@@ -51,8 +57,16 @@ def test_limits_are_allowed(parameters: dict[str, Any], key: str, value: Any) ->
         ("ingestion.max_rejected_share", float("nan")), ("split.test_share", 0),
         ("split.test_share", 1), ("split.test_share", "0.2"), ("split.seed", 1.5),
         ("training.folds", 1), ("training.repeats", 0), ("training.seed", True),
-        ("training.seed", 2**32), ("training.candidates", {}), ("training.candidates", ["xgboost"]),
-        ("training.candidates.xgboost", 5), ("evaluation.threshold", 1.01),
+        ("training.seed", 2**32), ("training.confidence", 0), ("training.confidence", 1),
+        ("training.calibrators", None), ("training.calibrators", "sigmoid"),
+        ("candidates", {}), ("candidates", ["xgboost"]), ("candidates", None),
+        ("candidates.xgboost", 5), ("candidates.xgboost", ["max_depth"]),
+        ("tuning.trials", 0), ("tuning.trials", 1.5), ("tuning.trials", "12"),
+        ("tuning.patience", 0), ("tuning.minimum_improvement", -0.1),
+        ("tuning.minimum_improvement", float("nan")), ("tuning.max_seconds", 0),
+        ("tuning.max_seconds", "1h"), ("tuning.folds", 1), ("tuning.workers", 0),
+        ("tuning.workers", "all"), ("tuning.seed", -1), ("tuning.seed", 2**32),
+        ("tuning.seed", None), ("tuning", None), ("evaluation.threshold", 1.01),
         ("evaluation.top_share", 0), ("evaluation.calibration_bins", 0),
         ("evaluation.confidence", 1), ("evaluation.confidence", 95), ("evaluation.replicates", 0),
         ("evaluation.seed", None), ("evaluation", None),
@@ -71,14 +85,29 @@ def test_unusable_value_is_named_with_its_key(
 def test_unknown_key_names_the_valid_ones(parameters: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match=r"split\.share is .*valid keys: test_share, seed$"):
         check_parameters(put(parameters, "split.share", 0.2))
-    with pytest.raises(ParameterError, match="valid keys: simulation, ingestion, split, training"):
+    with pytest.raises(
+        ParameterError, match=r"tuning\.budget is .*valid keys: trials, patience, .*, seed$"
+    ):
+        check_parameters(put(parameters, "tuning.budget", 5))
+    with pytest.raises(ParameterError, match="valid keys: simulation, ingestion, split, candidates"):
         check_parameters(put(parameters, "splits", {}))
 
 
-def test_missing_key_is_named(parameters: dict[str, Any]) -> None:
-    del parameters["split"]["seed"]
-    with pytest.raises(ParameterError, match=r"^params\.yaml: split\.seed is missing$"):
+@pytest.mark.parametrize(
+    "key", ["split.seed", "candidates", "tuning", "tuning.max_seconds", "training.calibrators"]
+)
+def test_missing_key_is_named(parameters: dict[str, Any], key: str) -> None:
+    *parents, last = key.split(".")
+    del (parameters[parents[0]] if parents else parameters)[last]
+    with pytest.raises(ParameterError, match=rf"^params\.yaml: {key} is missing$"):
         check_parameters(parameters)
+
+
+def test_unknown_calibrator_names_the_valid_ones(parameters: dict[str, Any]) -> None:
+    with pytest.raises(
+        ParameterError, match=r"training\.calibrators\.1 is 'platt': .*'sigmoid' or 'isotonic'$"
+    ):
+        check_parameters(put(parameters, "training.calibrators", ["sigmoid", "platt"]))
 
 
 def test_all_problems_are_told_at_once(parameters: dict[str, Any]) -> None:

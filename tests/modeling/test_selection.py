@@ -25,9 +25,7 @@ def compared(a: str, b: str, *, significant: bool) -> dict[str, Any]:
 
 
 COSTS = {"cheap": 40.0, "middle": 400.0, "dear": 4000.0, "baseline": 1.0}
-TABLE = measured(
-    dear=[0.40, 0.42], middle=[0.41, 0.42], cheap=[0.42, 0.43], baseline=[0.40, 0.41]
-)
+TABLE = measured(dear=[0.40, 0.42], middle=[0.41, 0.42], cheap=[0.42, 0.43], baseline=[0.40, 0.41])
 
 
 def choose(table: pd.DataFrame, *worse: str, best: str = "dear") -> dict[str, Any]:
