@@ -15,3 +15,7 @@ class DataError(ChurnPipelineError):
 
 class ParameterError(ChurnPipelineError):
     """A value in ``params.yaml`` is not usable; the message names the key and the valid options."""
+
+
+class GateError(ChurnPipelineError):
+    """The model failed a quality gate; the message names each failed gate and the remedy."""

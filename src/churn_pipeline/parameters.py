@@ -1,9 +1,10 @@
 """What ``params.yaml`` may hold; checked once, before anything runs."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from churn_pipeline.errors import ParameterError
@@ -38,6 +39,15 @@ class _Tuning(_Section):
     seed: int = Field(ge=0, lt=2**32)  # all that scikit-learn takes
 
 
+class _FeatureSearch(_Section):
+    folds: int = Field(ge=2)
+    repeats: int = Field(ge=1)
+    rounds: int = Field(ge=1)
+    confidence: float = Field(gt=0, lt=1)
+    seed: int = Field(ge=0, lt=2**32)
+    ignore_derived: bool
+
+
 class _Training(_Section):
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
@@ -47,12 +57,50 @@ class _Training(_Section):
 
 
 class _Evaluation(_Section):
-    threshold: float = Field(ge=0, le=1)
     top_share: float = Field(gt=0, le=1)
     calibration_bins: int = Field(ge=1)
     confidence: float = Field(gt=0, lt=1)
     replicates: int = Field(ge=1)
     seed: int = Field(ge=0)
+
+
+class _Tier(_Section):
+    minimum: float = Field(ge=0, lt=1)
+    action: str = Field(min_length=1)
+
+
+class _Economics(_Section):
+    customer_lifetime_value: Any  # a union would report every mistake once for each type
+    incentive_cost: float = Field(ge=0)
+    contact_cost: float = Field(ge=0)
+    acceptance_alpha: float = Field(gt=0)
+    acceptance_beta: float = Field(gt=0)
+    tiers: dict[str, _Tier] = Field(min_length=1)
+
+    @field_validator("customer_lifetime_value")
+    @classmethod
+    def _number_or_column(cls, value: Any) -> float | str:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+        if not (is_number or (isinstance(value, str) and value)):
+            raise ValueError("must be a number greater than 0, or the name of a column")
+        return value
+
+    @field_validator("tiers")
+    @classmethod
+    def _ascending(cls, tiers: dict[str, _Tier]) -> dict[str, _Tier]:
+        minimums = [tier.minimum for tier in tiers.values()]
+        if minimums[0] != 0 or any(a >= b for a, b in pairwise(minimums)):
+            raise ValueError("the minimums must start at 0 and rise from tier to tier")
+        return tiers
+
+
+class _Gates(_Section):
+    minimum_roc_auc: float | None = Field(ge=0, le=1)
+    minimum_average_precision: float | None = Field(ge=0, le=1)
+    maximum_log_loss: float | None = Field(gt=0)
+    maximum_expected_calibration_error: float | None = Field(ge=0, le=1)
+    maximum_scoring_milliseconds: float | None = Field(gt=0)
+    no_regression: bool
 
 
 class _Parameters(_Section):
@@ -61,8 +109,11 @@ class _Parameters(_Section):
     split: _Split
     candidates: dict[str, dict[str, Any] | None] = Field(min_length=1)
     tuning: _Tuning
+    feature_search: _FeatureSearch
     training: _Training
     evaluation: _Evaluation
+    economics: _Economics
+    gates: _Gates
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
@@ -86,11 +137,16 @@ def _describe(problem: ErrorDetails) -> str:
         return f"{key} is missing"
     if problem["type"] == "extra_forbidden":
         return f"{key} is not a key; valid keys: {', '.join(_valid_keys(problem['loc'][:-1]))}"
-    return f"{key} is {problem['input']!r}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
+    message = problem["msg"].removeprefix("Value error, ")
+    value = "" if isinstance(problem["input"], dict) else f" is {problem['input']!r}"
+    return f"{key}{value}: {message[:1].lower()}{message[1:]}"
 
 
 def _valid_keys(path: tuple[int | str, ...]) -> list[str]:
     section: Any = _Parameters
     for part in path:
-        section = section.model_fields[part].annotation
+        if isinstance(section, type):
+            section = section.model_fields[part].annotation
+        else:  # a mapping of names to sections
+            section = get_args(section)[1]
     return list(section.model_fields)

@@ -6,7 +6,7 @@ import pytest
 from churn_pipeline.modeling.calibration import calibration_error_interval
 from churn_pipeline.modeling.metrics import MetricSettings, bootstrap_metrics, compute_metrics
 
-SETTINGS = MetricSettings(threshold=0.3, top_share=0.1, calibration_bins=10)
+SETTINGS = MetricSettings(top_share=0.1, calibration_bins=10)
 
 
 @pytest.mark.parametrize("bend", [0.0, 0.08, -0.15])
@@ -15,7 +15,7 @@ def test_the_interval_covers_the_true_error(bend: float) -> None:
     covered, rounds, n = 0, 150, 1400
     p = generator.beta(0.8, 2.0, size=n)
     rate = np.clip(p + bend * 4 * p * (1 - p), 0, 1)
-    true_error = compute_metrics(rate, p, SETTINGS)["expected_calibration_error"][0]
+    true_error = compute_metrics(rate, p, p >= 0.3, SETTINGS)["expected_calibration_error"][0]
     for seed in range(rounds):
         churned = generator.random(n) < rate
         low, high = calibration_error_interval(
@@ -31,7 +31,7 @@ def test_every_interval_holds_its_value_even_for_few_customers() -> None:
         p = generator.beta(1, 3, size=180)
         churned = generator.random(180) < p
         intervals = bootstrap_metrics(
-            churned, p, SETTINGS, replicates=300, confidence=0.95, seed=seed
+            churned, p, p >= 0.3, SETTINGS, replicates=300, confidence=0.95, seed=seed
         )
         for name, interval in intervals.items():
             assert interval.low <= interval.value <= interval.high, (seed, name)

@@ -49,12 +49,14 @@ def test_calibration_by_hand_without_empty_bins() -> None:
 def test_calibration_points_give_the_expected_error() -> None:
     points = curves.calibration_curve(Y, P, 10)
     gaps = (points["mean_churn_probability"] - points["churn_rate"]).abs()
-    expected = compute_metrics(Y, P, MetricSettings(0.5, 0.1, 10))["expected_calibration_error"]
+    expected = compute_metrics(Y, P, P >= 0.5, MetricSettings(0.1, 10))[
+        "expected_calibration_error"
+    ]
     assert (gaps * points["customers"]).sum() / 5000 == pytest.approx(expected[0])
 
 
 def test_confusion_has_one_line_a_customer() -> None:
-    table = curves.confusion([1, 0, 1, 0], [0.5, 0.5, 0.2, 0.1], 0.5)
+    table = curves.confusion([1, 0, 1, 0], [True, True, False, False])
     assert table.to_numpy().tolist() == [
         ["churned", "churned"], ["stayed", "churned"], ["churned", "stayed"], ["stayed", "stayed"]
     ]  # fmt: skip

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from churn_pipeline.modeling import metrics
+from churn_pipeline.modeling import bootstrap as bootstrap_module
+from churn_pipeline.modeling.bootstrap import Interval
 from churn_pipeline.modeling.calibration import calibration_bin
 from churn_pipeline.modeling.metrics import (
     MetricSettings,
@@ -18,7 +19,7 @@ from churn_pipeline.modeling.metrics import (
     compute_metrics,
 )
 
-SETTINGS = MetricSettings(threshold=0.5, top_share=0.25, calibration_bins=10)
+SETTINGS = MetricSettings(top_share=0.25, calibration_bins=10)
 probabilities = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0]) | st.floats(0, 1)
 
 
@@ -33,19 +34,20 @@ def scored(draw: st.DrawFn) -> tuple[list[int], list[float], list[int]]:
     return y, p, w
 
 
-def values(y: Any, p: Any, weights: Any = None, **settings: Any) -> dict[str, float]:
-    chosen = MetricSettings(
-        **{"threshold": 0.5, "top_share": 0.25, "calibration_bins": 10, **settings}
-    )
-    found = compute_metrics(y, p, chosen, None if weights is None else [weights])
+def values(
+    y: Any, p: Any, weights: Any = None, contacted: Any = None, **settings: Any
+) -> dict[str, float]:
+    chosen = MetricSettings(**{"top_share": 0.25, "calibration_bins": 10, **settings})
+    decided = np.asarray(p) >= 0.5 if contacted is None else contacted
+    found = compute_metrics(y, p, decided, chosen, None if weights is None else [weights])
     return {name: float(value[0]) for name, value in found.items()}
 
 
 @settings(max_examples=80, deadline=None)
-@given(scored(), probabilities)
-def test_scikit_learn_agrees(data: tuple[Any, Any, Any], threshold: float) -> None:
+@given(scored(), st.integers(0, 2**25 - 1))
+def test_scikit_learn_agrees(data: tuple[Any, Any, Any], decisions: int) -> None:
     y, p, w = data
-    decided = np.asarray(p) >= threshold
+    decided = np.array([decisions >> i & 1 for i in range(len(y))], dtype=bool)
     clipped = np.clip(p, 1e-15, 1 - 1e-15)
     expected = {
         "roc_auc": oracle.roc_auc_score(y, p, sample_weight=w),
@@ -57,7 +59,7 @@ def test_scikit_learn_agrees(data: tuple[Any, Any, Any], threshold: float) -> No
         "recall": oracle.recall_score(y, decided, sample_weight=w),
         "f1": oracle.f1_score(y, decided, sample_weight=w),
     }
-    found = values(y, p, w, threshold=threshold)
+    found = values(y, p, w, contacted=decided)
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, rel=1e-6, abs=1e-9), name
 
@@ -83,9 +85,10 @@ def test_order_of_customers_does_not_matter(data: tuple[Any, Any, Any], random: 
 def test_rows_of_weights_are_computed_independently() -> None:
     y, p = [0, 1, 1, 0, 1], [0.1, 0.4, 0.8, 0.6, 0.9]
     rows = np.random.default_rng(0).integers(0, 5, size=(7, 5)) + 1
-    together = compute_metrics(y, p, SETTINGS, rows)
+    contacted = [False, True, True, True, False]
+    together = compute_metrics(y, p, contacted, SETTINGS, rows)
     for i, row in enumerate(rows):
-        alone = compute_metrics(y, p, SETTINGS, [row])
+        alone = compute_metrics(y, p, contacted, SETTINGS, [row])
         for name, value in alone.items():
             assert together[name][i] == pytest.approx(value[0], rel=1e-12), name
 
@@ -129,8 +132,15 @@ def test_certain_and_wrong_is_finite() -> None:
     assert values([0, 1], [1.0, 0.0])["log_loss"] == pytest.approx(-math.log(1e-15), rel=1e-3)
 
 
-def test_threshold_itself_is_contacted() -> None:
-    assert values([1, 0], [0.5, 0.1])["recall"] == 1
+def test_decisions_need_not_follow_the_ranking() -> None:
+    found = values([1, 0, 1, 0], [0.9, 0.8, 0.2, 0.1], contacted=[False, True, True, False])
+    assert found["precision"] == found["recall"] == found["f1"] == found["accuracy"] == 0.5
+    assert found["roc_auc"] == 0.75
+
+
+def test_contacting_no_one_has_no_precision() -> None:
+    found = values([1, 0], [0.9, 0.8], contacted=[False, False])
+    assert (found["precision"], found["recall"], found["f1"], found["accuracy"]) == (0, 0, 0, 0.5)
 
 
 def test_calibration_bins_are_of_equal_width() -> None:
@@ -147,10 +157,10 @@ def sample(seed: int, size: int = 300) -> tuple[np.ndarray, np.ndarray]:
     return (generator.random(size) < p).astype(int), p
 
 
-def bootstrap(seed: int = 1, **arguments: Any) -> dict[str, metrics.Interval]:
+def bootstrap(seed: int = 1, **arguments: Any) -> dict[str, Interval]:
     y, p = sample(0)
     settings = {"replicates": 60, "confidence": 0.95, "seed": seed, **arguments}
-    return bootstrap_metrics(y, p, SETTINGS, **settings)
+    return bootstrap_metrics(y, p, p >= 0.5, SETTINGS, **settings)
 
 
 def test_bootstrap_repeats_with_its_seed() -> None:
@@ -177,19 +187,19 @@ def test_higher_confidence_gives_wider_intervals() -> None:
 @pytest.mark.parametrize("rows", [1, 7, 60, 1000])
 def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     expected = bootstrap()
-    monkeypatch.setattr(metrics, "_CELLS_A_CHUNK", 300 * rows)
+    monkeypatch.setattr(bootstrap_module, "_CELLS_A_CHUNK", 300 * rows)
     for name, interval in bootstrap().items():
         assert astuple(interval) == pytest.approx(astuple(expected[name]), rel=1e-12), name
 
 
 def test_bootstrap_resamples_customers_with_replacement() -> None:
     interval = bootstrap_metrics(
-        [0, 1] * 200, [0.5] * 400, SETTINGS, replicates=400, confidence=0.95, seed=1
+        [0, 1] * 200, [0.5] * 400, [True] * 400, SETTINGS, replicates=400, confidence=0.95, seed=1
     )["brier_score"]
     assert interval.low == interval.high == interval.value == 0.25
     y = np.repeat([0, 1], 200)
     interval = bootstrap_metrics(
-        y, y * 1.0, MetricSettings(0.0, 0.1, 1), replicates=400, confidence=0.95, seed=1
+        y, y * 1.0, [True] * 400, MetricSettings(0.1, 1), replicates=400, confidence=0.95, seed=1
     )["precision"]
     noise = 1.96 * math.sqrt(0.25 / 400)
     assert interval.low == pytest.approx(0.5 - noise, abs=0.01)
@@ -202,7 +212,9 @@ def test_coverage_of_the_intervals_is_roughly_their_level() -> None:
     hits = {"roc_auc": 0, "log_loss": 0, "brier_score": 0}
     for seed in range(200):
         y, p = sample(seed, size=250)
-        found = bootstrap_metrics(y, p, SETTINGS, replicates=150, confidence=0.95, seed=seed)
+        found = bootstrap_metrics(
+            y, p, p >= 0.5, SETTINGS, replicates=150, confidence=0.95, seed=seed
+        )
         for name in hits:
             hits[name] += found[name].low <= truth[name] <= found[name].high
     for name, count in hits.items():

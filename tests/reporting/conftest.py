@@ -1,36 +1,330 @@
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from selenium import webdriver
 
+from churn_pipeline.contract import Contract
+from churn_pipeline.contract.expressions import Expression
+from churn_pipeline.contract.model import Column, DerivedColumn
 from churn_pipeline.reporting.names import METRIC_NAMES
+
+METRICS = {
+    "roc_auc": (0.844256, 0.823143, 0.866102),
+    "average_precision": (0.674927, 0.626113, 0.72075),
+    "log_loss": (0.419823, 0.393878, 0.448002),
+    "brier_score": (0.137444, 0.127616, 0.148001),
+    "expected_calibration_error": (0.025665, 0.0, 0.036367),
+    "accuracy": (0.692415, 0.669451, 0.716771),
+    "precision": (0.469697, 0.432099, 0.508197),
+    "recall": (0.867684, 0.834646, 0.900763),
+    "f1": (0.609473, 0.574586, 0.643373),
+    "recall_at_top": (0.279135, 0.252405, 0.310848),
+    "lift_at_top": (2.791349, 2.52405, 3.108477),
+}
+LOSSES = {
+    "lightgbm": (0.414213, 0.018321, 0.848812, 0.014002, 1523.4),
+    "xgboost": (0.414902, 0.017805, 0.847903, 0.013871, 1204.0),
+    "logistic_regression": (0.415877, 0.018704, 0.847112, 0.013905, 41.0),
+    "random_forest": (0.423651, 0.016022, 0.842218, 0.014566, 941.7),
+    "baseline": (0.424809, 0.018955, 0.840127, 0.014111, 46.0),
+}
+
+
+def interval(value: float, low: float, high: float) -> dict[str, float]:
+    return {"value": value, "low": low, "high": high}
+
+
+def selection() -> dict[str, Any]:
+    names = list(LOSSES)
+    p_values = {("random_forest", "lightgbm"): 0.000031, ("baseline", "lightgbm"): 0.000871}
+    return {
+        "champion": "logistic_regression",
+        "runner_up": "lightgbm",
+        "criterion": "log_loss",
+        "reason": (
+            "lightgbm has the lowest mean log loss (0.4142); logistic_regression is not "
+            "significantly worse (+0.0017, p = 0.62 after Holm's correction) and scores a customer "
+            "in 41 operations instead of 1,523."
+        ),
+        "candidates": {
+            name: {
+                "log_loss": {"mean": loss, "std": loss_std},
+                "roc_auc": {"mean": auc, "std": auc_std},
+                "scoring_cost": cost,
+                **({} if name == "baseline" else {"settings": {"C": 0.31234567, "knots": 3}}),
+            }
+            for name, (loss, loss_std, auc, auc_std, cost) in sorted(LOSSES.items())
+        },
+        "comparisons": [
+            {
+                "candidate": worse,
+                "other": better,
+                "difference": round(LOSSES[worse][0] - LOSSES[better][0], 6),
+                "low": round(LOSSES[worse][0] - LOSSES[better][0] - 0.004321, 6),
+                "high": round(LOSSES[worse][0] - LOSSES[better][0] + 0.004321, 6),
+                "p_value": p_values.get((worse, better), 0.31) / 2,
+                "p_value_holm": p_values.get((worse, better), 0.623412),
+                "significant": (worse, better) in p_values,
+            }
+            for place, better in enumerate(names)
+            for worse in names[place + 1 :]
+        ],
+        "calibration": {
+            "method": "none",
+            "tried": {
+                "sigmoid": {
+                    "log_loss_before": 0.415877, "log_loss_after": 0.416002, "p_value": 0.712345,
+                },
+                "isotonic": {
+                    "log_loss_before": 0.415877, "log_loss_after": 0.419254, "p_value": 0.998761,
+                },
+            },
+        },
+    }  # fmt: skip
+
+
+def economics() -> dict[str, Any]:
+    zero = interval(0.0, 0.0, 0.0)
+    return {
+        "assumptions": {
+            "customer_lifetime_value": 200,
+            "incentive_cost": 10,
+            "contact_cost": 1,
+            "acceptance_alpha": 6,
+            "acceptance_beta": 14,
+        },
+        "threshold": 0.164179,
+        "empc": interval(10.517203, 9.203115, 11.870426),
+        "empc_fraction": interval(0.709812, 0.678123, 0.741209),
+        "best_share": 0.487126,
+        "policies": {
+            "model": {
+                "contacted_share": 0.505219,
+                "profit_per_customer": interval(10.398745, 9.104331, 11.716012),
+                "difference_to_model": zero,
+            },
+            "contact_everyone": {
+                "contacted_share": 1.0,
+                "profit_per_customer": interval(7.323591, 5.811203, 8.812345),
+                "difference_to_model": interval(3.075154, 2.601234, 3.520987),
+            },
+            "contact_no_one": {
+                "contacted_share": 0.0,
+                "profit_per_customer": zero,
+                "difference_to_model": interval(10.398745, 9.104331, 11.716012),
+            },
+            "random": {
+                "contacted_share": 0.505219,
+                "profit_per_customer": interval(3.700017, 2.901234, 4.498765),
+                "difference_to_model": interval(6.698728, 5.901112, 7.523456),
+            },
+        },
+        "tiers": [
+            {
+                "tier": name,
+                "minimum": low,
+                "maximum": high,
+                "customers": customers,
+                "share": customers / 1437,
+                "churn_rate": rate,
+                "mean_churn_probability": mean,
+                "action": action,
+            }
+            for name, low, high, customers, rate, mean, action in [
+                ("low", 0.0, 0.3, 879, 0.094425, 0.098821, "leave alone"),
+                ("medium", 0.3, 0.6, 352, 0.448864, 0.441207, "send an offer by e-mail"),
+                ("high", 0.6, 0.8, 206, 0.737864, 0.690112, "call, with an offer"),
+                ("critical", 0.8, 1.0, 0, None, None, "call today, offer a better contract"),
+            ]
+        ],
+    }
+
+
+def fairness() -> dict[str, Any]:
+    def group(customers: int, shift: float) -> dict[str, Any]:
+        return {
+            "customers": customers,
+            "churn_rate": interval(0.2531 + shift, 0.2217 + shift, 0.2854 + shift),
+            "selection_rate": interval(0.4712 + shift, 0.4342 + shift, 0.5083 + shift),
+            "recall": interval(0.8544 + shift / 4, 0.8012 + shift / 4, 0.9034 + shift / 4),
+            "precision": interval(0.4588 + shift, 0.4102 + shift, 0.5077 + shift),
+            "calibration_error": interval(0.0087 - shift / 9, -0.0191, 0.0362),
+        }
+
+    small = {**group(3, 0.0), "recall": None, "precision": None}
+    return {
+        "columns": {
+            "sex": {"groups": {"<script>": group(711, 0.0), "men | boys": group(726, 0.0213)}},
+            "is_senior": {"groups": {"0": group(1190, -0.0312), "1": group(244, 0.1602), "": small}},
+        },
+        "differences": [
+            {
+                "column": column,
+                "group": name,
+                "metric": metric,
+                "difference": 0.1914,
+                "p_value_holm": 0.000012 if flagged else 0.7,
+                "beyond_noise": flagged,
+            }
+            for column, name, flagged in [("sex", "<script>", False), ("is_senior", "1", True)]
+            for metric in ("selection_rate", "recall", "precision", "calibration_error")
+            if flagged is False or metric == "selection_rate"
+        ],
+        "warnings": [
+            "is_senior: customers with 1 are contacted in 63.1% of cases, the others in 44.0%; "
+            "they churn in 41.3%, the others in 22.2% (Holm p < 0.001)."
+        ],
+        "notes": ["is_senior, recall of the 3 customers without a value: not judged, too few."],
+    }
+
+
+def gates() -> dict[str, Any]:
+    lines = [
+        ("minimum_roc_auc", 0.8, 0.844256, True, "interval 0.8231 to 0.8661"),
+        ("maximum_expected_calibration_error", 0.05, 0.025665, True, "interval 0.0000 to 0.0364"),
+        ("maximum_scoring_milliseconds", 50, None, True, None),
+        ("no_regression", True, None, True, None),
+    ]
+    names = ("gate", "limit", "value", "passed", "detail")
+    return {"passed": True, "gates": [dict(zip(names, line, strict=True)) for line in lines]}
+
+
+@pytest.fixture(scope="session")
+def small_contract() -> Contract:
+    """A table unlike the default one, with hostile texts."""
+    columns = [
+        Column("id", "text", ("id",), "Number of the customer."),
+        Column("joined", "text", ("ignored",), "Day of the first contract."),
+        Column("sex", "category", ("sensitive",), "Sex | on record.", values=("<script>", "m")),
+        Column("is_senior", "category", ("feature", "sensitive"), "65 or older.", values=("0", "1")),
+        Column("months", "integer", ("feature",), "Time with us.", "months", minimum=0, maximum=99),
+        Column("plan_*x*", "category", ("feature",), "Plan.", values=tuple("abcdefgh")),
+        Column("fee", "number", ("feature",), "Monthly fee; <b>net</b>.", "EUR", minimum=0),
+        Column("left", "category", ("target",), "Left within 30 days.", values=("n", "y"),
+               positive="y"),
+    ]  # fmt: skip
+    return Contract(
+        name="gym_members",
+        description="# One row per member of a <i>gym</i> at the end of a month.",
+        missing_values=("",),
+        columns=MappingProxyType({column.name: column for column in columns}),
+        derived_columns=(
+            DerivedColumn("fee_a_month", Expression("fee / (months + 1)"), "Fee by time.", "EUR"),
+        ),
+    )
 
 
 @pytest.fixture
-def outputs() -> dict[str, Any]:
-    """What the pipelines hand to the reports."""
-    metric = {"value": 0.8412, "low": 0.8204, "high": 0.8611}
-    figure = {"mean": 0.41234, "std": 0.01001}
+def outputs(small_contract: Contract) -> dict[str, Any]:
+    """What the pipelines hand to the model card."""
+    random = np.random.default_rng(0)
+    n = 5606
+    days = pd.Timestamp("2024-01-31") + pd.to_timedelta(random.integers(0, 500, n), unit="D")
+    train = pd.DataFrame(
+        {
+            "id": [str(i) for i in range(n)],
+            "joined": days.strftime("%Y-%m-%d").astype("str"),
+            "sex": "m",
+            "is_senior": "0",
+            "months": 3.0,
+            "plan_*x*": "a",
+            "fee": 20.0,
+            "left": np.where(np.arange(n) < 1476, "y", "n"),
+        }
+    )
+    inputs = ["months", "fee", "plan_*x*", "is_senior", "fee_a_month"]
     return {
-        "metrics": {name: dict(metric) for name in METRIC_NAMES},
-        "selection": {
-            "champion": "xgboost",
-            "candidates": {
-                name: {"log_loss": figure, "roc_auc": figure}
-                for name in ("logistic_regression", "xgboost")
+        "metrics": {name: interval(*METRICS[name]) for name in METRIC_NAMES},
+        "selection": selection(),
+        "delong": {
+            "runner_up": {
+                "candidate": "lightgbm", "roc_auc": 0.845871, "difference": -0.001615,
+                "low": -0.006102, "high": 0.002872, "p_value": 0.480551,
+            },
+            "baseline": {
+                "candidate": "baseline", "roc_auc": 0.838012, "difference": 0.006244,
+                "low": 0.001633, "high": 0.010855, "p_value": 0.00794,
             },
         },
+        "economics": economics(),
+        "fairness": fairness(),
+        "gates": gates(),
+        "shap_importance": pd.DataFrame(
+            {
+                "input": inputs,
+                "meaning": ["Time with us.", "Fee; <b>net</b>.", "Plan.", "65 or older.", "Fee."],
+                "mean_absolute_shap": [0.741235, 0.402346, 0.298714, 0.081234, 0.012346],
+                "share": [0.482587, 0.261952, 0.194479, 0.052888, 0.008094],
+            }
+        ),
         "data_quality": {
-            "source": {"name": "mine.csv", "sha256": "abc123"},
-            "rows_read": 7043,
+            "contract": "gym_members",
+            "source": {"name": "mine_<2024>.csv", "sha256": "458e84840caf3f9e" * 4},
+            "rows_read": 7046,
+            "rows_accepted": 7043,
             "rows_rejected": 3,
-            "rejected_by_rule": {"range (age)": 2, "<b>bold</b>": 1},
+            "rejected_share": 0.000426,
+            "rejected_by_rule": {"range (months)": 2, "<b>bold</b>": 1},
+            "completeness": {name: 0.987654 for name in (*train.columns,)},
+            "unexpected_columns": ["note`s"],
         },
+        "test_predictions": pd.DataFrame({"churned": [1] * 393 + [0] * 1044}),
+        "train": train,
+        "contract": small_contract,
         "evaluation": {
-            "threshold": 0.3,
             "top_share": 0.1,
+            "calibration_bins": 10,
             "confidence": 0.95,
             "replicates": 1000,
+            "seed": 101,
         },
-    }
+        "training": {
+            "folds": 5,
+            "repeats": 2,
+            "confidence": 0.95,
+            "calibrators": ["sigmoid", "isotonic"],
+            "seed": 102,
+        },
+        "tuning": {
+            "trials": 12,
+            "patience": 6,
+            "minimum_improvement": 0.0002,
+            "max_seconds": None,
+            "folds": 5,
+            "workers": None,
+            "seed": 103,
+        },
+        "split": {"test_share": 0.2, "seed": 104},
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("Chromium or its driver is not installed; run `make browser` as root")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
+        options.add_argument(argument)
+    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield chrome
+    chrome.quit()

@@ -23,7 +23,7 @@ def draw_all() -> dict[str, Figure]:
         ),
         "calibration": figures.calibration(curves.calibration_curve(Y, P, 5), METRIC),
         "gains": figures.gains(curves.gains_curve(Y, P)),
-        "confusion": figures.confusion(curves.confusion(Y, P, 0.5)),
+        "confusion": figures.confusion(curves.confusion(Y, P >= 0.5)),
     }
 
 

@@ -6,15 +6,16 @@ whose weight the regularisation of each candidate shrinks.
 """
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from churn_pipeline.contract import Contract
 
@@ -79,6 +80,66 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):
         )
 
 
+class OneHotLevels(TransformerMixin, BaseEstimator):
+    """A column of 0 and 1 for each level of each category.
+
+    What scikit-learn's ``OneHotEncoder(handle_unknown="ignore")`` gives, in a tenth of its time on
+    pandas' categories; encoding would take a third of tuning. A missing or unseen value has 0 in
+    every column.
+
+    Parameters
+    ----------
+    categories : sequence of sequence of str
+        The levels of each input column.
+    dtype : type
+        Of the result.
+
+    Attributes
+    ----------
+    categories_ : list of ndarray of str
+    """
+
+    def __init__(self, categories: Sequence[Sequence[str]], dtype: type = np.float64) -> None:
+        self.categories = categories
+        self.dtype = dtype
+
+    def fit(self, values: pd.DataFrame, target: object = None) -> Self:
+        """Take the levels as they are given; nothing is learnt from the values."""
+        self.categories_ = [np.array(levels, dtype=object) for levels in self.categories]
+        self.n_features_in_ = len(self.categories)
+        return self
+
+    def transform(self, values: pd.DataFrame) -> NDArray[np.floating[Any]]:
+        """Return (n, number of all levels)."""
+        ends = np.cumsum([len(levels) for levels in self.categories_], dtype=np.int64)
+        encoded = np.zeros((len(values), ends[-1] if len(ends) else 0), dtype=self.dtype)
+        for (_, column), levels, end in zip(values.items(), self.categories_, ends, strict=True):
+            positions = _positions(column, pd.Index(levels))
+            known = np.flatnonzero(positions >= 0)
+            encoded[known, end - len(levels) + positions[known]] = 1
+        return encoded
+
+    def get_feature_names_out(self, names: Sequence[str] | None = None) -> NDArray[np.object_]:
+        """Name the columns ``name_level``."""
+        inputs = [f"x{i}" for i in range(self.n_features_in_)] if names is None else names
+        return np.array(
+            [
+                f"{name}_{level}"
+                for name, levels in zip(inputs, self.categories_, strict=True)
+                for level in levels
+            ],
+            dtype=object,
+        )
+
+
+def _positions(column: pd.Series, levels: pd.Index) -> NDArray[np.intp]:
+    """Return the position of each value in ``levels``, -1 where it is none of them."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return levels.get_indexer(column.astype(object))
+    positions = levels.get_indexer(column.cat.categories.astype(object))
+    return np.append(positions, -1)[column.cat.codes.to_numpy()]  # the code of "missing" is -1
+
+
 def linear_encoder(contract: Contract, knots: int = 0) -> ColumnTransformer:
     """Impute, bend and standardise numbers, one-hot the categories: float64 for linear models."""
     numeric = make_pipeline(
@@ -123,9 +184,7 @@ def _encoder(numeric: object, contract: Contract, dtype: type) -> ColumnTransfor
     categories: list[Sequence[str]] = [
         list(contract.columns[name].values) for name in contract.categorical_inputs
     ]
-    one_hot = OneHotEncoder(
-        categories=categories, handle_unknown="ignore", sparse_output=False, dtype=dtype
-    )
+    one_hot = OneHotLevels(categories, dtype)
     return ColumnTransformer(
         [
             ("numeric", numeric, list(contract.numeric_inputs)),

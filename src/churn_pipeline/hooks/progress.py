@@ -43,12 +43,11 @@ class ProgressHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
         outputs = pipeline.all_outputs()
-        if "report" in outputs:
+        if "model_card" in outputs:
+            parts = ("metrics", "selection", "economics", "fairness", "gates", "data_quality")
             logger.info(
                 summarise(
-                    catalog.load("metrics"),
-                    catalog.load("selection"),
-                    catalog.load("data_quality"),
+                    *(catalog.load(part) for part in parts),
                     catalog.load("params:evaluation"),
                     catalog.load("test_predictions")["churned"].tolist(),
                 )

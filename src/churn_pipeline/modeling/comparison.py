@@ -57,9 +57,8 @@ def corrected_resampled_t_test(
     n = len(values)
     mean = float(values.mean())
     error = float(np.sqrt((1 / n + test_to_train) * values.var(ddof=1)))
-    statistic = mean / error if error else 0.0
-    if mean and not error:  # all folds say the same
-        statistic = float(np.sign(mean)) * np.inf
+    with np.errstate(divide="ignore"):  # infinite where all folds say the same
+        statistic = float(np.divide(mean, error)) if mean else 0.0
     distribution = student_t(n - 1)
     p_value = {
         "greater": distribution.sf(statistic),

@@ -1,6 +1,7 @@
 """Repeated stratified cross-validation of the candidates."""
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,16 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 from tqdm import tqdm
 
 from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.modeling.model import log_odds
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()  # looking for them costs as much as a small fit
 
 
 def check_folds(churned: NDArray[np.int8], folds: int, key: str) -> None:
@@ -41,7 +47,7 @@ def fit_on(
         If it cannot be fitted with its settings.
     """
     try:
-        with threadpool_limits(limits=1):
+        with _thread_pools().limit(limits=1):
             return clone(candidate).fit(inputs, churned)
     except (ValueError, TypeError, LightGBMError) as error:  # what libraries say of bad settings
         raise ParameterError(

@@ -14,7 +14,7 @@ _MAX_POINTS = 1000
 def roc_curve(churned: ArrayLike, churn_probability: ArrayLike) -> pd.DataFrame:
     """Points of the ROC curve: ``false_positive_rate``, ``true_positive_rate``, ``threshold``."""
     false_positives, true_positives, thresholds = sklearn_roc_curve(churned, churn_probability)
-    return _thinned(
+    return thinned(
         {
             "false_positive_rate": false_positives,
             "true_positive_rate": true_positives,
@@ -26,7 +26,7 @@ def roc_curve(churned: ArrayLike, churn_probability: ArrayLike) -> pd.DataFrame:
 def precision_recall_curve(churned: ArrayLike, churn_probability: ArrayLike) -> pd.DataFrame:
     """Points of the precision-recall curve: ``recall``, ``precision``, ``threshold``."""
     precision, recall, thresholds = sklearn_precision_recall_curve(churned, churn_probability)
-    return _thinned(
+    return thinned(
         {"recall": recall, "precision": precision, "threshold": np.append(thresholds, 1.0)}
     )
 
@@ -68,19 +68,25 @@ def gains_curve(churned: ArrayLike, churn_probability: ArrayLike) -> pd.DataFram
     ends = np.flatnonzero(np.r_[np.diff(p[order]) != 0, True])  # equal scores come as one step
     contacted = (ends + 1) / len(y)
     recall = y[order].cumsum()[ends] / y.sum()
-    return _thinned({"contacted_share": contacted, "recall": recall, "lift": recall / contacted})
+    return thinned({"contacted_share": contacted, "recall": recall, "lift": recall / contacted})
 
 
-def confusion(churned: ArrayLike, churn_probability: ArrayLike, threshold: float) -> pd.DataFrame:
-    """One line a customer: ``actual`` and ``predicted``, each ``churned`` or ``stayed``."""
+def confusion(churned: ArrayLike, contacted: ArrayLike) -> pd.DataFrame:
+    """One line a customer: ``actual`` and ``predicted``, each ``churned`` or ``stayed``.
+
+    Whoever is contacted counts as predicted to churn.
+    """
     names = np.array(["stayed", "churned"])
-    predicted = np.asarray(churn_probability) >= threshold
     return pd.DataFrame(
-        {"actual": names[np.asarray(churned, dtype=int)], "predicted": names[predicted.astype(int)]}
+        {
+            "actual": names[np.asarray(churned, dtype=int)],
+            "predicted": names[np.asarray(contacted, dtype=int)],
+        }
     )
 
 
-def _thinned(columns: dict[str, np.ndarray]) -> pd.DataFrame:
+def thinned(columns: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Make a table of at most 1000 evenly spread points of a curve, both ends among them."""
     frame = pd.DataFrame(columns)
     if len(frame) > _MAX_POINTS:
         frame = frame.iloc[np.linspace(0, len(frame) - 1, _MAX_POINTS).round().astype(int)]

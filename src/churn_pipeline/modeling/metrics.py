@@ -4,28 +4,17 @@ A bootstrap replicate is a vector of integer weights (how often each customer wa
 metrics of all replicates are a few array operations over a (replicates, customers) matrix.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tqdm import tqdm
 
+from churn_pipeline.modeling.bootstrap import Interval, percentile_interval, resamplings
 from churn_pipeline.modeling.calibration import calibration_bin, calibration_error_interval
 
 Floats = NDArray[np.float64]
 
 _EPSILON = 1e-15
-_CELLS_A_CHUNK = 4_000_000  # bounds the memory of the weight matrix to some 100 MB
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure with its bootstrap percentile interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -34,15 +23,12 @@ class MetricSettings:
 
     Attributes
     ----------
-    threshold : float
-        Customers of at least this probability are contacted (accuracy, precision, recall, F1).
     top_share : float
         Share of customers in the top (recall and lift in the top).
     calibration_bins : int
         Equal-width bins of the expected calibration error.
     """
 
-    threshold: float
     top_share: float
     calibration_bins: int
 
@@ -50,6 +36,7 @@ class MetricSettings:
 def compute_metrics(
     churned: ArrayLike,
     churn_probability: ArrayLike,
+    contacted: ArrayLike,
     settings: MetricSettings,
     weights: ArrayLike | None = None,
 ) -> dict[str, Floats]:
@@ -59,6 +46,8 @@ def compute_metrics(
     ----------
     churned : array-like of 0 and 1, (n,)
     churn_probability : array-like of float, (n,)
+    contacted : array-like of bool, (n,)
+        The decision about each customer.
     settings : MetricSettings
     weights : array-like, (m, n), optional
         Non-negative weights, one row a weighting; by default one row of ones.
@@ -69,19 +58,19 @@ def compute_metrics(
         ``roc_auc``, ``average_precision``, ``log_loss``, ``brier_score``,
         ``expected_calibration_error`` (Naeini et al., 2015: mean absolute difference between mean
         prediction and churn rate over equal-width bins), ``accuracy``, ``precision``, ``recall``
-        and ``f1`` at the threshold, ``recall_at_top`` and ``lift_at_top``. Ties in the ranking
-        count as broken at random. NaN where a metric is not defined (only one class has weight).
+        and ``f1`` of the decision, ``recall_at_top`` and ``lift_at_top``. Ties in the ranking count
+        as broken at random. NaN where a metric is not defined (only one class has weight).
     """
     y = np.asarray(churned, dtype=np.float64)
     p = np.asarray(churn_probability, dtype=np.float64)
     order = np.argsort(-p, kind="stable")
-    y, p = y[order], p[order]
+    y, p, decided = y[order], p[order], np.asarray(contacted, dtype=np.bool_)[order]
     w = np.ones((1, len(p))) if weights is None else np.asarray(weights, dtype=np.float64)[:, order]
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             **_ranking_metrics(y, p, w, settings.top_share),
             **_probability_metrics(y, p, w, settings.calibration_bins),
-            **_threshold_metrics(y, p >= settings.threshold, w),
+            **_decision_metrics(y, decided, w),
         }
 
 
@@ -128,7 +117,7 @@ def _probability_metrics(y: Floats, p: Floats, w: Floats, n_bins: int) -> dict[s
     }
 
 
-def _threshold_metrics(y: Floats, is_contacted: NDArray[np.bool_], w: Floats) -> dict[str, Floats]:
+def _decision_metrics(y: Floats, is_contacted: NDArray[np.bool_], w: Floats) -> dict[str, Floats]:
     contacted = w[:, is_contacted].sum(axis=1)
     found = (w * y)[:, is_contacted].sum(axis=1)
     positive = (w * y).sum(axis=1)
@@ -145,6 +134,7 @@ def _threshold_metrics(y: Floats, is_contacted: NDArray[np.bool_], w: Floats) ->
 def bootstrap_metrics(
     churned: ArrayLike,
     churn_probability: ArrayLike,
+    contacted: ArrayLike,
     settings: MetricSettings,
     *,
     replicates: int,
@@ -158,7 +148,7 @@ def bootstrap_metrics(
 
     Parameters
     ----------
-    churned, churn_probability, settings
+    churned, churn_probability, contacted, settings
         See :func:`compute_metrics`.
     replicates : int
         How many samples of customers to draw with replacement.
@@ -171,17 +161,17 @@ def bootstrap_metrics(
     dict of str to Interval
         Replicates in which a metric is not defined do not count for its interval.
     """
-    values = compute_metrics(churned, churn_probability, settings)
+    values = compute_metrics(churned, churn_probability, contacted, settings)
     chunks = [
-        compute_metrics(churned, churn_probability, settings, weights)
-        for weights in _resamplings(len(np.asarray(churned)), replicates, seed)
+        compute_metrics(churned, churn_probability, contacted, settings, weights)
+        for weights in resamplings(len(np.asarray(churned)), replicates, seed)
     ]
-    tail = (1 - confidence) / 2
-    intervals = {}
-    for name, value in values.items():
-        draws = np.concatenate([chunk[name] for chunk in chunks])
-        low, high = np.nanquantile(draws, [tail, 1 - tail])
-        intervals[name] = Interval(float(value[0]), float(low), float(high))
+    intervals = {
+        name: percentile_interval(
+            float(value[0]), np.concatenate([chunk[name] for chunk in chunks]), confidence
+        )
+        for name, value in values.items()
+    }
     error = intervals["expected_calibration_error"].value
     lowest, highest = calibration_error_interval(
         churned,
@@ -193,14 +183,3 @@ def bootstrap_metrics(
     )
     interval = Interval(error, min(lowest, error), max(highest, error))
     return intervals | {"expected_calibration_error": interval}
-
-
-def _resamplings(n: int, replicates: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    generator = np.random.default_rng(seed)
-    rows = max(1, _CELLS_A_CHUNK // n)
-    with tqdm(total=replicates, desc="bootstrap", unit="sample", disable=None, leave=False) as bar:
-        for start in range(0, replicates, rows):
-            size = min(rows, replicates - start)
-            draws = generator.integers(0, n, size=(size, n))
-            yield np.stack([np.bincount(draw, minlength=n) for draw in draws])
-            bar.update(size)

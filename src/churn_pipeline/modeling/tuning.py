@@ -250,10 +250,13 @@ def _executor(
     if workers == 1:
         _set_data(inputs, churned, splits)
         return _InlineExecutor()
-    # spawned: a fork would share locks and connections that are in use
+    # a fork of this process would share locks and connections that are in use; the fork server is
+    # a clean one that imports the libraries once for all workers
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["__main__", __name__])
     return ProcessPoolExecutor(
         workers,
-        mp_context=get_context("spawn"),
+        mp_context=context,
         initializer=_set_data,
         initargs=(inputs, churned, splits),
     )

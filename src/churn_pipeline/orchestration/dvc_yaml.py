@@ -12,11 +12,13 @@ from kedro.inspection import get_project_snapshot
 from kedro.inspection.models import PipelineSnapshot
 
 from churn_pipeline.orchestration.imports import files_behind
+from churn_pipeline.pipeline_registry import ON_DEMAND
 
 _HEADER = """\
 # Generated from the Kedro pipelines and conf/base/catalog.yml by `kedro dvc-yaml`; do not edit.
 # Each stage is one Kedro pipeline.
 """
+_NO_STAGES = ("__default__", *ON_DEMAND)
 _CATALOG = "conf/base/catalog.yml"
 _LOCK = "requirements.lock"
 _KNOB = re.compile(r"\$\{(?:runtime_params:[^$]*\$\{)?globals:([\w.]+)\}{1,2}")
@@ -37,7 +39,7 @@ def render_dvc_yaml(metadata: ProjectMetadata) -> str:
     root = Path(metadata.project_path)
     snapshot = get_project_snapshot(metadata=metadata)
     catalog = yaml.safe_load((root / _CATALOG).read_text(encoding="utf-8"))
-    pipelines = [item for item in snapshot.pipelines if item.name != "__default__"]
+    pipelines = [item for item in snapshot.pipelines if item.name not in _NO_STAGES]
     stages = {item.name: _stage(item, catalog, metadata) for item in pipelines}
     outputs = [name for item in pipelines for name in _outputs(item, catalog)]
     plots = [

@@ -3,21 +3,9 @@
 from collections.abc import Mapping
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-_INK, _SOFT, _ACCENT = "#1f2937", "#9ca3af", "#2563eb"
-
-
-def _axes(title: str, x_label: str, y_label: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(5.2, 4.6), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    axes.set_title(title, color=_INK, fontsize=11, loc="left")
-    axes.set_xlabel(x_label, color=_INK)
-    axes.set_ylabel(y_label, color=_INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
-    return figure, axes
+from churn_pipeline.reporting.drawing import ACCENT, INK, SOFT, named_axes
 
 
 def _with_interval(name: str, metric: Mapping[str, float]) -> str:
@@ -26,12 +14,12 @@ def _with_interval(name: str, metric: Mapping[str, float]) -> str:
 
 def roc(points: pd.DataFrame, roc_auc: Mapping[str, float]) -> Figure:
     """ROC curve with the area and its interval."""
-    figure, axes = _axes("ROC curve", "False positive rate", "True positive rate (recall)")
-    axes.plot([0, 1], [0, 1], color=_SOFT, linestyle="--", linewidth=1, label="random")
+    figure, axes = named_axes("ROC curve", "False positive rate", "True positive rate (recall)")
+    axes.plot([0, 1], [0, 1], color=SOFT, linestyle="--", linewidth=1, label="random")
     axes.plot(
         points["false_positive_rate"],
         points["true_positive_rate"],
-        color=_ACCENT,
+        color=ACCENT,
         label=_with_interval("ROC-AUC", roc_auc),
     )
     axes.legend(loc="lower right", frameon=False)
@@ -42,12 +30,12 @@ def precision_recall(
     points: pd.DataFrame, average_precision: Mapping[str, float], churn_rate: float
 ) -> Figure:
     """Precision-recall curve with the average precision and its interval."""
-    figure, axes = _axes("Precision and recall", "Recall", "Precision")
-    axes.axhline(churn_rate, color=_SOFT, linestyle="--", linewidth=1, label="random")
+    figure, axes = named_axes("Precision and recall", "Recall", "Precision")
+    axes.axhline(churn_rate, color=SOFT, linestyle="--", linewidth=1, label="random")
     axes.plot(
         points["recall"],
         points["precision"],
-        color=_ACCENT,
+        color=ACCENT,
         label=_with_interval("average precision", average_precision),
     )
     axes.set_ylim(0, 1.02)
@@ -57,17 +45,17 @@ def precision_recall(
 
 def calibration(points: pd.DataFrame, error: Mapping[str, float]) -> Figure:
     """Reliability diagram; the size of a point tells how many customers it stands for."""
-    figure, axes = _axes("Calibration", "Mean churn probability of the bin", "Churn rate")
-    axes.plot([0, 1], [0, 1], color=_SOFT, linestyle="--", linewidth=1, label="perfect")
+    figure, axes = named_axes("Calibration", "Mean churn probability of the bin", "Churn rate")
+    axes.plot([0, 1], [0, 1], color=SOFT, linestyle="--", linewidth=1, label="perfect")
     axes.plot(
         points["mean_churn_probability"],
         points["churn_rate"],
-        color=_ACCENT,
+        color=ACCENT,
         label=_with_interval("expected error", error),
     )
     sizes = 20 + 280 * points["customers"] / points["customers"].max()
     axes.scatter(
-        points["mean_churn_probability"], points["churn_rate"], s=sizes, color=_ACCENT, alpha=0.5
+        points["mean_churn_probability"], points["churn_rate"], s=sizes, color=ACCENT, alpha=0.5
     )
     axes.legend(loc="upper left", frameon=False)
     return figure
@@ -75,12 +63,12 @@ def calibration(points: pd.DataFrame, error: Mapping[str, float]) -> Figure:
 
 def gains(points: pd.DataFrame) -> Figure:
     """Cumulative gains: share of churners found against share of customers contacted."""
-    figure, axes = _axes("Cumulative gains", "Share of customers contacted", "Churners found")
-    axes.plot([0, 1], [0, 1], color=_SOFT, linestyle="--", linewidth=1, label="random")
+    figure, axes = named_axes("Cumulative gains", "Share of customers contacted", "Churners found")
+    axes.plot([0, 1], [0, 1], color=SOFT, linestyle="--", linewidth=1, label="random")
     axes.plot(
         [0.0, *points["contacted_share"]],
         [0.0, *points["recall"]],
-        color=_ACCENT,
+        color=ACCENT,
         label="by churn probability",
     )
     axes.legend(loc="lower right", frameon=False)
@@ -96,7 +84,7 @@ def confusion(classes: pd.DataFrame) -> Figure:
         .to_numpy()
     )
     share = table / table.sum(axis=1, keepdims=True)
-    figure, axes = _axes("Confusion matrix at the threshold", "Predicted", "Actual")
+    figure, axes = named_axes("Confusion matrix of the decision", "Predicted", "Actual")
     axes.grid(False)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks([0, 1], names)
@@ -109,6 +97,6 @@ def confusion(classes: pd.DataFrame) -> Figure:
                 f"{table[row, column]}\n{share[row, column]:.0%}",
                 ha="center",
                 va="center",
-                color="white" if share[row, column] > 0.5 else _INK,
+                color="white" if share[row, column] > 0.5 else INK,
             )
     return figure

@@ -6,10 +6,19 @@ METRIC_NAMES = {
     "log_loss": "Log loss",
     "brier_score": "Brier score",
     "expected_calibration_error": "Expected calibration error",
-    "accuracy": "Accuracy at the threshold",
-    "precision": "Precision at the threshold",
-    "recall": "Recall at the threshold",
-    "f1": "F1 at the threshold",
+    "accuracy": "Accuracy of the decision",
+    "precision": "Precision of the decision",
+    "recall": "Recall of the decision",
+    "f1": "F1 of the decision",
     "recall_at_top": "Recall in the top",
     "lift_at_top": "Lift in the top",
+}
+
+# of the fairness audit
+GROUP_METRIC_NAMES = {
+    "churn_rate": "Churn rate",
+    "selection_rate": "Share contacted",
+    "recall": "Recall",
+    "precision": "Precision",
+    "calibration_error": "Calibration error",
 }

@@ -1,9 +1,14 @@
 """The closing words of a run in the terminal."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from churn_pipeline.reporting import formats
 from churn_pipeline.reporting.names import METRIC_NAMES
+
+_WIDTH = 100
+_INDENT = " " * 11  # of what stands beside a label
 
 
 def summarise_data(data_quality: Mapping[str, Any]) -> str:
@@ -19,11 +24,14 @@ def summarise_data(data_quality: Mapping[str, Any]) -> str:
 def summarise(
     metrics: Mapping[str, Any],
     selection: Mapping[str, Any],
+    economics: Mapping[str, Any],
+    fairness: Mapping[str, Any],
+    gates: Mapping[str, Any],
     data_quality: Mapping[str, Any],
     evaluation: Mapping[str, Any],
     churned: Sequence[int],
 ) -> str:
-    """Say what was read, which candidate won, how it does on the test side, and what is next.
+    """Say what was read, which candidate won and why, how it does on the test side, what is next.
 
     ``churned`` holds a 1 for every test customer who churned and a 0 for the others.
     """
@@ -33,9 +41,9 @@ def summarise(
         "",
         summarise_data(data_quality),
         f"Champion   {champion} (cross-validated log loss {loss['mean']:.4f} ± {loss['std']:.4f})",
+        *_beside(selection["reason"]),
         f"Test side  {len(churned):,} customers, {sum(churned):,} churned; "
-        f"{evaluation['confidence']:.0%} intervals, threshold {evaluation['threshold']:g}, "
-        f"top {evaluation['top_share']:.0%}",
+        f"{evaluation['confidence']:.0%} intervals, top {evaluation['top_share']:.0%}",
     ]
     lines += [
         f"  {text:<28} {metrics[name]['value']:.3f}  "
@@ -43,9 +51,61 @@ def summarise(
         for name, text in METRIC_NAMES.items()
     ]
     lines += [
-        "Report     data/08_reporting/report.html",
+        *_decisions(economics),
+        *_verdicts(gates, fairness),
+        "Model card data/08_reporting/model_card.html",
         "Next       README.md                                  how to bring your own customers",
+        "           data/08_reporting/tuning.html              what was tried for each candidate",
         "           make kedro-viz                             the pipelines in the browser",
         "           make mlflow-ui                             the runs in the browser",
     ]
     return "\n".join(lines)
+
+
+def _beside(text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=_INDENT,
+        subsequent_indent=_INDENT,
+        break_on_hyphens=False,
+    )
+
+
+def _decisions(economics: Mapping[str, Any]) -> list[str]:
+    policies = economics["policies"]
+    threshold = economics["threshold"]
+    whom = (
+        "whose expected profit is positive (each has a break-even of their own)"
+        if threshold is None
+        else f"of churn probability above {threshold:.3f}, the break-even"
+    )
+    profit = _plain_blanks(formats.interval(policies["model"]["profit_per_customer"]))
+    everyone = formats.number(policies["contact_everyone"]["profit_per_customer"]["value"])
+    empc = _plain_blanks(formats.interval(economics["empc"]))
+    return [
+        f"Decisions  contact the {policies['model']['contacted_share']:.1%} of customers {whom}",
+        f"           profit {profit} a customer; contacting everyone {everyone}",
+        f"           expected maximum profit (EMPC) {empc} a customer, "
+        f"{economics['empc_fraction']['value']:.0%} of perfect",
+    ]
+
+
+def _plain_blanks(text: str) -> str:
+    return text.replace("\u00a0", " ")
+
+
+def _verdicts(gates: Mapping[str, Any], fairness: Mapping[str, Any]) -> list[str]:
+    checked = gates["gates"]
+    failed = [gate["gate"] for gate in checked if not gate["passed"]]
+    warnings = len(fairness["warnings"])
+    verdict = f"{len(checked) - len(failed)} of {len(checked)} passed"
+    if not checked:
+        verdict = "all are switched off"
+    if failed:
+        verdict += f"; FAILED: {', '.join(failed)}"
+    return [
+        *textwrap.wrap(f"Gates      {verdict}", _WIDTH, subsequent_indent=_INDENT),
+        f"Fairness   {warnings} warning{'' if warnings == 1 else 's'}"
+        + (", see the model card" if warnings else ""),
+    ]

@@ -4,7 +4,6 @@ from typing import Any
 
 import optuna
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import TrialState, create_trial
@@ -17,6 +16,7 @@ from plotly.graph_objects import Figure
 from plotly.offline import get_plotlyjs
 
 from churn_pipeline.modeling.search_space import parse_search_space
+from churn_pipeline.reporting.templates import html_templates
 
 _FEW = 4  # completed trials, below which importances say nothing
 
@@ -41,15 +41,9 @@ def render_tuning_page(trials: pd.DataFrame, candidates: dict[str, Any]) -> str:
         for name, part in trials.groupby("candidate", sort=False)
     }
     sections = {name: _figures(study) for name, study in studies.items()}
-    environment = Environment(
-        loader=PackageLoader("churn_pipeline.reporting", package_path=""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("tuning_page.html.j2").render(
+    return html_templates().get_template("tuning_page.html.j2").render(
         plotly=get_plotlyjs(),
+        contents={name: name for name in sections},
         sections={
             name: [
                 figure.to_html(full_html=False, include_plotlyjs=False, div_id=f"{name}-{number}")

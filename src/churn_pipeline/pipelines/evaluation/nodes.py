@@ -1,36 +1,58 @@
 """Nodes of the evaluation pipeline: the one place that reads the test side."""
 
-from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
-from sklearn.pipeline import Pipeline
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling import curves
-from churn_pipeline.modeling.metrics import Interval, MetricSettings, bootstrap_metrics
+from churn_pipeline.modeling.candidates import BASELINE
+from churn_pipeline.modeling.delong import delong_test
+from churn_pipeline.modeling.metrics import MetricSettings, bootstrap_metrics
+from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.modeling.profit import Economics, add_decisions
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.reporting import figures
 
+_REFERENCES = ("runner_up", "baseline")
 
-def score_test_customers(model: Pipeline, test: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """Score the test side.
+
+def score_test_customers(
+    model: ChurnModel,
+    reference_models: dict[str, ChurnModel],
+    test: pd.DataFrame,
+    contract: Contract,
+    economics: dict[str, Any],
+) -> pd.DataFrame:
+    """Score the test side and decide whom to contact.
 
     Returns
     -------
     DataFrame
-        The id column, ``churned`` (0 or 1) and ``churn_probability``; one line a customer.
+        One line a customer: the id column, ``churned`` (0 or 1), ``churn_probability``,
+        ``runner_up_probability`` (absent if there is one candidate only), ``baseline_probability``
+        and what :func:`churn_pipeline.modeling.profit.add_decisions` adds.
+
+    Raises
+    ------
+    ParameterError, DataError
+        If ``economics.customer_lifetime_value`` names a column that does not hold such values.
     """
-    return pd.DataFrame(
+    scores = {
+        f"{role}_probability": reference_models[role].churn_probability(test)
+        for role in _REFERENCES
+        if role in reference_models
+    }
+    predictions = pd.DataFrame(
         {
             contract.id.name: test[contract.id.name],
             "churned": churned(test, contract),
-            "churn_probability": model.predict_proba(test[list(contract.model_inputs)])[
-                :, 1
-            ].astype("float64"),
+            "churn_probability": model.churn_probability(test),
+            **scores,
         }
     )
+    return add_decisions(predictions, test, Economics.of(economics), contract.id.name)
 
 
 def measure(predictions: pd.DataFrame, evaluation: dict[str, Any]) -> dict[str, Any]:
@@ -44,20 +66,49 @@ def measure(predictions: pd.DataFrame, evaluation: dict[str, Any]) -> dict[str, 
     intervals = bootstrap_metrics(
         predictions["churned"],
         predictions["churn_probability"],
+        predictions["contacted"],
         MetricSettings(
-            threshold=evaluation["threshold"],
-            top_share=evaluation["top_share"],
-            calibration_bins=evaluation["calibration_bins"],
+            top_share=evaluation["top_share"], calibration_bins=evaluation["calibration_bins"]
         ),
         replicates=evaluation["replicates"],
         confidence=evaluation["confidence"],
         seed=evaluation["seed"],
     )
-    return {name: _rounded(interval) for name, interval in intervals.items()}
+    return {name: interval.rounded() for name, interval in intervals.items()}
 
 
-def _rounded(interval: Interval) -> dict[str, float]:
-    return {key: round(value, 6) for key, value in asdict(interval).items()}
+def compare_on_test(
+    predictions: pd.DataFrame, selection: dict[str, Any], evaluation: dict[str, Any]
+) -> dict[str, Any]:
+    """Compare the champion's ROC-AUC with the runner-up's and the baseline's by DeLong's test.
+
+    Returns
+    -------
+    dict
+        ``runner_up`` (absent if there is one candidate only) and ``baseline`` → ``candidate``, its
+        ``roc_auc``, ``difference`` (the champion's minus that) with ``low`` and ``high``, and
+        ``p_value``; rounded to six decimals.
+    """
+    names = {"runner_up": selection["runner_up"], "baseline": BASELINE}
+    comparisons = {}
+    for role in _REFERENCES:
+        if f"{role}_probability" not in predictions:
+            continue
+        test = delong_test(
+            predictions["churned"],
+            predictions["churn_probability"],
+            predictions[f"{role}_probability"],
+            evaluation["confidence"],
+        )
+        comparisons[role] = {
+            "candidate": names[role],
+            "roc_auc": round(test.second, 6),
+            "difference": round(test.difference, 6),
+            "low": round(test.low, 6),
+            "high": round(test.high, 6),
+            "p_value": round(test.p_value, 6),
+        }
+    return comparisons
 
 
 def trace_curves(
@@ -71,7 +122,7 @@ def trace_curves(
         curves.precision_recall_curve(y, p),
         curves.calibration_curve(y, p, evaluation["calibration_bins"]),
         curves.gains_curve(y, p),
-        curves.confusion(y, p, evaluation["threshold"]),
+        curves.confusion(y, predictions["contacted"]),
     )
 
 

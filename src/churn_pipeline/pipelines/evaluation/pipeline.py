@@ -1,14 +1,23 @@
-"""Evaluation: score the test side once, measure, draw, report."""
+"""Evaluation: read the test side once; measure, compare, decide, explain, audit, report."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from churn_pipeline.pipelines.evaluation.economics import draw_economics, weigh_decisions
+from churn_pipeline.pipelines.evaluation.explanations import (
+    draw_explanations,
+    explain_test_customers,
+)
+from churn_pipeline.pipelines.evaluation.fairness import audit_fairness
+from churn_pipeline.pipelines.evaluation.gates import check_gates
 from churn_pipeline.pipelines.evaluation.nodes import (
+    compare_on_test,
     draw_figures,
     measure,
     score_test_customers,
     trace_curves,
 )
-from churn_pipeline.reporting.html import render_report
+from churn_pipeline.reporting.model_card import write_model_card
+from churn_pipeline.reporting.page import render_page
 
 _CURVES = [
     "roc_curve",
@@ -20,12 +29,12 @@ _CURVES = [
 
 
 def create_pipeline() -> Pipeline:
-    """Measure the champion on the test side, with intervals, curves and a report."""
+    """Judge the champion on the test side, and write its model card."""
     return pipeline(
         [
             node(
                 score_test_customers,
-                inputs=["model", "test", "contract"],
+                inputs=["model", "reference_models", "test", "contract", "params:economics"],
                 outputs="test_predictions",
                 name="score_test_customers",
             ),
@@ -42,6 +51,30 @@ def create_pipeline() -> Pipeline:
                 name="trace_curves",
             ),
             node(
+                compare_on_test,
+                inputs=["test_predictions", "selection", "params:evaluation"],
+                outputs="delong",
+                name="compare_on_test",
+            ),
+            node(
+                weigh_decisions,
+                inputs=["test_predictions", "params:economics", "params:evaluation"],
+                outputs=["economics", "profit_curve"],
+                name="weigh_decisions",
+            ),
+            node(
+                explain_test_customers,
+                inputs=["model", "train", "test", "contract", "params:evaluation"],
+                outputs=["reasons", "shap_importance", "shap_dependence"],
+                name="explain_test_customers",
+            ),
+            node(
+                audit_fairness,
+                inputs=["test_predictions", "test", "contract", "params:evaluation"],
+                outputs="fairness",
+                name="audit_fairness",
+            ),
+            node(
                 draw_figures,
                 inputs=[*_CURVES, "metrics"],
                 outputs=[f"{curve}_figure" for curve in _CURVES],
@@ -49,10 +82,62 @@ def create_pipeline() -> Pipeline:
                 tags="reporting",
             ),
             node(
-                render_report,
-                inputs=["metrics", "selection", "data_quality", "contract", "params:evaluation"],
-                outputs="report",
-                name="render_report",
+                draw_economics,
+                inputs=["profit_curve", "economics"],
+                outputs="profit_curve_figure",
+                name="draw_economics",
+                tags="reporting",
+            ),
+            node(
+                draw_explanations,
+                inputs=["shap_importance", "shap_dependence"],
+                outputs=["shap_importance_figure", "shap_dependence_figure"],
+                name="draw_explanations",
+                tags="reporting",
+            ),
+            node(
+                check_gates,
+                inputs=[
+                    "model",
+                    "champion_model",
+                    "metrics",
+                    "test_predictions",
+                    "test",
+                    "contract",
+                    "params:gates",
+                    "params:evaluation",
+                ],
+                outputs="gates",
+                name="check_gates",
+            ),
+            node(
+                write_model_card,
+                inputs=[
+                    "metrics",
+                    "selection",
+                    "delong",
+                    "economics",
+                    "fairness",
+                    "gates",
+                    "shap_importance",
+                    "data_quality",
+                    "test_predictions",
+                    "train",
+                    "contract",
+                    "params:evaluation",
+                    "params:training",
+                    "params:tuning",
+                    "params:split",
+                ],
+                outputs="model_card",
+                name="write_model_card",
+                tags="reporting",
+            ),
+            node(
+                render_page,
+                inputs="model_card",
+                outputs="model_card_page",
+                name="render_page",
                 tags="reporting",
             ),
         ],

@@ -1,0 +1,225 @@
+"""Quality gates: what a model must meet before it is accepted."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn_pipeline.modeling.comparison import corrected_resampled_t_test
+from churn_pipeline.modeling.model import ChurnModel
+
+# gate → the metric it limits
+_LEAST = {"minimum_roc_auc": "roc_auc", "minimum_average_precision": "average_precision"}
+_MOST = {
+    "maximum_log_loss": "log_loss",
+    "maximum_expected_calibration_error": "expected_calibration_error",
+}
+SCORING_TIME = "maximum_scoring_milliseconds"
+REGRESSION = "no_regression"
+
+_TIMED_CUSTOMERS = 30
+_WARM_UP = 3  # first calls fill caches
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate and whether the model passed it.
+
+    Attributes
+    ----------
+    gate : str
+        Its key under ``gates`` in ``params.yaml``.
+    limit : float or True
+    value : float or None
+        What was measured; None where nothing could be.
+    passed : bool
+    detail : str
+        A few words for people; may be empty.
+    is_local : bool
+        Whether value and detail depend on the machine or on its model registry, so that they
+        have no place in a tracked file.
+    """
+
+    gate: str
+    limit: float | bool
+    value: float | None
+    passed: bool
+    detail: str
+    is_local: bool = False
+
+
+@dataclass(frozen=True)
+class Regression:
+    """How the new model compares with the current champion.
+
+    Attributes
+    ----------
+    difference : float or None
+        Mean log loss of the new model minus that of the champion; None if there is no comparison.
+    passed : bool
+    detail : str
+    """
+
+    difference: float | None
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the gates are held against.
+
+    Attributes
+    ----------
+    metrics : mapping of str to mapping
+        Metric → ``value``, ``low``, ``high``, on the test side.
+    scoring_milliseconds : float or None
+        See :func:`time_scoring`; needed if that gate is on.
+    regression : Regression or None
+        See :func:`compare_with_champion`; needed if that gate is on.
+    """
+
+    metrics: Mapping[str, Mapping[str, float]]
+    scoring_milliseconds: float | None = None
+    regression: Regression | None = None
+
+
+def is_on(gates: Mapping[str, Any], gate: str) -> bool:
+    """Whether a gate is switched on: neither null, false nor absent."""
+    return gates.get(gate) is not None and gates[gate] is not False
+
+
+def check(gates: Mapping[str, Any], measured: Measured) -> list[Gate]:
+    """Check every gate that is switched on.
+
+    Metrics are held against their limits by their values, not by the ends of their intervals.
+
+    Parameters
+    ----------
+    gates : mapping
+        The section ``gates`` of ``params.yaml``.
+    measured : Measured
+
+    Returns
+    -------
+    list of Gate
+        In a fixed order. A value that equals its limit passes; NaN does not.
+    """
+    checked = []
+    for gate, metric in {**_LEAST, **_MOST}.items():
+        if not is_on(gates, gate):
+            continue
+        figure, limit = measured.metrics[metric], gates[gate]
+        value = figure["value"]
+        passed = value >= limit if gate in _LEAST else value <= limit
+        detail = f"interval {figure['low']:.4f} to {figure['high']:.4f}"
+        checked.append(Gate(gate, limit, value, passed, detail))
+    if is_on(gates, SCORING_TIME):
+        assert measured.scoring_milliseconds is not None
+        limit, value = gates[SCORING_TIME], measured.scoring_milliseconds
+        detail = "median of one customer at a time"
+        checked.append(Gate(SCORING_TIME, limit, value, value <= limit, detail, is_local=True))
+    if is_on(gates, REGRESSION):
+        assert measured.regression is not None
+        found = measured.regression
+        checked.append(
+            Gate(REGRESSION, True, found.difference, found.passed, found.detail, is_local=True)
+        )
+    return checked
+
+
+def time_scoring(
+    model: ChurnModel, customers: pd.DataFrame, clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """Return the median milliseconds that it takes to score one customer.
+
+    Parameters
+    ----------
+    model : ChurnModel
+    customers : DataFrame
+        The first thirty are scored, each in a call of its own; at least one.
+    clock : callable
+        Returns seconds.
+    """
+    rows = [customers.iloc[[i]] for i in range(min(_TIMED_CUSTOMERS, len(customers)))]
+    for row in rows[:_WARM_UP]:
+        model.churn_probability(row)
+    seconds = []
+    for row in rows:
+        start = clock()
+        model.churn_probability(row)
+        seconds.append(clock() - start)
+    return 1000 * median(seconds)
+
+
+def compare_with_champion(
+    churned: NDArray[np.int8],
+    churn_probability: NDArray[np.float64],
+    champion_model: ChurnModel | None,
+    customers: pd.DataFrame,
+    confidence: float,
+) -> Regression:
+    """Test whether the current champion predicts these customers better than the new model.
+
+    A one-sided paired t-test of the log losses of each customer. A champion that cannot score
+    these customers is not passed over: a gate that opens whenever it cannot look would guard
+    nothing. Who changed the contract on purpose switches the gate off for that run.
+
+    Parameters
+    ----------
+    churned : ndarray of 0 and 1, (n,)
+    churn_probability : ndarray of float, (n,)
+        By the new model.
+    champion_model : ChurnModel or None
+        None if there is no champion yet, which passes.
+    customers : DataFrame, (n, n_columns)
+    confidence : float
+        One minus the level of the test.
+
+    Returns
+    -------
+    Regression
+    """
+    if champion_model is None:
+        return Regression(None, True, "there is no champion yet")
+    try:
+        of_champion = _score(champion_model, customers)
+    except Exception as error:  # whatever an older model raises at a table of today
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        return Regression(
+            None,
+            False,
+            f"the champion cannot score these customers ({reason}); if the columns changed on "
+            f"purpose, set gates.{REGRESSION} to false for this run",
+        )
+    differences = log_losses(churned, churn_probability) - log_losses(churned, of_champion)
+    # nothing is resampled: without its correction this is the paired t-test
+    test = corrected_resampled_t_test(
+        differences, 0.0, alternative="greater", confidence=confidence
+    )
+    passed = not test.p_value < 1 - confidence
+    verdict = "not significantly worse than" if passed else "significantly worse than"
+    detail = f"log loss {test.difference:+.4f}: {verdict} the champion (p = {test.p_value:.3g})"
+    return Regression(test.difference, passed, detail)
+
+
+def _score(champion_model: ChurnModel, customers: pd.DataFrame) -> NDArray[np.float64]:
+    missing = [name for name in champion_model.inputs if name not in customers]
+    if missing:
+        raise ValueError(f"it needs {', '.join(missing)}")
+    scores = champion_model.churn_probability(customers)
+    if not np.isfinite(scores).all():
+        raise ValueError("some of its scores are not finite")
+    return scores
+
+
+def log_losses(
+    churned: NDArray[np.int8], churn_probability: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the log loss of each customer, (n,), for probabilities within 0 and 1."""
+    return -np.log(np.where(churned == 1, churn_probability, 1 - churn_probability))

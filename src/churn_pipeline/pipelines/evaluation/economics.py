@@ -1,0 +1,75 @@
+"""Nodes of the evaluation pipeline: what the decisions of the model are worth."""
+
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from churn_pipeline.modeling.maximum_profit import bootstrap_maximum_profit
+from churn_pipeline.modeling.policies import weigh_policies
+from churn_pipeline.modeling.profit import Economics, best_share, profit_curve
+from churn_pipeline.modeling.tiers import summarise_tiers, tiers
+from churn_pipeline.reporting import economics_figures
+
+
+def weigh_decisions(
+    test_predictions: pd.DataFrame, economics: dict[str, Any], evaluation: dict[str, Any]
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Compute what contacting customers earns on the test side.
+
+    Parameters
+    ----------
+    test_predictions : DataFrame
+        With ``churned``, ``churn_probability``, ``customer_lifetime_value`` and ``contacted``.
+    economics, evaluation : dict
+        The parameters of these names.
+
+    Returns
+    -------
+    economics : dict
+        ``assumptions``; ``threshold`` (the break-even churn probability; None with individual
+        lifetime values); ``empc`` (expected maximum profit per customer), ``empc_fraction`` (its
+        part of that of perfect predictions) and ``best_share`` (to contact, in hindsight);
+        ``policies`` (see :class:`churn_pipeline.modeling.policies.Policy`) and ``tiers`` (see
+        :func:`churn_pipeline.modeling.tiers.summarise_tiers`). Rounded to six decimals.
+    profit_curve : DataFrame
+        See :func:`churn_pipeline.modeling.profit.profit_curve`.
+
+    Raises
+    ------
+    ParameterError
+        If the tiers do not cover all probabilities.
+    """
+    assumed = Economics.of(economics)
+    levels = tiers(economics["tiers"])
+    churned, probability = test_predictions["churned"], test_predictions["churn_probability"]
+    values = test_predictions["customer_lifetime_value"].to_numpy()
+    bootstrap = {key: evaluation[key] for key in ("replicates", "confidence", "seed")}
+    empc, fraction = bootstrap_maximum_profit(churned, probability, values, assumed, **bootstrap)
+    policies = weigh_policies(churned, test_predictions["contacted"], values, assumed, **bootstrap)
+    lifetime_value = assumed.customer_lifetime_value
+    weighed = {
+        "assumptions": asdict(assumed),
+        "threshold": None
+        if isinstance(lifetime_value, str)
+        else round(assumed.break_even_probability(lifetime_value), 6),
+        "empc": empc.rounded(),
+        "empc_fraction": fraction.rounded(),
+        "best_share": round(best_share(churned, probability, values, assumed), 6),
+        "policies": {
+            name: {
+                "contacted_share": round(policy.contacted_share, 6),
+                "profit_per_customer": policy.profit_per_customer.rounded(),
+                "difference_to_model": policy.difference_to_model.rounded(),
+            }
+            for name, policy in policies.items()
+        },
+        "tiers": summarise_tiers(churned, probability, levels),
+    }
+    return weighed, profit_curve(churned, probability, values, assumed)
+
+
+def draw_economics(profit_curve: pd.DataFrame, economics: dict[str, Any]) -> Figure:
+    """Draw the profit curve with what the policies earn."""
+    return economics_figures.profit(profit_curve, economics)

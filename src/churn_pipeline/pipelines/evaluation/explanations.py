@@ -1,0 +1,84 @@
+"""Nodes that explain the scores of the test side."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.modeling.explanation import dependence, explain, importance, top_reasons
+from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.reporting import explanation_figures
+
+_REASONS = 3
+_INPUTS_IN_DETAIL = 6
+_CUSTOMERS_IN_DETAIL = 500
+_DECIMALS = 6
+
+
+def explain_test_customers(
+    model: ChurnModel,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    contract: Contract,
+    evaluation: dict[str, Any],
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Explain every test customer's log-odds by exact SHAP values.
+
+    Parameters
+    ----------
+    model : ChurnModel
+    train : DataFrame
+        The background of a linear model, see
+        :func:`churn_pipeline.modeling.explanation.explain`.
+    test : DataFrame
+    contract : Contract
+    evaluation : dict
+        ``seed`` chooses the customers of ``shap_dependence``.
+
+    Returns
+    -------
+    reasons : DataFrame
+        One line a customer: the id column, ``churn_probability``, ``log_odds``, ``base_log_odds``
+        and the three inputs that raise the probability most, see
+        :func:`churn_pipeline.modeling.explanation.top_reasons`.
+    shap_importance : DataFrame
+        See :func:`churn_pipeline.modeling.explanation.importance`.
+    shap_dependence : DataFrame
+        Values and SHAP values of the six most important inputs at most for 500 customers at most,
+        see :func:`churn_pipeline.modeling.explanation.dependence`.
+    """
+    explanation = explain(model, test, contract, background=train)
+    contributions = explanation.contributions
+    scores = pd.DataFrame(
+        {
+            contract.id.name: test[contract.id.name].to_numpy(),
+            "churn_probability": model.churn_probability(test),
+            "log_odds": model.log_odds(test),
+            "base_log_odds": explanation.base_log_odds,
+        }
+    )
+    reasons = top_reasons(contributions, test, contract, _REASONS)
+    ranked = importance(contributions, contract)
+    detail = dependence(
+        contributions,
+        test,
+        ranked["input"].head(_INPUTS_IN_DETAIL).tolist(),
+        max_customers=_CUSTOMERS_IN_DETAIL,
+        seed=evaluation["seed"],
+    )
+    return (
+        pd.concat([scores, reasons], axis=1),
+        ranked.round(_DECIMALS),
+        detail.round(_DECIMALS),
+    )
+
+
+def draw_explanations(
+    shap_importance: pd.DataFrame, shap_dependence: pd.DataFrame
+) -> tuple[Figure, Figure]:
+    """Draw the importance of the inputs, and how the most important ones act."""
+    return (
+        explanation_figures.importance(shap_importance),
+        explanation_figures.dependence(shap_dependence),
+    )

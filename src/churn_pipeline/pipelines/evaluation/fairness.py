@@ -1,0 +1,63 @@
+"""The fairness audit of the test side."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.modeling.customer_groups import group_customers
+from churn_pipeline.modeling.fairness import Outcomes, audit
+from churn_pipeline.reporting.fairness_sentences import tell_not_judged, warn
+
+
+def audit_fairness(
+    test_predictions: pd.DataFrame,
+    test: pd.DataFrame,
+    contract: Contract,
+    evaluation: dict[str, Any],
+) -> dict[str, Any]:
+    """Compare how the model treats the groups of every sensitive column.
+
+    Parameters
+    ----------
+    test_predictions : DataFrame
+        The id column, ``churned``, ``churn_probability``, ``contacted``; one line a customer.
+    test : DataFrame
+        The same customers in any order, with the contract's columns.
+    contract : Contract
+        Its columns of role ``sensitive`` are audited, whether the model sees them or not.
+    evaluation : dict
+        ``replicates``, ``confidence`` and ``seed`` are used.
+
+    Returns
+    -------
+    dict
+        ``columns`` and ``differences`` as :func:`churn_pipeline.modeling.fairness.audit` returns
+        them, ``warnings`` (a sentence for each difference beyond noise) and ``notes`` (a sentence
+        for each comparison that too few customers stand behind).
+    """
+    key = contract.id.name
+    customers = test.set_index(key).loc[test_predictions[key]]
+    found = audit(
+        {
+            column.name: group_customers(customers[column.name], column)
+            for column in contract.with_role("sensitive")
+        },
+        Outcomes(
+            *(
+                test_predictions[name].to_numpy(dtype=np.float64)
+                for name in ("churned", "churn_probability", "contacted")
+            )
+        ),
+        replicates=evaluation["replicates"],
+        confidence=evaluation["confidence"],
+        seed=evaluation["seed"],
+    )
+    columns, differences = found["columns"], found["differences"]
+    return {
+        "columns": columns,
+        "differences": differences,
+        "warnings": warn(columns, differences),
+        "notes": tell_not_judged(columns, found["not_judged"]),
+    }

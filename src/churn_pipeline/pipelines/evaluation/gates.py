@@ -1,0 +1,93 @@
+"""The quality gates, checked at the end of the evaluation."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.modeling.gates import (
+    REGRESSION,
+    SCORING_TIME,
+    Measured,
+    check,
+    compare_with_champion,
+    is_on,
+    time_scoring,
+)
+from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.reporting.gates_table import gates_table
+
+logger = logging.getLogger(__name__)
+
+
+def check_gates(
+    model: ChurnModel,
+    champion_model: ChurnModel | None,
+    metrics: dict[str, Any],
+    test_predictions: pd.DataFrame,
+    test: pd.DataFrame,
+    contract: Contract,
+    gates: dict[str, Any],
+    evaluation: dict[str, Any],
+) -> dict[str, Any]:
+    """Check the quality gates, and print them as a table; a failed gate stops nothing here.
+
+    Parameters
+    ----------
+    model : ChurnModel
+        The new model.
+    champion_model : ChurnModel or None
+        The model in use so far; None if there is none.
+    metrics : dict
+        Metric → ``value``, ``low``, ``high``, of the new model.
+    test_predictions : DataFrame
+        The id column, ``churned`` and ``churn_probability``; one line a customer.
+    test : DataFrame
+        The same customers in any order, with the contract's columns and the derived ones.
+    contract : Contract
+    gates : dict
+        The limits; null or false switches a gate off.
+    evaluation : dict
+        ``confidence`` is used.
+
+    Returns
+    -------
+    dict
+        ``passed`` (whether all are) and ``gates``: ``gate``, ``limit``, ``value``, ``passed`` and
+        ``detail``; the value and the detail are None where they depend on the machine or on its
+        model registry. Those are only printed.
+    """
+    key = contract.id.name
+    customers = test.set_index(key, drop=False).loc[test_predictions[key]]
+    checked = check(
+        gates,
+        Measured(
+            metrics,
+            time_scoring(model, customers) if is_on(gates, SCORING_TIME) else None,
+            compare_with_champion(
+                test_predictions["churned"].to_numpy(dtype=np.int8),
+                test_predictions["churn_probability"].to_numpy(dtype=np.float64),
+                champion_model,
+                customers,
+                evaluation["confidence"],
+            )
+            if is_on(gates, REGRESSION)
+            else None,
+        ),
+    )
+    logger.info(gates_table(checked))
+    return {
+        "passed": all(gate.passed for gate in checked),
+        "gates": [
+            {
+                "gate": gate.gate,
+                "limit": gate.limit,
+                "value": None if gate.is_local or gate.value is None else round(gate.value, 6),
+                "passed": gate.passed,
+                "detail": None if gate.is_local else gate.detail,
+            }
+            for gate in checked
+        ],
+    }

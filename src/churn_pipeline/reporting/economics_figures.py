@@ -1,0 +1,43 @@
+"""Figures of what the decisions are worth."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from churn_pipeline.reporting.drawing import ACCENT, INK, SOFT, named_axes
+
+
+def profit(points: pd.DataFrame, economics: Mapping[str, Any]) -> Figure:
+    """Profit curve with the model's decision, the best share and the policies without a model.
+
+    Parameters
+    ----------
+    points : DataFrame
+        ``contacted_share`` and ``profit_per_customer``, see
+        :func:`churn_pipeline.modeling.profit.profit_curve`.
+    economics : mapping
+        ``policies`` and ``best_share``, as in ``economics.json``.
+    """
+    figure, axes = named_axes(
+        "Profit of contacting customers", "Share of customers contacted", "Profit per customer"
+    )
+    policies = economics["policies"]
+    for name, style in (("contact_everyone", "--"), ("contact_no_one", ":")):
+        level = policies[name]["profit_per_customer"]["value"]
+        label = f"{name.replace('_', ' ')}: {level:.2f}"
+        axes.axhline(level, color=SOFT, linestyle=style, linewidth=1, label=label)
+    axes.plot(
+        points["contacted_share"],
+        points["profit_per_customer"],
+        color=ACCENT,
+        label="highest expected profit first",
+    )
+    best = economics["best_share"]
+    axes.axvline(best, color=SOFT, linestyle="-.", linewidth=1, label=f"best share: {best:.0%}")
+    model = policies["model"]
+    share, value = model["contacted_share"], model["profit_per_customer"]["value"]
+    axes.plot([share], [value], "o", color=INK, label=f"decision: {share:.0%}, {value:.2f}")
+    axes.legend(loc="lower center", frameon=False, fontsize=8)
+    return figure

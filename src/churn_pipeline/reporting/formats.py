@@ -1,0 +1,102 @@
+"""Numbers as people read them."""
+
+import math
+from collections.abc import Mapping
+
+UNDEFINED = "–"
+_MOST_DECIMALS = 6  # what the outputs are rounded to
+_NO_BREAK = "\u00a0"
+
+
+def _decimals(size: float, digits: int) -> int:
+    if size == 0:
+        return 0
+    return min(_MOST_DECIMALS, max(0, digits - 1 - math.floor(math.log10(size))))
+
+
+def _fixed(value: float, decimals: int, sign: bool = False) -> str:
+    text = f"{value:{'+' if sign else ''},.{decimals}f}"
+    if float(text.replace(",", "")) == 0:
+        text = text.lstrip("+-")
+    return text.replace("-", "−")
+
+
+def count(value: int) -> str:
+    """Write a whole number, thousands parted by commas."""
+    return f"{value:,}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Write a number with so many significant digits, thousands parted by commas."""
+    if value is None:
+        return UNDEFINED
+    return _fixed(value, _decimals(abs(value), digits))
+
+
+def fixed(value: float | None, decimals: int = 4) -> str:
+    """Write a number with so many decimals."""
+    return UNDEFINED if value is None else _fixed(value, decimals)
+
+
+def signed(value: float | None, decimals: int = 4) -> str:
+    """Write a difference, its sign always shown."""
+    return UNDEFINED if value is None else _fixed(value, decimals, sign=True)
+
+
+def plain(value: float | str) -> str:
+    """Write a setting as a person would have typed it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:,.6g}".replace("-", "−") if isinstance(value, int | float) else value
+
+
+def percent(share: float | None, decimals: int = 1) -> str:
+    """Write a share as a percentage."""
+    return UNDEFINED if share is None else f"{_fixed(100 * share, decimals)}%"
+
+
+def exact_percent(share: float) -> str:
+    """Write a share that a person has set as a percentage, with the decimals it needs."""
+    return f"{100 * share:g}%"
+
+
+def points(share: float | None) -> str:
+    """Write a difference of shares in percentage points."""
+    return UNDEFINED if share is None else _fixed(100 * share, 1, sign=True)
+
+
+def p_value(value: float) -> str:
+    """Write a p-value with two significant digits; small ones by their bound."""
+    return "< 0.0001" if value < 0.0001 else number(value, 2)
+
+
+def interval(metric: Mapping[str, float] | None, digits: int = 3) -> str:
+    """Write a value and its interval with the decimals that the largest of the three needs."""
+    if metric is None:
+        return UNDEFINED
+    size = max(abs(metric[key]) for key in ("value", "low", "high"))
+    decimals = _decimals(size, digits)
+    return _bracketed(*(_fixed(metric[key], decimals) for key in ("value", "low", "high")))
+
+
+def difference_interval(metric: Mapping[str, float], key: str = "difference") -> str:
+    """Write a difference with its interval, signs always shown."""
+    return _bracketed(*(signed(metric[name]) for name in (key, "low", "high")))
+
+
+def share_interval(metric: Mapping[str, float] | None) -> str:
+    """Write a share and its interval as percentages."""
+    if metric is None:
+        return UNDEFINED
+    return _bracketed(*(percent(metric[key]) for key in ("value", "low", "high")))
+
+
+def points_interval(metric: Mapping[str, float] | None) -> str:
+    """Write a difference of shares and its interval in percentage points."""
+    if metric is None:
+        return UNDEFINED
+    return _bracketed(*(points(metric[key]) for key in ("value", "low", "high")))
+
+
+def _bracketed(value: str, low: str, high: str) -> str:
+    return f"{value} [{low},{_NO_BREAK}{high}]"

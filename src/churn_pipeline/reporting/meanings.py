@@ -1,0 +1,51 @@
+"""What metrics, candidates and policies mean, in words for people."""
+
+METRIC_MEANINGS = {
+    "roc_auc": "chance that a churner ranks above another customer; a guess has 0.5",
+    "average_precision": "precision over all depths of the ranking; a guess has the churn rate",
+    "log_loss": "how far the probabilities are from what happened; lower is better",
+    "brier_score": "mean squared error of the probabilities; lower is better",
+    "expected_calibration_error": "mean gap between probability and churn rate; lower is better",
+    "accuracy": "share of customers who churned if contacted, stayed if not",
+    "precision": "share of the contacted customers who churned",
+    "recall": "share of the churners who are contacted",
+    "f1": "harmonic mean of precision and recall",
+    "recall_at_top": "share of the churners who are in the riskiest part",
+    "lift_at_top": "churn rate of the riskiest part over that of all customers",
+}
+
+SHARES = frozenset({"accuracy", "precision", "recall", "recall_at_top"})  # shown as percentages
+
+CANDIDATE_MEANINGS = {
+    "logistic_regression": "logistic regression with an elastic net",
+    "random_forest": "a random forest whose trees vote in log-odds",
+    "xgboost": "gradient-boosted trees (XGBoost)",
+    "lightgbm": "gradient-boosted trees grown leaf by leaf (LightGBM)",
+    "baseline": "plain logistic regression on the columns of the file",
+}
+
+POLICY_NAMES = {
+    "model": "contact by the model",
+    "contact_everyone": "contact everyone",
+    "contact_no_one": "contact no one",
+    "random": "contact as many, at random",
+}
+
+# name in params.yaml → symbol of Verbraken et al. (2013), meaning
+ASSUMPTIONS = {
+    "customer_lifetime_value": ("CLV", "what a customer who stays is worth"),
+    "incentive_cost": ("d", "cost of the offer, for whoever takes it"),
+    "contact_cost": ("f", "cost of a contact"),
+    "acceptance_alpha": ("α", "the share of contacted churners who take the offer and stay, γ, is"
+                         " drawn from Beta(α, β)"),
+    "acceptance_beta": ("β", "the larger α + β, the surer is that share"),
+}  # fmt: skip
+
+GATES = {
+    "minimum_roc_auc": "ROC-AUC, at least",
+    "minimum_average_precision": "average precision, at least",
+    "maximum_log_loss": "log loss, at most",
+    "maximum_expected_calibration_error": "expected calibration error, at most",
+    "maximum_scoring_milliseconds": "milliseconds to score a customer, at most",
+    "no_regression": "not significantly worse than the model in use",
+}

@@ -1,0 +1,186 @@
+"""The model card: what the model is for, how it was made, and how far it can be trusted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.contract.model import Column
+from churn_pipeline.modeling.target import churned
+from churn_pipeline.reporting import meanings
+from churn_pipeline.reporting.names import GROUP_METRIC_NAMES, METRIC_NAMES
+from churn_pipeline.reporting.templates import markdown_templates
+
+# file → (what it shows, for those who cannot see it; caption)
+FIGURES = {
+    "roc_curve.png": (
+        "ROC curve of the test side",
+        "How well the ranking parts churners from the others.",
+    ),
+    "precision_recall_curve.png": (
+        "Precision against recall on the test side",
+        "Of those contacted, who would have churned.",
+    ),
+    "gains_curve.png": (
+        "Share of the churners found against share of customers contacted",
+        "How many churners are found by contacting the riskiest customers first.",
+    ),
+    "confusion.png": (
+        "Contacted or not against churned or stayed, in customers",
+        "Right and wrong decisions on the test side.",
+    ),
+    "calibration_curve.png": (
+        "Churn rate against mean churn probability, by bin",
+        "Whether 30% means 30%; large points stand for many customers.",
+    ),
+    "profit_curve.png": (
+        "Expected profit per customer against share of customers contacted",
+        "What contacting the riskiest customers first is expected to bring.",
+    ),
+    "shap_importance.png": (
+        "Bars of the mean absolute SHAP value of each input",
+        "What moves the churn probability most, on average over the test side.",
+    ),
+    "shap_dependence.png": (
+        "SHAP value against value, for the most important inputs",
+        "In which direction, and how far, a value moves the log-odds of churn.",
+    ),
+}
+
+_SIMULATED = "simulated.csv"  # what the simulation writes
+_ISO_DATE = r"\d{4}-\d{2}(?:-\d{2})?(?:[T ].*)?"  # such texts sort by time
+_MOST_VALUES = 6  # of a category that the table of inputs spells out
+
+
+def write_model_card(
+    metrics: Mapping[str, Any],
+    selection: Mapping[str, Any],
+    delong: Mapping[str, Any],
+    economics: Mapping[str, Any],
+    fairness: Mapping[str, Any],
+    gates: Mapping[str, Any],
+    shap_importance: pd.DataFrame,
+    data_quality: Mapping[str, Any],
+    test_predictions: pd.DataFrame,
+    train: pd.DataFrame,
+    contract: Contract,
+    evaluation: Mapping[str, Any],
+    training: Mapping[str, Any],
+    tuning: Mapping[str, Any],
+    split: Mapping[str, Any],
+) -> str:
+    """Write the model card in Markdown, after Mitchell et al. (2019).
+
+    Nothing in it depends on when or where it was made. Texts that come from the data or the
+    contract are escaped.
+
+    Parameters
+    ----------
+    metrics, selection, delong, economics, fairness, gates, data_quality : mapping
+        The outputs of the nodes of the same names.
+    shap_importance : DataFrame
+        ``input``, ``meaning``, ``mean_absolute_shap``, ``share``; the largest first.
+    test_predictions : DataFrame
+        One line a customer of the test side.
+    train : DataFrame
+        The training side.
+    contract : Contract
+    evaluation, training, tuning, split : mapping
+        The sections of ``params.yaml``.
+
+    Returns
+    -------
+    str
+        Shows the figures of :data:`FIGURES`, which lie beside it.
+    """
+    template = markdown_templates().get_template("model_card.md.j2")
+    return template.render(
+        metrics=metrics,
+        selection=selection,
+        candidates=_rank(selection),
+        delong=delong,
+        economics=economics,
+        fairness=fairness,
+        gates=gates,
+        shap_importance=shap_importance.to_dict("records"),
+        data_quality=data_quality,
+        is_simulated=data_quality["source"]["name"] == _SIMULATED,
+        sides={
+            "training": _count(churned(train, contract)),
+            "test": _count(test_predictions["churned"]),
+        },
+        dates=_date_ranges(train, contract),
+        contract=contract,
+        kinds={column.name: _kind(column) for column in contract.features},
+        evaluation=evaluation,
+        training=training,
+        tuning=tuning,
+        split=split,
+        figures=FIGURES,
+        metric_names=METRIC_NAMES,
+        group_metric_names=GROUP_METRIC_NAMES,
+        words=meanings,
+    )
+
+
+def _count(target: ArrayLike) -> dict[str, Any]:
+    y = np.asarray(target)
+    churners = int(y.sum())
+    return {"customers": len(y), "churners": churners, "churn_rate": churners / len(y)}
+
+
+def _date_ranges(customers: pd.DataFrame, contract: Contract) -> dict[str, tuple[str, str]]:
+    """Return the first and last date of every column that holds nothing but ISO dates."""
+    ranges = {}
+    for column in contract.columns.values():
+        if column.is_numeric or column.name == contract.id.name:
+            continue
+        cells = customers[column.name].dropna().astype("str")
+        if len(cells) and cells.str.fullmatch(_ISO_DATE).all():
+            ranges[column.name] = (cells.min(), cells.max())
+    return ranges
+
+
+def _kind(column: Column) -> str:
+    if not column.is_numeric:
+        values = ", ".join(column.values[:_MOST_VALUES])
+        more = len(column.values) - _MOST_VALUES
+        return f"{values} and {more} more" if more > 0 else values
+    low, high = column.minimum, column.maximum
+    if low is None and high is None:
+        return column.type
+    if high is None:
+        return f"{column.type}, {low:g} or more"
+    return f"{column.type}, {high:g} or less" if low is None else f"{low:g} to {high:g}"
+
+
+def _rank(selection: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the candidates, the lowest log loss first, each with its comparison to the best."""
+    figures = selection["candidates"]
+    ranked = sorted(figures, key=lambda name: (figures[name]["log_loss"]["mean"], name))
+    best = next(name for name in ranked if name != "baseline")
+    return [
+        {
+            "name": name,
+            "meaning": meanings.CANDIDATE_MEANINGS.get(name, ""),
+            "comparison": _against(best, name, selection["comparisons"]),
+            **figures[name],
+        }
+        for name in ranked
+    ]
+
+
+def _against(
+    best: str, name: str, comparisons: Sequence[Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    """Return the comparison of two candidates as log loss of ``name`` minus that of ``best``."""
+    if name == best:
+        return None
+    found = next(c for c in comparisons if {c["candidate"], c["other"]} == {name, best})
+    if found["candidate"] == name:
+        return dict(found)
+    turned = {"difference": -found["difference"], "low": -found["high"], "high": -found["low"]}
+    return {**found, **turned}
