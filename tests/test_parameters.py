@@ -89,7 +89,9 @@ def test_unknown_key_names_the_valid_ones(parameters: dict[str, Any]) -> None:
         ParameterError, match=r"tuning\.budget is .*valid keys: trials, patience, .*, seed$"
     ):
         check_parameters(put(parameters, "tuning.budget", 5))
-    with pytest.raises(ParameterError, match="valid keys: simulation, ingestion, split, candidates"):
+    with pytest.raises(
+        ParameterError, match="valid keys: simulation, ingestion, split, candidates"
+    ):
         check_parameters(put(parameters, "splits", {}))
 
 

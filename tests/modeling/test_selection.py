@@ -77,7 +77,7 @@ def test_a_single_candidate_wins_and_has_no_runner_up(names: tuple[str, ...]) ->
 
 def test_equal_losses_and_costs_go_by_name_whatever_the_order() -> None:
     for names in (["b", "a"], ["a", "b"]):
-        table = measured(**dict.fromkeys(names, [0.4, 0.5]))
+        table = measured(**{name: [0.4, 0.5] for name in names})
         comparisons = compare_candidates(table, 0.25, 0.95)
         selection = choose_champion(table, comparisons, {"a": 5.0, "b": 5.0})
         assert (selection["champion"], selection["runner_up"]) == ("a", "b")
@@ -88,9 +88,9 @@ def test_equal_losses_and_costs_go_by_name_whatever_the_order() -> None:
     [
         (
             (),
-            "dear has the lowest mean log loss (0.4100); cheap is not significantly worse (+0.0150, "
-            "p = 0.25 after Holm's correction) and scores a customer in 40 operations instead of "
-            "4,000.",
+            "dear has the lowest mean log loss (0.4100); cheap is not significantly worse "
+            "(+0.0150, p = 0.25 after Holm's correction) and scores a customer in 40 operations "
+            "instead of 4,000.",
         ),
         (
             ("cheap", "middle"),

@@ -41,7 +41,8 @@ def render_tuning_page(trials: pd.DataFrame, candidates: dict[str, Any]) -> str:
         for name, part in trials.groupby("candidate", sort=False)
     }
     sections = {name: _figures(study) for name, study in studies.items()}
-    return html_templates().get_template("tuning_page.html.j2").render(
+    template = html_templates().get_template("tuning_page.html.j2")
+    return template.render(
         plotly=get_plotlyjs(),
         contents={name: name for name in sections},
         sections={
