@@ -35,14 +35,19 @@ def test_parameters_of_the_project_are_fine(parameters: dict[str, Any]) -> None:
     ("key", "value"),
     [
         ("ingestion.max_rejected_share", 0), ("ingestion.max_rejected_share", 1),
-        ("split.test_share", 0.001), ("evaluation.threshold", 0), ("evaluation.top_share", 1),
+        ("split.test_share", 0.001), ("evaluation.top_share", 1),
         ("candidates", {"xgboost": None}), ("candidates.xgboost", {}),
         ("training.seed", 2**32 - 1), ("training.folds", 2), ("training.repeats", 1),
         ("training.calibrators", []), ("training.calibrators", ["isotonic"]),
         ("tuning.trials", 1), ("tuning.patience", 1), ("tuning.minimum_improvement", 0),
         ("tuning.max_seconds", None), ("tuning.max_seconds", 0.5), ("tuning.max_seconds", 60),
         ("tuning.folds", 2), ("tuning.workers", None), ("tuning.workers", 1),
-        ("tuning.seed", 2**32 - 1),
+        ("tuning.seed", 2**32 - 1), ("feature_search.rounds", 1),
+        ("economics.customer_lifetime_value", 0.5), ("economics.customer_lifetime_value", "value"),
+        ("economics.incentive_cost", 0), ("economics.contact_cost", 0),
+        ("economics.tiers", {"all": {"minimum": 0, "action": "call"}}),
+        ("gates.minimum_roc_auc", None), ("gates.minimum_roc_auc", 1),
+        ("gates.maximum_log_loss", None), ("gates.no_regression", False),
     ],
 )  # fmt: skip
 def test_limits_are_allowed(parameters: dict[str, Any], key: str, value: Any) -> None:
@@ -59,17 +64,27 @@ def test_limits_are_allowed(parameters: dict[str, Any], key: str, value: Any) ->
         ("training.folds", 1), ("training.repeats", 0), ("training.seed", True),
         ("training.seed", 2**32), ("training.confidence", 0), ("training.confidence", 1),
         ("training.calibrators", None), ("training.calibrators", "sigmoid"),
-        ("candidates", {}), ("candidates", ["xgboost"]), ("candidates", None),
+        ("candidates", ["xgboost"]), ("candidates", None),
         ("candidates.xgboost", 5), ("candidates.xgboost", ["max_depth"]),
         ("tuning.trials", 0), ("tuning.trials", 1.5), ("tuning.trials", "12"),
         ("tuning.patience", 0), ("tuning.minimum_improvement", -0.1),
         ("tuning.minimum_improvement", float("nan")), ("tuning.max_seconds", 0),
         ("tuning.max_seconds", "1h"), ("tuning.folds", 1), ("tuning.workers", 0),
         ("tuning.workers", "all"), ("tuning.seed", -1), ("tuning.seed", 2**32),
-        ("tuning.seed", None), ("tuning", None), ("evaluation.threshold", 1.01),
+        ("tuning.seed", None), ("tuning", None), 
         ("evaluation.top_share", 0), ("evaluation.calibration_bins", 0),
         ("evaluation.confidence", 1), ("evaluation.confidence", 95), ("evaluation.replicates", 0),
         ("evaluation.seed", None), ("evaluation", None),
+        ("feature_search.rounds", 0), ("feature_search.ignore_derived", "no"),
+        ("economics.customer_lifetime_value", 0), ("economics.customer_lifetime_value", True),
+        ("economics.customer_lifetime_value", ""), ("economics.customer_lifetime_value", None),
+        ("economics.customer_lifetime_value", float("nan")), ("economics.incentive_cost", -1),
+        ("economics.contact_cost", "1"), ("economics.acceptance_alpha", 0),
+        ("economics.acceptance_beta", -2), ("economics.tiers", None), ("economics", None),
+        ("economics.tiers.low.minimum", -0.1), ("economics.tiers.low.minimum", 1),
+        ("economics.tiers.low.action", ""), ("gates.minimum_roc_auc", 1.01),
+        ("gates.maximum_log_loss", 0), ("gates.maximum_expected_calibration_error", -0.1),
+        ("gates.maximum_scoring_milliseconds", 0), ("gates.no_regression", None), ("gates", None),
     ],
 )  # fmt: skip
 def test_unusable_value_is_named_with_its_key(
@@ -103,6 +118,27 @@ def test_missing_key_is_named(parameters: dict[str, Any], key: str) -> None:
     del (parameters[parents[0]] if parents else parameters)[last]
     with pytest.raises(ParameterError, match=rf"^params\.yaml: {key} is missing$"):
         check_parameters(parameters)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("candidates", {}, "at least 1 item"),
+        ("economics.tiers", {}, "at least 1 item"),
+        ("economics.tiers.low.minimum", 0.1, "must start at 0 and rise from tier to tier"),
+        ("economics.tiers.medium.minimum", 0.9, "must start at 0 and rise from tier to tier"),
+        ("economics.tiers.low.name", "a", r"is not a key; valid keys: minimum, action$"),
+        ("gates.minimum_auc", 0.9, r"is not a key; valid keys: minimum_roc_auc, .*no_regression$"),
+    ],
+)
+def test_unusable_mapping_is_one_sentence(
+    parameters: dict[str, Any], key: str, value: Any, message: str
+) -> None:
+    named = "economics.tiers" if "minimum" in key.split(".")[-1:] else key
+    with pytest.raises(ParameterError, match=message) as caught:
+        check_parameters(put(parameters, key, value))
+    assert str(caught.value).startswith(f"params.yaml: {named}")
+    assert "\n" not in str(caught.value)
 
 
 def test_unknown_calibrator_names_the_valid_ones(parameters: dict[str, Any]) -> None:

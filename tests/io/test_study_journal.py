@@ -19,6 +19,7 @@ def test_the_journal_comes_into_being_when_it_is_asked_for(tmp_path: Path) -> No
     journal = dataset.load()
     assert isinstance(journal, StudyJournal)
     trial = create_trial(value=0.5)
+    trial.number = 0
     journal.append("mine", trial)
     assert [found.value for found in dataset.load().finished_trials("mine")] == [0.5]
 

@@ -81,7 +81,9 @@ def test_selection_says_who_won_and_by_what(trained: Trained) -> None:
     assert set(selection) == {
         "champion", "runner_up", "criterion", "reason", "candidates", "comparisons", "calibration",
     }  # fmt: skip
-    assert selection["champion"] == trained.model.candidate == "logistic_regression"
+    assert selection["champion"] == trained.model.candidate
+    assert selection["champion"] != selection["runner_up"]
+    assert {selection["champion"], selection["runner_up"]} <= set(TUNED)
     assert selection["runner_up"] == trained.references["runner_up"].candidate
     assert set(selection["candidates"]) == {*TUNED, "baseline"}
     for name, settings in TUNED.items():
@@ -102,12 +104,12 @@ def test_the_model_is_the_champion_fitted_on_the_whole_training_side(
     contract: Contract,
     training: dict[str, Any],
 ) -> None:
-    inputs = list(contract.model_inputs)
-    again = fit_candidates(train, contract, TUNED, training)["logistic_regression"]
+    inputs, champion = list(contract.model_inputs), trained.model.candidate
+    again = fit_candidates(train, contract, TUNED, training)[champion]
     np.testing.assert_array_equal(
         log_odds(trained.model.pipeline, test[inputs]), log_odds(again, test[inputs])
     )
-    fewer = fit_candidates(train.iloc[:-1], contract, TUNED, training)["logistic_regression"]
+    fewer = fit_candidates(train.iloc[:-1], contract, TUNED, training)[champion]
     assert (log_odds(fewer, test[inputs]) != log_odds(again, test[inputs])).any()
     p = trained.model.churn_probability(test)
     assert 0 < p.min() < p.max() < 1
@@ -151,12 +153,27 @@ def test_a_single_candidate_has_no_runner_up(
     assert set(found.references) == {"baseline"}
 
 
-def overconfident(trained: Trained, train: pd.DataFrame, contract: Contract) -> list[pd.DataFrame]:
-    """Return the measurements as if the champion's log-odds were five times what they are."""
-    scores = trained.out_of_fold.assign(
-        logistic_regression=5 * trained.out_of_fold["logistic_regression"]
-    )[["customer", "repeat", "fold", "logistic_regression", "baseline"]]
-    return [score_folds(scores, churned(train, contract)), scores]
+def choose_scaled(
+    scale: float,
+    methods: list[str],
+    trained: Trained,
+    train: pd.DataFrame,
+    contract: Contract,
+    training: dict[str, Any],
+) -> tuple[dict[str, Any], ChurnModel, dict[str, ChurnModel]]:
+    """Choose as if there were one candidate, whose log-odds are ``scale`` times what they are."""
+    name = "logistic_regression"
+    scores = trained.out_of_fold[["customer", "repeat", "fold", name, "baseline"]]
+    scores = scores.assign(**{name: scale * scores[name]})
+    return choose_and_calibrate(
+        score_folds(scores, churned(train, contract)),
+        scores,
+        trained.fitted,
+        train,
+        contract,
+        {name: TUNED[name]},
+        {**training, "calibrators": methods},
+    )
 
 
 @pytest.mark.parametrize("methods", [["sigmoid"], ["isotonic"], ["sigmoid", "isotonic"], []])
@@ -168,14 +185,7 @@ def test_the_champion_is_calibrated_where_that_helps(
     contract: Contract,
     training: dict[str, Any],
 ) -> None:
-    selection, model, references = choose_and_calibrate(
-        *overconfident(trained, train, contract),
-        trained.fitted,
-        train,
-        contract,
-        {"logistic_regression": TUNED["logistic_regression"]},
-        {**training, "calibrators": methods},
-    )
+    selection, model, references = choose_scaled(5.0, methods, trained, train, contract, training)
     calibration = selection["calibration"]
     assert set(calibration["tried"]) == set(methods)
     if not methods:
@@ -194,10 +204,20 @@ def test_the_champion_is_calibrated_where_that_helps(
     assert references["baseline"].calibrator is None
 
 
-def test_a_calibrated_champion_stays_as_it_is(trained: Trained, test: pd.DataFrame) -> None:
-    assert trained.selection["calibration"]["method"] == "none"
-    raw = log_odds(trained.model.pipeline, test[list(trained.model.inputs)])
-    np.testing.assert_array_equal(trained.model.log_odds(test), raw)
+def test_a_calibrated_champion_stays_as_it_is(
+    trained: Trained,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    contract: Contract,
+    training: dict[str, Any],
+) -> None:
+    selection, model, _ = choose_scaled(
+        1.0, ["sigmoid", "isotonic"], trained, train, contract, training
+    )
+    assert selection["calibration"]["method"] == "none"
+    assert set(selection["calibration"]["tried"]) == {"sigmoid", "isotonic"}
+    raw = log_odds(model.pipeline, test[list(model.inputs)])
+    np.testing.assert_array_equal(model.log_odds(test), raw)
 
 
 @pytest.mark.parametrize(
