@@ -35,8 +35,19 @@ def test_parameters_of_the_project_are_fine(parameters: dict[str, Any]) -> None:
     ("key", "value"),
     [
         ("ingestion.max_rejected_share", 0), ("ingestion.max_rejected_share", 1),
-        ("split.test_share", 0.001), ("evaluation.threshold", 0), ("evaluation.top_share", 1),
-        ("training.candidates", {"xgboost": None}), ("training.seed", 2**32 - 1),
+        ("split.test_share", 0.001), ("evaluation.top_share", 1),
+        ("candidates", {"xgboost": None}), ("candidates.xgboost", {}),
+        ("training.seed", 2**32 - 1), ("training.folds", 2), ("training.repeats", 1),
+        ("training.calibrators", []), ("training.calibrators", ["isotonic"]),
+        ("tuning.trials", 1), ("tuning.patience", 1), ("tuning.minimum_improvement", 0),
+        ("tuning.max_seconds", None), ("tuning.max_seconds", 0.5), ("tuning.max_seconds", 60),
+        ("tuning.folds", 2), ("tuning.workers", None), ("tuning.workers", 1),
+        ("tuning.seed", 2**32 - 1), ("feature_search.rounds", 1),
+        ("economics.customer_lifetime_value", 0.5), ("economics.customer_lifetime_value", "value"),
+        ("economics.incentive_cost", 0), ("economics.contact_cost", 0),
+        ("economics.tiers", {"all": {"minimum": 0, "action": "call"}}),
+        ("gates.minimum_roc_auc", None), ("gates.minimum_roc_auc", 1),
+        ("gates.maximum_log_loss", None), ("gates.no_regression", False),
     ],
 )  # fmt: skip
 def test_limits_are_allowed(parameters: dict[str, Any], key: str, value: Any) -> None:
@@ -51,11 +62,29 @@ def test_limits_are_allowed(parameters: dict[str, Any], key: str, value: Any) ->
         ("ingestion.max_rejected_share", float("nan")), ("split.test_share", 0),
         ("split.test_share", 1), ("split.test_share", "0.2"), ("split.seed", 1.5),
         ("training.folds", 1), ("training.repeats", 0), ("training.seed", True),
-        ("training.seed", 2**32), ("training.candidates", {}), ("training.candidates", ["xgboost"]),
-        ("training.candidates.xgboost", 5), ("evaluation.threshold", 1.01),
+        ("training.seed", 2**32), ("training.confidence", 0), ("training.confidence", 1),
+        ("training.calibrators", None), ("training.calibrators", "sigmoid"),
+        ("candidates", ["xgboost"]), ("candidates", None),
+        ("candidates.xgboost", 5), ("candidates.xgboost", ["max_depth"]),
+        ("tuning.trials", 0), ("tuning.trials", 1.5), ("tuning.trials", "12"),
+        ("tuning.patience", 0), ("tuning.minimum_improvement", -0.1),
+        ("tuning.minimum_improvement", float("nan")), ("tuning.max_seconds", 0),
+        ("tuning.max_seconds", "1h"), ("tuning.folds", 1), ("tuning.workers", 0),
+        ("tuning.workers", "all"), ("tuning.seed", -1), ("tuning.seed", 2**32),
+        ("tuning.seed", None), ("tuning", None), 
         ("evaluation.top_share", 0), ("evaluation.calibration_bins", 0),
         ("evaluation.confidence", 1), ("evaluation.confidence", 95), ("evaluation.replicates", 0),
         ("evaluation.seed", None), ("evaluation", None),
+        ("feature_search.rounds", 0), ("feature_search.ignore_derived", "no"),
+        ("economics.customer_lifetime_value", 0), ("economics.customer_lifetime_value", True),
+        ("economics.customer_lifetime_value", ""), ("economics.customer_lifetime_value", None),
+        ("economics.customer_lifetime_value", float("nan")), ("economics.incentive_cost", -1),
+        ("economics.contact_cost", "1"), ("economics.acceptance_alpha", 0),
+        ("economics.acceptance_beta", -2), ("economics.tiers", None), ("economics", None),
+        ("economics.tiers.low.minimum", -0.1), ("economics.tiers.low.minimum", 1),
+        ("economics.tiers.low.action", ""), ("gates.minimum_roc_auc", 1.01),
+        ("gates.maximum_log_loss", 0), ("gates.maximum_expected_calibration_error", -0.1),
+        ("gates.maximum_scoring_milliseconds", 0), ("gates.no_regression", None), ("gates", None),
     ],
 )  # fmt: skip
 def test_unusable_value_is_named_with_its_key(
@@ -71,14 +100,52 @@ def test_unusable_value_is_named_with_its_key(
 def test_unknown_key_names_the_valid_ones(parameters: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match=r"split\.share is .*valid keys: test_share, seed$"):
         check_parameters(put(parameters, "split.share", 0.2))
-    with pytest.raises(ParameterError, match="valid keys: simulation, ingestion, split, training"):
+    with pytest.raises(
+        ParameterError, match=r"tuning\.budget is .*valid keys: trials, patience, .*, seed$"
+    ):
+        check_parameters(put(parameters, "tuning.budget", 5))
+    with pytest.raises(
+        ParameterError, match="valid keys: simulation, ingestion, split, candidates"
+    ):
         check_parameters(put(parameters, "splits", {}))
 
 
-def test_missing_key_is_named(parameters: dict[str, Any]) -> None:
-    del parameters["split"]["seed"]
-    with pytest.raises(ParameterError, match=r"^params\.yaml: split\.seed is missing$"):
+@pytest.mark.parametrize(
+    "key", ["split.seed", "candidates", "tuning", "tuning.max_seconds", "training.calibrators"]
+)
+def test_missing_key_is_named(parameters: dict[str, Any], key: str) -> None:
+    *parents, last = key.split(".")
+    del (parameters[parents[0]] if parents else parameters)[last]
+    with pytest.raises(ParameterError, match=rf"^params\.yaml: {key} is missing$"):
         check_parameters(parameters)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("candidates", {}, "at least 1 item"),
+        ("economics.tiers", {}, "at least 1 item"),
+        ("economics.tiers.low.minimum", 0.1, "must start at 0 and rise from tier to tier"),
+        ("economics.tiers.medium.minimum", 0.9, "must start at 0 and rise from tier to tier"),
+        ("economics.tiers.low.name", "a", r"is not a key; valid keys: minimum, action$"),
+        ("gates.minimum_auc", 0.9, r"is not a key; valid keys: minimum_roc_auc, .*no_regression$"),
+    ],
+)
+def test_unusable_mapping_is_one_sentence(
+    parameters: dict[str, Any], key: str, value: Any, message: str
+) -> None:
+    named = "economics.tiers" if "minimum" in key.split(".")[-1:] else key
+    with pytest.raises(ParameterError, match=message) as caught:
+        check_parameters(put(parameters, key, value))
+    assert str(caught.value).startswith(f"params.yaml: {named}")
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_calibrator_names_the_valid_ones(parameters: dict[str, Any]) -> None:
+    with pytest.raises(
+        ParameterError, match=r"training\.calibrators\.1 is 'platt': .*'sigmoid' or 'isotonic'$"
+    ):
+        check_parameters(put(parameters, "training.calibrators", ["sigmoid", "platt"]))
 
 
 def test_all_problems_are_told_at_once(parameters: dict[str, Any]) -> None:

@@ -25,9 +25,7 @@ def compared(a: str, b: str, *, significant: bool) -> dict[str, Any]:
 
 
 COSTS = {"cheap": 40.0, "middle": 400.0, "dear": 4000.0, "baseline": 1.0}
-TABLE = measured(
-    dear=[0.40, 0.42], middle=[0.41, 0.42], cheap=[0.42, 0.43], baseline=[0.40, 0.41]
-)
+TABLE = measured(dear=[0.40, 0.42], middle=[0.41, 0.42], cheap=[0.42, 0.43], baseline=[0.40, 0.41])
 
 
 def choose(table: pd.DataFrame, *worse: str, best: str = "dear") -> dict[str, Any]:
@@ -79,7 +77,7 @@ def test_a_single_candidate_wins_and_has_no_runner_up(names: tuple[str, ...]) ->
 
 def test_equal_losses_and_costs_go_by_name_whatever_the_order() -> None:
     for names in (["b", "a"], ["a", "b"]):
-        table = measured(**dict.fromkeys(names, [0.4, 0.5]))
+        table = measured(**{name: [0.4, 0.5] for name in names})
         comparisons = compare_candidates(table, 0.25, 0.95)
         selection = choose_champion(table, comparisons, {"a": 5.0, "b": 5.0})
         assert (selection["champion"], selection["runner_up"]) == ("a", "b")
@@ -90,9 +88,9 @@ def test_equal_losses_and_costs_go_by_name_whatever_the_order() -> None:
     [
         (
             (),
-            "dear has the lowest mean log loss (0.4100); cheap is not significantly worse (+0.0150, "
-            "p = 0.25 after Holm's correction) and scores a customer in 40 operations instead of "
-            "4,000.",
+            "dear has the lowest mean log loss (0.4100); cheap is not significantly worse "
+            "(+0.0150, p = 0.25 after Holm's correction) and scores a customer in 40 operations "
+            "instead of 4,000.",
         ),
         (
             ("cheap", "middle"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_the_file_only_grows_and_reading_adds_nothing(tmp_path: Path) -> None:
     for number in range(3):
         journal.append("mine", trial(number))
         contents.append(path.read_bytes())
-    for before, after in zip(contents, contents[1:], strict=False):
+    for before, after in pairwise(contents):
         assert after.startswith(before)
         assert after.count(b"\n") == before.count(b"\n") + 1
     journal.finished_trials("mine")

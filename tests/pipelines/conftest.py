@@ -15,10 +15,41 @@ def sides(customers: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, pd
 
 
 @pytest.fixture(scope="session")
+def candidates() -> dict[str, Any]:
+    """Every candidate with a search space, small enough to be quick."""
+    return {
+        "logistic_regression": {
+            "C": {"low": 0.01, "high": 1.0, "log": True, "default": 0.1},
+            "l1_ratio": {"choices": [0.0, 0.5]},
+        },
+        "random_forest": {
+            "n_estimators": 4,
+            "min_samples_leaf": {"low": 10, "high": 80, "default": 30},
+        },
+        "xgboost": {"n_estimators": 5, "max_depth": {"low": 1, "high": 4, "default": 2}},
+        "lightgbm": {"n_estimators": 5, "num_leaves": {"low": 3, "high": 15, "default": 7}},
+    }
+
+
+@pytest.fixture(scope="session")
+def tuning() -> dict[str, Any]:
+    return {
+        "trials": 2,
+        "patience": 2,
+        "minimum_improvement": 0.0,
+        "max_seconds": None,
+        "folds": 2,
+        "workers": 1,
+        "seed": 1,
+    }
+
+
+@pytest.fixture(scope="session")
 def training() -> dict[str, Any]:
     return {
         "folds": 3,
-        "repeats": 1,
+        "repeats": 2,
+        "confidence": 0.95,
+        "calibrators": ["sigmoid", "isotonic"],
         "seed": 1,
-        "candidates": {"logistic_regression": None, "xgboost": {"n_estimators": 5}},
     }

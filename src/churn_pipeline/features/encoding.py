@@ -45,6 +45,8 @@ class PiecewiseLinear(TransformerMixin, BaseEstimator):
 
     def fit(self, values: ArrayLike, target: object = None) -> Self:
         """Place the knots."""
+        if not (isinstance(self.knots, int) and self.knots >= 0):
+            raise ValueError(f"knots is {self.knots!r}; it must be a whole number, 0 or more")
         matrix = np.asarray(values, dtype=np.float64)
         self.n_features_in_ = matrix.shape[1]
         self.knots_ = [self._place(column) for column in matrix.T]

@@ -1,6 +1,6 @@
 """The candidate models. A new one is a function here and an entry under ``candidates``.
 
-The function (or class) takes the contract, a seed and the settings, and returns an unfitted
+The function takes the contract, a seed and the settings, and returns an unfitted
 :class:`sklearn.pipeline.Pipeline` of an encoder and a classifier. Everything that is fitted is a
 step of it, so that each fold fits its own. The classifier needs ``fit`` and ``predict_proba``, no
 more: see :func:`churn_pipeline.modeling.model.classifier_log_odds` for its log-odds,

@@ -30,7 +30,7 @@ from churn_pipeline.modeling.search_space import SearchSpace
 from churn_pipeline.modeling.studies import FINISHED, StudyJournal
 
 _RANDOM_TRIALS = 4  # before the sampler learns and the pruner has something to compare with
-_KEPT_PERCENTILE = 33.0  # a trial goes on while its folds are among the best third
+_KEPT_PERCENTILE = 33.0  # a trial goes on if its folds so far were ever among the best third
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 

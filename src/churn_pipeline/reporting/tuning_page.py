@@ -41,26 +41,21 @@ def render_tuning_page(trials: pd.DataFrame, candidates: dict[str, Any]) -> str:
         for name, part in trials.groupby("candidate", sort=False)
     }
     sections = {name: _figures(study) for name, study in studies.items()}
-    return (
-        html_templates()
-        .get_template("tuning_page.html.j2")
-        .render(
-            plotly=get_plotlyjs(),
-            contents={name: name for name in sections},
-            sections={
-                name: [
-                    figure.to_html(
-                        full_html=False, include_plotlyjs=False, div_id=f"{name}-{number}"
-                    )
-                    for number, figure in enumerate(figures)
-                ]
-                for name, figures in sections.items()
-            },
-            best={
-                name: {"value": study.best_value, "params": study.best_params}
-                for name, study in studies.items()
-            },
-        )
+    template = html_templates().get_template("tuning_page.html.j2")
+    return template.render(
+        plotly=get_plotlyjs(),
+        contents={name: name for name in sections},
+        sections={
+            name: [
+                figure.to_html(full_html=False, include_plotlyjs=False, div_id=f"{name}-{number}")
+                for number, figure in enumerate(figures)
+            ]
+            for name, figures in sections.items()
+        },
+        best={
+            name: {"value": study.best_value, "params": study.best_params}
+            for name, study in studies.items()
+        },
     )
 
 
