@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.io.contract_dataset import ContractDataset
 from churn_pipeline.simulation import reference, simulate_customers
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from churn_pipeline.modeling.model import ChurnModel
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -47,3 +56,53 @@ def customers(contract: Contract) -> pd.DataFrame:
     table, violations = find_violations(cells, contract)
     assert violations.empty
     return cast_columns(table, contract)
+
+
+@pytest.fixture(scope="session")
+def migrated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow store; to be copied, since creating one takes seconds."""
+    from churn_pipeline.orchestration.tracking import create_store
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    create_store(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def store(
+    migrated_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MlflowClient]:
+    """A client of an MLflow store of the test's own, which is the active one."""
+    import mlflow
+
+    uri = f"sqlite:///{shutil.copy(migrated_store, tmp_path / 'mlflow.db')}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    mlflow.create_experiment("churn_pipeline", (tmp_path / "mlartifacts").as_uri())
+    mlflow.set_experiment("churn_pipeline")
+    yield mlflow.MlflowClient(uri)
+    while mlflow.active_run() is not None:
+        mlflow.end_run()
+    mlflow.set_tracking_uri(None)
+    mlflow.set_registry_uri("")
+
+
+@pytest.fixture(scope="session")
+def months() -> pd.DataFrame:
+    """Twenty customers of one column; the longer they stay, the less they churn."""
+    return pd.DataFrame({"months": np.arange(20.0)})
+
+
+@pytest.fixture(scope="session")
+def small_model(months: pd.DataFrame) -> ChurnModel:
+    """A model of that column alone."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from churn_pipeline.modeling.model import ChurnModel
+
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    pipeline.fit(months, months["months"] % 7 < 3)
+    return ChurnModel.of("logistic_regression", pipeline, ("months",))

@@ -43,9 +43,10 @@ def list_versions() -> None:
 
     table = [["VERSION", "ALIAS", "CANDIDATE", "GATES", "ROC-AUC", "LOG LOSS", "DATA", "COMMIT"]]
     registered = registered_model(client)
+    names = sorted(registered.aliases) if registered else []
     for version in versions(client):
         number = str(version.version)
-        aliases = sorted(name for name in registered.aliases if alias(registered, name) == number)
+        aliases = [name for name in names if registered and alias(registered, name) == number]
         run = client.get_run(version.tags.get("gates_run_id") or version.run_id)
         scores = [run.data.metrics.get(f"metrics.{name}.value") for name in ("roc_auc", "log_loss")]
         table.append(
@@ -83,7 +84,11 @@ def promote(
     from churn_pipeline.orchestration import promotion
 
     done = promotion.promote(
-        client, version and str(version), why=_sentence(reason), force=force, **_signature(metadata)
+        client,
+        None if version is None else str(version),
+        why=_sentence(reason),
+        force=force,
+        **_signature(metadata),
     )
     click.echo(f"version {done.to_version} is the champion (before: {done.from_version or 'none'})")
 

@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from churn_pipeline.orchestration.tracking import PROJECT_ROOT, mlflow_tracking_uri, tracking_root
 
@@ -66,7 +66,7 @@ class SharedRun:
             if not psutil.pid_exists(int(other.name.partition("-")[0])):
                 other.unlink(missing_ok=True)
 
-    def _read(self) -> dict[str, str | float | bool]:
+    def _read(self) -> dict[str, Any]:
         try:
             content = json.loads(self.file.read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):

@@ -154,7 +154,7 @@ def _champions(promotions: Sequence[Promotion]) -> list[str]:
     for item in promotions:
         if item.action == "promote":
             # someone may have set the alias by other means in between
-            if item.from_version and item.from_version != (champions or [None])[-1]:
+            if item.from_version and item.from_version not in champions[-1:]:
                 champions.append(item.from_version)
             champions.append(item.to_version)
         else:

@@ -54,7 +54,7 @@ def register(
 def _log(model: ChurnModel, path: Path) -> ModelInfo:
     with warnings.catch_warnings():
         # an example of the input would be a customer's row
-        warnings.filterwarnings("ignore", "An input example was not provided")
+        warnings.filterwarnings("ignore", ".*An input example was not provided")
         return mlflow.pyfunc.log_model(
             name="model",
             loader_module="churn_pipeline.orchestration.scorer",

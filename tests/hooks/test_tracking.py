@@ -1,0 +1,227 @@
+"""The hook among Kedro's and kedro-mlflow's calls, which `runs` stands for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import mlflow
+import pandas as pd
+import psutil
+import pytest
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline, node
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from churn_pipeline.hooks import tracking
+from churn_pipeline.hooks.tracking import TrackingHooks
+from churn_pipeline.io.atomic import CSVDataset, JSONDataset, PickleDataset
+from churn_pipeline.io.contract_dataset import ContractDataset
+from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.orchestration.mlflow_run import SharedRun
+from churn_pipeline.orchestration.registry import CHALLENGER, MODEL_NAME
+
+QUALITY = {"source": {"name": "customers.csv", "sha256": "d" * 64}}
+GATES = {"passed": False, "gates": [{"gate": "minimum_roc_auc", "passed": False}]}
+PARAMETERS = {"training": {"folds": 5, "calibrators": ["sigmoid"]}, "split": {"seed": 42}}
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> DataCatalog:
+    def entry(kind: str) -> dict[str, Any]:
+        return {"metadata": {"dvc": {"kind": kind}}}
+
+    (tmp_path / "contract.yml").write_text("name: x\n", encoding="utf-8")
+    return DataCatalog(
+        {
+            "contract": ContractDataset(filepath=str(tmp_path / "contract.yml")),
+            "data_quality": JSONDataset(
+                filepath=str(tmp_path / "data_quality.json"), **entry("record")
+            ),
+            "metrics": JSONDataset(filepath=str(tmp_path / "metrics.json"), **entry("metric")),
+            "gates": JSONDataset(filepath=str(tmp_path / "gates.json"), **entry("record")),
+            "trials": CSVDataset(filepath=str(tmp_path / "trials.csv"), **entry("trials")),
+            "model": PickleDataset(filepath=str(tmp_path / "model.pkl"), **entry("model")),
+        }
+    )
+
+
+Save = Callable[[str, Any], None]
+
+
+@pytest.fixture
+def execution(catalog: DataCatalog, store: MlflowClient, tmp_path: Path) -> Any:
+    """One `kedro run` or stage: gives what saves its datasets, as kedro-mlflow would call it."""
+
+    @contextmanager
+    def run(*outputs: str, run_id: str | None = None) -> Iterator[Save]:
+        hooks = TrackingHooks()
+        hooks.after_context_created(
+            SimpleNamespace(project_path=tmp_path, config_loader={"parameters": PARAMETERS})
+        )
+        hooks.after_catalog_created(catalog)
+        pipeline = Pipeline([node(lambda: None, None, name) for name in outputs])
+        mlflow.start_run(run_id)
+        hooks.before_pipeline_run(pipeline, catalog)
+
+        def save(name: str, data: Any) -> None:
+            catalog.save(name, data)
+            hooks.after_dataset_saved(name, data)
+
+        try:
+            yield save
+        except Exception:
+            hooks.on_pipeline_error()
+            mlflow.end_run("FAILED")
+            raise
+        hooks.after_pipeline_run()
+        mlflow.end_run()
+
+    return run
+
+
+def runs(store: MlflowClient) -> list[Run]:
+    experiment = store.get_experiment_by_name("churn_pipeline")
+    assert experiment is not None
+    return store.search_runs([experiment.experiment_id], order_by=["start_time ASC"])
+
+
+def test_a_run_tells_what_it_was_made_of(
+    execution: Any, store: MlflowClient, small_model: ChurnModel, tmp_path: Path
+) -> None:
+    with execution("data_quality", "model", "metrics", "gates") as save:
+        save("data_quality", QUALITY)
+        save("model", small_model)
+        save("metrics", {"roc_auc": {"value": 0.84, "low": 0.8}})
+        save("gates", GATES)
+    (run,) = runs(store)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics == {"metrics.roc_auc.value": 0.84, "metrics.roc_auc.low": 0.8}
+    model_sha256 = sha256((tmp_path / "model.pkl").read_bytes()).hexdigest()
+    expected = {
+        "candidate": "logistic_regression",
+        "contract_sha256": sha256(b"name: x\n").hexdigest(),
+        "data_sha256": "d" * 64,
+        "model_sha256": model_sha256,
+    }
+    assert expected.items() <= run.data.tags.items()
+    assert run.data.tags["model_version"] == "1"
+    version = store.get_model_version_by_alias(MODEL_NAME, CHALLENGER)
+    assert version.run_id == run.info.run_id
+    assert expected.items() <= version.tags.items()
+    assert version.tags["gates"] == "failed"
+    logged = {item.path for item in store.list_artifacts(run.info.run_id, "reporting")}
+    names = {"data_quality", "metrics", "gates"}
+    assert logged == {f"reporting/{name}.json" for name in names}
+
+
+def test_trials_are_nested_runs(execution: Any, store: MlflowClient) -> None:
+    line = {"candidate": "xgboost", "state": "complete", "log_loss": 0.4, "folds": 5}
+    with execution("trials") as save:
+        save("trials", pd.DataFrame([{**line, "trial": n} for n in range(3)]))
+    parents = [run.data.tags.get("mlflow.parentRunId") for run in runs(store)]
+    (parent,) = [run for run in runs(store) if "mlflow.parentRunId" not in run.data.tags]
+    assert parents.count(parent.info.run_id) == 3
+    assert [item.path for item in store.list_artifacts(parent.info.run_id, "reporting")] == [
+        "reporting/trials.csv"
+    ]
+
+
+def test_an_evaluation_by_itself_grades_the_model_of_the_stage_before(
+    execution: Any, store: MlflowClient, small_model: ChurnModel
+) -> None:
+    with execution("data_quality", "model") as save:
+        save("data_quality", QUALITY)
+        save("model", small_model)
+    assert "gates" not in store.get_model_version_by_alias(MODEL_NAME, CHALLENGER).tags
+    with execution("gates") as save:
+        save("gates", {"passed": True, "gates": []})
+    version = store.get_model_version_by_alias(MODEL_NAME, CHALLENGER)
+    first, second = runs(store)
+    assert str(version.version) == "1"
+    assert version.run_id == first.info.run_id
+    assert version.tags["gates"] == "passed"
+    assert version.tags["gates_run_id"] == second.info.run_id
+    assert second.data.tags["data_sha256"] == "d" * 64
+
+
+def test_an_evaluation_registers_a_model_that_came_with_the_data(
+    execution: Any, store: MlflowClient, small_model: ChurnModel, catalog: DataCatalog
+) -> None:
+    catalog.save("model", small_model)  # as `dvc pull` would bring it
+    with execution("gates") as save:
+        save("gates", GATES)
+    assert store.get_model_version_by_alias(MODEL_NAME, CHALLENGER).tags["gates"] == "failed"
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SharedRun:
+    """This process as the `dvc` that runs a stage."""
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    shared = SharedRun.of(psutil.Process())
+    monkeypatch.setattr(tracking, "shared_run", lambda: shared)
+    return shared
+
+
+def test_stages_share_a_run_with_all_parameters(
+    execution: Any, store: MlflowClient, stage: SharedRun
+) -> None:
+    with execution("metrics") as save:
+        save("metrics", {"a": 1})
+    with execution("metrics", run_id=stage.run_id) as save:
+        save("metrics", {"b": 2})
+    (run,) = runs(store)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics == {"metrics.a": 1, "metrics.b": 2}
+    assert run.data.params == {
+        "training.folds": "5",
+        "training.calibrators": "['sigmoid']",
+        "split.seed": "42",
+    }
+
+
+def test_a_run_stays_failed_when_other_stages_go_on(
+    execution: Any, store: MlflowClient, stage: SharedRun
+) -> None:
+    with pytest.raises(ValueError, match="broken"), execution("metrics"):
+        raise ValueError("broken")
+    with execution("metrics", run_id=stage.run_id) as save:
+        save("metrics", {"b": 2})
+    (run,) = runs(store)
+    assert run.info.status == "FAILED"
+
+
+def test_without_a_run_nothing_is_logged(
+    catalog: DataCatalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hooks = TrackingHooks()
+    hooks.after_catalog_created(catalog)
+    for module in (mlflow, None):  # kedro-mlflow disabled for the pipeline, or not there at all
+        monkeypatch.setitem(sys.modules, "mlflow", module)
+        hooks.before_pipeline_run(Pipeline([]), catalog)
+        hooks.after_dataset_saved("metrics", {"a": 1})
+        hooks.after_pipeline_run()
+        hooks.on_pipeline_error()
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_an_interrupted_run_is_not_a_finished_one(
+    execution: Any, store: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_exit: list[Callable[[], None]] = []
+    monkeypatch.setattr(
+        tracking.atexit, "register", lambda call, *args: at_exit.append(partial(call, *args))
+    )
+    with pytest.raises(KeyboardInterrupt), execution("metrics"):
+        raise KeyboardInterrupt  # Kedro tells no hook
+    for call in reversed(at_exit):
+        call()
+    (run,) = runs(store)
+    assert run.info.status == "KILLED"
