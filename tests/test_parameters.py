@@ -71,7 +71,7 @@ def test_limits_are_allowed(parameters: dict[str, Any], key: str, value: Any) ->
         ("tuning.minimum_improvement", float("nan")), ("tuning.max_seconds", 0),
         ("tuning.max_seconds", "1h"), ("tuning.folds", 1), ("tuning.workers", 0),
         ("tuning.workers", "all"), ("tuning.seed", -1), ("tuning.seed", 2**32),
-        ("tuning.seed", None), ("tuning", None), 
+        ("tuning.seed", None), ("tuning", None),
         ("evaluation.top_share", 0), ("evaluation.calibration_bins", 0),
         ("evaluation.confidence", 1), ("evaluation.confidence", 95), ("evaluation.replicates", 0),
         ("evaluation.seed", None), ("evaluation", None),

@@ -1,8 +1,6 @@
 """SHAP values in log-odds: exact ones of linear models and trees, sampled ones of any other."""
 
-from collections.abc import Callable
-
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import scipy.sparse as sp
