@@ -109,8 +109,10 @@ def test_figures_are_those_of_the_ordinary_cross_validation(planted: pd.DataFram
     values = {name: customers[name].to_numpy() for name in CONTRACT.columns}
     inputs, target = customers.assign(**derive(values, wider)), churned(customers, CONTRACT)
     candidates = {
-        "without": logistic_regression(CONTRACT, 0, max_iter=2000, tol=1e-7),
-        "with": logistic_regression(wider, 0, max_iter=2000, tol=1e-7),
+        name: logistic_regression(contract, 0, max_iter=2000).set_params(
+            logisticregression__tol=1e-7
+        )
+        for name, contract in (("without", CONTRACT), ("with", wider))
     }
     folds = {key: SETTINGS[key] for key in ("folds", "repeats", "seed")}
     losses = score_folds(cross_validate(candidates, inputs, target, **folds), target)
