@@ -65,7 +65,13 @@ def test_graph_metrics_params_and_plots_are_shown(reproduced: Project) -> None:
         reproduced.edit("params.yaml", "top_share: 0.15", "top_share: 0.1")
     reproduced.run("dvc", "plots", "show", "--out", "dvc_plots")
     page = (reproduced.root / "dvc_plots/index.html").read_text(encoding="utf-8")
-    for title in ("ROC curve", "Precision and recall", "Calibration", "Cumulative gains", "Profit by share"):
+    for title in (
+        "ROC curve",
+        "Precision and recall",
+        "Calibration",
+        "Cumulative gains",
+        "Profit by share",
+    ):
         assert title in page
     assert "confusion.png" in page
 
@@ -81,7 +87,12 @@ def test_graph_metrics_params_and_plots_are_shown(reproduced: Project) -> None:
             "the only place",
             ["evaluation"],
         ),
-        ("src/churn_pipeline/reporting/model_card.md.j2", "Test metrics", "Metrics", ["evaluation"]),
+        (
+            "src/churn_pipeline/reporting/model_card.md.j2",
+            "Test metrics",
+            "Metrics",
+            ["evaluation"],
+        ),
         (
             "src/churn_pipeline/modeling/cross_validation.py",
             "Repeated",

@@ -26,8 +26,10 @@ def test_every_pipeline_is_a_stage_of_its_own(document: dict[str, Any]) -> None:
         "simulation",
         "ingestion",
         "features",
+        "tuning",
         "training",
         "evaluation",
+        "acceptance",
     ]
     assert document["stages"]["features"]["cmd"] == "kedro run --pipelines features"
 

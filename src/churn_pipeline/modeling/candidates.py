@@ -89,8 +89,6 @@ CANDIDATES: dict[str, Callable[..., Pipeline]] = {
     "lightgbm": lightgbm,
 }
 
-BASELINE = "baseline"
-
 
 def build_candidate(
     name: str, settings: Mapping[str, Any] | None, contract: Contract, seed: int

@@ -7,10 +7,9 @@ from matplotlib.figure import Figure
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling import curves
-from churn_pipeline.modeling.candidates import BASELINE
 from churn_pipeline.modeling.delong import delong_test
 from churn_pipeline.modeling.metrics import MetricSettings, bootstrap_metrics
-from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.modeling.model import BASELINE, ChurnModel
 from churn_pipeline.modeling.profit import Economics, add_decisions
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.reporting import figures
@@ -89,7 +88,7 @@ def compare_on_test(
         ``roc_auc``, ``difference`` (the champion's minus that) with ``low`` and ``high``, and
         ``p_value``; rounded to six decimals.
     """
-    names = {"runner_up": selection["runner_up"], "baseline": BASELINE}
+    names = {"runner_up": selection["runner_up"], BASELINE: BASELINE}
     comparisons = {}
     for role in _REFERENCES:
         if f"{role}_probability" not in predictions:
