@@ -89,6 +89,8 @@ CANDIDATES: dict[str, Callable[..., Pipeline]] = {
     "lightgbm": lightgbm,
 }
 
+BASELINE = "baseline"
+
 
 def build_candidate(
     name: str, settings: Mapping[str, Any] | None, contract: Contract, seed: int

@@ -14,8 +14,6 @@ from churn_pipeline.modeling.forest import LogOddsForest
 from churn_pipeline.modeling.recalibration import Calibrator
 from churn_pipeline.modeling.trees import TreeEnsemble, has_trees, tree_ensemble
 
-BASELINE = "baseline"  # plain logistic regression, what every candidate has to beat
-
 _CERTAIN = 1e-6  # nobody is that sure of a customer
 _MAX_LOG_ODDS = float(logit(1 - _CERTAIN))
 

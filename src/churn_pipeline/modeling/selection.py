@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from churn_pipeline.modeling.model import BASELINE
+from churn_pipeline.modeling.candidates import BASELINE
 
 
 def choose_champion(

@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling import curves
+from churn_pipeline.modeling.candidates import BASELINE
 from churn_pipeline.modeling.delong import delong_test
 from churn_pipeline.modeling.metrics import MetricSettings, bootstrap_metrics
-from churn_pipeline.modeling.model import BASELINE, ChurnModel
+from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.profit import Economics, add_decisions
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.reporting import figures

@@ -6,7 +6,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.modeling.candidates import build_baseline, build_candidate
+from churn_pipeline.modeling.candidates import BASELINE, build_baseline, build_candidate
 from churn_pipeline.modeling.comparison import compare_candidates
 from churn_pipeline.modeling.cross_validation import (
     check_folds,
@@ -14,7 +14,7 @@ from churn_pipeline.modeling.cross_validation import (
     fit_on,
     score_folds,
 )
-from churn_pipeline.modeling.model import BASELINE, ChurnModel
+from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import choose_calibrator, describe
 from churn_pipeline.modeling.scoring_cost import scoring_cost
 from churn_pipeline.modeling.selection import choose_champion
