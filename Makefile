@@ -46,7 +46,7 @@ browser:  ## install headless Chromium for the browser tests (Debian and Ubuntu,
 lock: setup  ## resolve the dependencies anew into requirements.lock
 	scripts/lock.sh
 
-clean:  ## remove what was generated; the DVC cache and MLflow's runs stay
+clean:  ## remove what was generated; DVC's cache, MLflow's runs and Optuna's studies stay
 	rm -rf .venv .viz .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	git clean -qfdX data

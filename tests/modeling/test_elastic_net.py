@@ -95,7 +95,7 @@ def test_constant_and_repeated_columns_do_no_harm() -> None:
 
 @pytest.mark.parametrize("l1_ratio", [0.0, -0.1, 1.1])
 def test_impossible_share_of_lasso_is_refused(l1_ratio: float) -> None:
-    with pytest.raises(ValueError, match=f"l1_ratio is {l1_ratio}; it must be above 0"):
+    with pytest.raises(ValueError, match=f"l1_ratio.*{l1_ratio}"):
         ElasticNetLogisticRegression(l1_ratio=l1_ratio).fit(*customers())
 
 

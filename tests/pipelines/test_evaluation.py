@@ -92,6 +92,7 @@ def test_every_test_customer_is_scored(
         "customer_lifetime_value",
         "expected_profit",
         "contacted",
+        "tier",
     ]
     assert predictions[contract.id.name].tolist() == test[contract.id.name].tolist()
     positive = test[contract.target.name] == contract.target.positive

@@ -12,7 +12,7 @@ from churn_pipeline.pipelines.feature_search.nodes import search_features
 
 Sides = tuple[pd.DataFrame, pd.DataFrame]
 PARAMETERS: dict[str, Any] = {
-    "folds": 3, "repeats": 2, "rounds": 1, "confidence": 0.5, "seed": 4, "ignore_derived": True,
+    "folds": 3, "repeats": 2, "rounds": 1, "confidence": 0.1, "seed": 4, "ignore_derived": True,
 }  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def test_found_columns_can_be_pasted_into_the_contract(
     assert [column.expression.text for column in accepted] == kept["expression"].tolist()
     evidence = [line for line in text.splitlines() if line.startswith("  # 1. log loss ")]
     assert len(evidence) == 1
-    assert f"{kept['difference'].item():+.5f} (50 % interval" in evidence[0]
+    assert f"{kept['difference'].item():+.5f} (10 % interval" in evidence[0]
 
 
 def test_derived_columns_of_the_contract_can_be_ignored(sides: Sides, small: Contract) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 import optuna
 import pandas as pd
 from numpy.typing import NDArray
-from optuna.pruners import PercentilePruner
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 from scipy.special import expit
@@ -26,11 +25,12 @@ from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.cross_validation import fit_on
 from churn_pipeline.modeling.model import log_odds
+from churn_pipeline.modeling.pruning import FoldPruner
 from churn_pipeline.modeling.search_space import SearchSpace
 from churn_pipeline.modeling.studies import FINISHED, StudyJournal
 
 _RANDOM_TRIALS = 4  # before the sampler learns and the pruner has something to compare with
-_KEPT_PERCENTILE = 33.0  # a trial goes on if its folds so far were ever among the best third
+_KEPT_PERCENTILE = 33.0  # a trial goes on if its folds so far are among the best third
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -78,7 +78,7 @@ class CandidateStudy:
 
     def __post_init__(self) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        pruner = PercentilePruner(_KEPT_PERCENTILE, n_startup_trials=_RANDOM_TRIALS)
+        pruner = FoldPruner(_KEPT_PERCENTILE, _RANDOM_TRIALS)
         self.study = optuna.create_study(direction="minimize", pruner=pruner)
         self._started = time.monotonic()
         if self.journal is not None:

@@ -13,6 +13,7 @@ from churn_pipeline.modeling.metrics import MetricSettings, bootstrap_metrics
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.profit import Economics, add_decisions
 from churn_pipeline.modeling.target import churned
+from churn_pipeline.modeling.tiers import assign_tier, tiers
 from churn_pipeline.reporting import figures
 
 _REFERENCES = ("runner_up", "baseline")
@@ -32,7 +33,7 @@ def score_test_customers(
     DataFrame
         One line a customer: the id column, ``churned`` (0 or 1), ``churn_probability``,
         ``runner_up_probability`` (absent if there is one candidate only), ``baseline_probability``
-        and what :func:`churn_pipeline.modeling.profit.add_decisions` adds.
+        what :func:`churn_pipeline.modeling.profit.add_decisions` adds, and ``tier``.
 
     Raises
     ------
@@ -52,7 +53,9 @@ def score_test_customers(
             **scores,
         }
     )
-    return add_decisions(predictions, test, Economics.of(economics), contract.id.name)
+    decided = add_decisions(predictions, test, Economics.of(economics), contract.id.name)
+    tier = assign_tier(decided["churn_probability"], tiers(economics["tiers"]))
+    return decided.assign(tier=pd.array(tier, dtype="str"))
 
 
 def measure(predictions: pd.DataFrame, evaluation: dict[str, Any]) -> dict[str, Any]:
