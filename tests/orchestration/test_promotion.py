@@ -143,3 +143,33 @@ def test_a_champion_made_by_other_means_is_rolled_back_to_the_recorded_one(
     assert rolled_back(four_versions).to_version == "2"
     four_versions.set_registered_model_alias(MODEL_NAME, CHAMPION, "4")
     assert rolled_back(four_versions).to_version == "2"
+
+
+@pytest.mark.parametrize(
+    ("promotions_after", "rollbacks"), [([], ["1"]), (["4"], ["2", "1"])], ids=["at once", "later"]
+)
+def test_rollback_never_goes_forward(
+    promotions_after: list[str], rollbacks: list[str], four_versions: MlflowClient
+) -> None:
+    for number in ("1", "2", "3"):
+        promoted(four_versions, number)
+    # a promotion killed before its alias moved looks the same
+    four_versions.set_registered_model_alias(MODEL_NAME, CHAMPION, "2")
+    for number in promotions_after:
+        promoted(four_versions, number, force=True)
+    assert [rolled_back(four_versions).to_version for _ in rollbacks] == rollbacks
+
+
+def test_promotions_at_the_same_time_are_both_recorded(four_versions: MlflowClient) -> None:
+    model = registered_model(four_versions)
+    assert model is not None
+    at_once = [
+        Promotion("promote", who, "2026-01-02", "better", None, to, "passed")
+        for who, to in (("Ada", "1"), ("Charles", "2"))
+    ]
+    for item in at_once:
+        item.record(four_versions, model)
+    recorded = history(registered_model(four_versions))
+    assert sorted(recorded, key=lambda item: item.who) == at_once
+    promoted(four_versions, "3")
+    assert history(registered_model(four_versions))[-1].to_version == "3"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, Self
+from uuid import uuid4
 
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
@@ -47,9 +48,11 @@ class Promotion:
 
     def record(self, client: MlflowClient, model: RegisteredModel) -> Self:
         """Move the alias, after adding to the history: no promotion is left unrecorded."""
-        number = 1 + max((int(key.removeprefix(_PREFIX)) for key in _keys(model)), default=0)
+        number = 1 + max(map(_number, _keys(model)), default=0)
+        # two people at the same time may take the same number: neither shall overwrite the other
+        key = f"{_PREFIX}{number:06d}.{uuid4().hex[:8]}"
         text = json.dumps(asdict(self), ensure_ascii=False)
-        client.set_registered_model_tag(MODEL_NAME, f"{_PREFIX}{number:06d}", text)
+        client.set_registered_model_tag(MODEL_NAME, key, text)
         client.set_registered_model_alias(MODEL_NAME, CHAMPION, self.to_version)
         return self
 
@@ -120,6 +123,7 @@ def rollback(client: MlflowClient, *, who: str, when: str, why: str) -> Promotio
         )
     found = {str(item.version): item for item in versions(client)}
     champions = [n for n in _champions(history(model)) if n in found]
+    champions = _up_to(champions, before)
     while champions and champions[-1] == before:
         champions.pop()
     if not champions:
@@ -148,16 +152,28 @@ def _keys(model: RegisteredModel) -> list[str]:
     return sorted(key for key in model.tags if key.startswith(_PREFIX))
 
 
+def _number(key: str) -> int:
+    return int(key.removeprefix(_PREFIX).partition(".")[0])
+
+
 def _champions(promotions: Sequence[Promotion]) -> list[str]:
     """Return the present champion and those that a rollback would return to, the oldest first."""
     champions: list[str] = []
     for item in promotions:
         if item.action == "promote":
-            # someone may have set the alias by other means in between
-            if item.from_version and item.from_version not in champions[-1:]:
-                champions.append(item.from_version)
+            if item.from_version:
+                champions = _up_to(champions, item.from_version)
             champions.append(item.to_version)
         else:
-            while champions and champions[-1] != item.to_version:
-                champions.pop()
+            champions = _up_to(champions, item.to_version)
     return champions
+
+
+def _up_to(champions: Sequence[str], present: str) -> list[str]:
+    """Leave out those recorded after the present champion, and add it if it is not recorded.
+
+    The alias may have been set by other means, or a promotion was killed before it moved.
+    """
+    after = champions[::-1].index(present) if present in champions else 0
+    earlier = champions[: len(champions) - after]
+    return [*earlier] if present in earlier[-1:] else [*earlier, present]
