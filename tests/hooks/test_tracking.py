@@ -30,7 +30,11 @@ from churn_pipeline.orchestration.registry import CHALLENGER, MODEL_NAME
 
 QUALITY = {"source": {"name": "customers.csv", "sha256": "d" * 64}}
 GATES = {"passed": False, "gates": [{"gate": "minimum_roc_auc", "passed": False}]}
-PARAMETERS = {"training": {"folds": 5, "calibrators": ["sigmoid"]}, "split": {"seed": 42}}
+PARAMETERS = {
+    "training": {"folds": 5, "calibrators": ["sigmoid"]},
+    "split": {"seed": 42},
+    "tiers": {"VIPs & others (%)": 0.8},
+}
 
 
 @pytest.fixture
@@ -122,6 +126,16 @@ def test_a_run_tells_what_it_was_made_of(
     assert logged == {f"reporting/{name}.json" for name in names}
 
 
+def test_a_missing_contract_is_left_to_the_node_that_wants_it(
+    execution: Any, store: MlflowClient, tmp_path: Path
+) -> None:
+    (tmp_path / "contract.yml").unlink()
+    with execution("metrics") as save:
+        save("metrics", {"a": 1})
+    (run,) = runs(store)
+    assert "contract_sha256" not in run.data.tags
+
+
 def test_trials_are_nested_runs(execution: Any, store: MlflowClient) -> None:
     line = {"candidate": "xgboost", "state": "complete", "log_loss": 0.4, "folds": 5}
     with execution("trials") as save:
@@ -184,6 +198,7 @@ def test_stages_share_a_run_with_all_parameters(
         "training.folds": "5",
         "training.calibrators": "['sigmoid']",
         "split.seed": "42",
+        "tiers.VIPs _ others ___": "0.8",
     }
 
 
