@@ -186,7 +186,8 @@ def _login_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
         raise RegistryError(
-            "the history needs your name, which nothing here knows; `git config user.name NAME` sets it"
+            "the history needs your name, which nothing here knows; `git config user.name NAME` "
+            "sets it"
         ) from None
 
 

@@ -81,6 +81,31 @@ def test_refused_promotions_change_nothing(
     assert len(history(registered_model(four_versions))) == 1
 
 
+@pytest.mark.parametrize(
+    ("compared_with", "then"), [("none", "there was no champion"), ("3", "it was 3")]
+)
+def test_a_version_must_have_been_compared_with_the_present_champion(
+    compared_with: str, then: str, four_versions: MlflowClient
+) -> None:
+    promoted(four_versions, "1")
+    four_versions.set_model_version_tag(MODEL_NAME, "2", "compared_with", compared_with)
+    sentence = f"version 1 is the champion now, but when version 2 went through the gates {then};"
+    with pytest.raises(RegistryError, match=sentence):
+        promoted(four_versions, "2")
+    assert champion(four_versions) == "1"
+    promoted(four_versions, "2", force=True)
+    assert champion(four_versions) == "2"
+
+
+@pytest.mark.parametrize("compared_with", ["1", ""])  # "": that gate is off
+def test_a_version_compared_with_the_present_champion_is_promoted(
+    compared_with: str, four_versions: MlflowClient
+) -> None:
+    promoted(four_versions, "1")
+    four_versions.set_model_version_tag(MODEL_NAME, "2", "compared_with", compared_with)
+    assert promoted(four_versions, "2").to_version == "2"
+
+
 def test_a_forced_promotion_keeps_what_the_gates_said(four_versions: MlflowClient) -> None:
     assert promoted(four_versions, None, force=True).gates == "failed: roc_auc, speed"
     assert champion(four_versions) == "4"

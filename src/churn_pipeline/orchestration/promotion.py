@@ -75,7 +75,8 @@ def promote(
     Raises
     ------
     RegistryError
-        If there is no such version, it is the champion already, or a gate refuses it.
+        If there is no such version, it is the champion already, a gate refuses it, or the gates
+        compared it with another champion.
     """
     model = registered_model(client)
     number = version or (model and alias(model, CHALLENGER))
@@ -101,6 +102,14 @@ def promote(
         raise RegistryError(
             f"version {number} failed these gates: {verdict.removeprefix('failed: ')}; train a "
             "better model, or add --force"
+        )
+    compared_with = found[number].tags.get("compared_with")
+    if not force and before and compared_with and compared_with != before:
+        then = "there was no champion" if compared_with == "none" else f"it was {compared_with}"
+        raise RegistryError(
+            f"version {before} is the champion now, but when version {number} went through the "
+            f"gates {then}; where its model lies, `dvc repro --force --single-item evaluation` "
+            "compares the two, or add --force"
         )
     return Promotion("promote", who, when, why, before, number, verdict).record(client, model)
 
