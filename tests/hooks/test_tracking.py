@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from subprocess import PIPE
 from types import SimpleNamespace
 from typing import Any
 
@@ -211,6 +212,37 @@ def test_a_run_stays_failed_when_other_stages_go_on(
         save("metrics", {"b": 2})
     (run,) = runs(store)
     assert run.info.status == "FAILED"
+
+
+@pytest.fixture
+def killed(stage: SharedRun) -> SharedRun:
+    """The run of a `dvc` that has been killed."""
+    with psutil.Popen([sys.executable, "-c", "input()"], stdin=PIPE) as dvc:
+        shared = SharedRun.of(dvc)
+        dvc.kill()
+    return shared
+
+
+@pytest.mark.parametrize(("status", "expected"), [("RUNNING", "KILLED"), ("FINISHED", "FINISHED")])
+def test_a_run_killed_with_its_dvc_does_not_run_for_ever(
+    status: str, expected: str, execution: Any, store: MlflowClient, killed: SharedRun
+) -> None:
+    experiment = store.get_experiment_by_name("churn_pipeline")
+    assert experiment is not None
+    run_id = store.create_run(experiment.experiment_id).info.run_id
+    store.update_run(run_id, status)
+    killed.remember(run_id)
+    with execution("metrics"):
+        pass
+    assert store.get_run(run_id).info.status == expected
+    assert not killed.file.exists()
+
+
+def test_a_killed_run_may_be_gone_from_the_store(execution: Any, killed: SharedRun) -> None:
+    killed.remember("0" * 32)
+    with execution("metrics") as save:
+        save("metrics", {"a": 1})
+    assert not killed.file.exists()
 
 
 def test_without_a_run_nothing_is_logged(

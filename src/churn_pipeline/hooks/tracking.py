@@ -53,6 +53,7 @@ class TrackingHooks:
         self._shared = shared_run()
         if self._shared is not None and self._shared.run_id is None:
             self._shared.remember(self._run_id)
+            self._end_abandoned_runs()
             self._log_all_parameters()
         self._set_tags(self._provenance(pipeline, catalog))
 
@@ -105,6 +106,19 @@ class TrackingHooks:
         if not is_made and "data_quality" in catalog and catalog.exists("data_quality"):
             tags |= _data_tags(catalog.load("data_quality"))  # by an earlier run
         return tags
+
+    def _end_abandoned_runs(self) -> None:
+        """End the runs that were killed with their ``dvc``, which no handler could do."""
+        from mlflow import MlflowClient, MlflowException
+
+        assert self._shared is not None
+        client = MlflowClient()
+        for run_id in self._shared.forget_abandoned():
+            try:
+                if client.get_run(run_id).info.status == "RUNNING":
+                    client.set_terminated(run_id, "KILLED")
+            except MlflowException:  # deleted meanwhile, or of another store
+                continue
 
     def _log_all_parameters(self) -> None:
         """Log those of skipped stages too: their results are in use."""
