@@ -7,7 +7,6 @@ import pytest
 from click.testing import CliRunner, Result
 from mlflow import MlflowClient
 
-from churn_pipeline import model_commands
 from churn_pipeline.model_commands import model
 from churn_pipeline.orchestration.registry import CHALLENGER, MODEL_NAME
 
@@ -148,8 +147,8 @@ def test_a_promotion_needs_a_name(
     def nobody() -> str:
         raise KeyError("getpwuid(): uid not found: 4711")
 
-    monkeypatch.setattr(model_commands, "git_user", lambda project: None)
-    monkeypatch.setattr(model_commands.getpass, "getuser", nobody)
+    monkeypatch.setattr("churn_pipeline.model_commands.git_user", lambda project: None)
+    monkeypatch.setattr("getpass.getuser", nobody)
     result = kedro_model("promote", "1", "--reason", "x")
     assert result.exit_code == 1
     assert result.output.startswith("Error: the history needs your name")

@@ -111,7 +111,8 @@ def rollback(metadata: ProjectMetadata | None, reason: str) -> None:
     from churn_pipeline.orchestration import promotion
 
     done = promotion.rollback(client, why=_sentence(reason), **_signature(metadata))
-    click.echo(f"version {done.to_version} is the champion again (before: {done.from_version})")
+    before = done.from_version or "none"
+    click.echo(f"version {done.to_version} is the champion again (before: {before})")
 
 
 @model.command()

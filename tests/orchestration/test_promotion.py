@@ -159,6 +159,16 @@ def test_rollback_passes_over_deleted_versions(four_versions: MlflowClient) -> N
     assert rolled_back(four_versions).to_version == "1"
 
 
+def test_rollback_from_a_champion_that_was_deleted(four_versions: MlflowClient) -> None:
+    for number in ("1", "2"):
+        promoted(four_versions, number)
+    four_versions.delete_model_version(MODEL_NAME, "2")
+    assert champion(four_versions) is None
+    done = rolled_back(four_versions)
+    assert (done.from_version, done.to_version) == (None, "1")
+    assert champion(four_versions) == "1"
+
+
 def test_a_champion_made_by_other_means_is_rolled_back_to_the_recorded_one(
     four_versions: MlflowClient,
 ) -> None:

@@ -117,7 +117,8 @@ def promote(
 def rollback(client: MlflowClient, *, who: str, when: str, why: str) -> Promotion:
     """Make the champion before the present one the champion again.
 
-    Rolling back twice goes two champions back. Versions that were deleted are passed over.
+    Rolling back twice goes two champions back. Versions that were deleted are passed over, be it
+    the present champion, which leaves none.
 
     Raises
     ------
@@ -126,13 +127,14 @@ def rollback(client: MlflowClient, *, who: str, when: str, why: str) -> Promotio
     """
     model = registered_model(client)
     before = model and alias(model, CHAMPION)
-    if model is None or before is None:
+    found = {str(item.version): item for item in versions(client)}
+    champions = [n for n in _champions(history(model)) if n in found]
+    if before:
+        champions = _up_to(champions, before)
+    elif model is None or not champions:
         raise RegistryError(
             "there is no champion to roll back; `kedro model promote` makes the challenger one"
         )
-    found = {str(item.version): item for item in versions(client)}
-    champions = [n for n in _champions(history(model)) if n in found]
-    champions = _up_to(champions, before)
     while champions and champions[-1] == before:
         champions.pop()
     if not champions:
