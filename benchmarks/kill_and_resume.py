@@ -136,7 +136,8 @@ def _forget(project: Path) -> None:
         (project / path).unlink()
     for name in ("dvc.lock", "mlflow.db"):
         (project / name).unlink(missing_ok=True)
-    shutil.rmtree(project / ".dvc/cache", ignore_errors=True)
+    for name in (".dvc/cache", ".optuna"):  # or no search would be interrupted again
+        shutil.rmtree(project / name, ignore_errors=True)
 
 
 if __name__ == "__main__":

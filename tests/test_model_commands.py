@@ -113,6 +113,48 @@ def test_without_a_store_a_sentence_says_what_to_do(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("list",), ("history",), ("promote", "--reason", "x"), ("rollback", "--reason", "x")],
+)
+def test_a_store_that_cannot_be_read_is_told_in_one_sentence(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database " * 99)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    result = kedro_model(*arguments)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: the model registry cannot be read or written (")
+    assert "not a database" in result.output
+    assert result.output.count("\n") == 1
+
+
+def test_list_shows_versions_whose_runs_are_gone(with_versions: MlflowClient) -> None:
+    deleted = "0" * 32
+    with_versions.set_model_version_tag(MODEL_NAME, "1", "gates_run_id", deleted)
+    with_versions.create_model_version(MODEL_NAME, "file:///nowhere")  # by hand, without a run
+    result = kedro_model("list")
+    assert result.exit_code == 0
+    third, second, first = map(cells, result.output.splitlines()[1:])
+    assert [third[0], second[0], first[0]] == ["3", "2", "1"]
+    assert "0.7900" in second
+    assert "0.8400" not in first
+
+
+def test_a_promotion_needs_a_name(
+    with_versions: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("churn_pipeline.model_commands.git_user", lambda project: None)
+    monkeypatch.setattr("getpass.getuser", nobody)
+    result = kedro_model("promote", "1", "--reason", "x")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: the history needs your name")
+    assert "no model has been promoted yet" in kedro_model("history").output
+
+
 def test_an_empty_registry_is_no_table(store: MlflowClient) -> None:
     assert "no model is registered yet" in kedro_model("list").output
     assert "no model has been promoted yet" in kedro_model("history").output

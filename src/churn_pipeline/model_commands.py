@@ -20,6 +20,15 @@ class _Command(click.Command):
             return super().invoke(ctx)
         except ChurnPipelineError as error:
             raise click.ClickException(str(error)) from None
+        except Exception as error:
+            # the libraries behind the store, which take seconds to import
+            if type(error).__module__.partition(".")[0] not in ("mlflow", "sqlalchemy"):
+                raise
+            reason = str(error).partition("\n")[0]
+            raise click.ClickException(
+                f"the model registry cannot be read or written ({reason}); see whether "
+                "MLFLOW_TRACKING_URI, or mlflow.db in the project's root, is what it should be"
+            ) from None
 
 
 class _Group(click.Group):
@@ -47,8 +56,8 @@ def list_versions() -> None:
     for version in versions(client):
         number = str(version.version)
         aliases = [name for name in names if registered and alias(registered, name) == number]
-        run = client.get_run(version.tags.get("gates_run_id") or version.run_id)
-        scores = [run.data.metrics.get(f"metrics.{name}.value") for name in ("roc_auc", "log_loss")]
+        metrics = _metrics(client, version.tags.get("gates_run_id") or version.run_id)
+        scores = [metrics.get(f"metrics.{name}.value") for name in ("roc_auc", "log_loss")]
         table.append(
             [
                 number,
@@ -102,7 +111,8 @@ def rollback(metadata: ProjectMetadata | None, reason: str) -> None:
     from churn_pipeline.orchestration import promotion
 
     done = promotion.rollback(client, why=_sentence(reason), **_signature(metadata))
-    click.echo(f"version {done.to_version} is the champion again (before: {done.from_version})")
+    before = done.from_version or "none"
+    click.echo(f"version {done.to_version} is the champion again (before: {before})")
 
 
 @model.command()
@@ -138,6 +148,19 @@ def _client() -> Any:
     return MlflowClient(uri)
 
 
+def _metrics(client: Any, run_id: str | None) -> dict[str, float]:
+    """Return the metrics of a run; none where it has been deleted for good."""
+    from mlflow import MlflowException
+
+    try:
+        metrics: dict[str, float] = client.get_run(run_id).data.metrics if run_id else {}
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return {}
+    return metrics
+
+
 def _no_model() -> RegistryError:
     return RegistryError(
         "no model is registered yet; `dvc repro` (or `kedro run`) trains and registers one"
@@ -154,9 +177,19 @@ def _sentence(reason: str) -> str:
 def _signature(metadata: ProjectMetadata | None) -> dict[str, str]:
     project = Path(metadata.project_path) if metadata else Path.cwd()
     return {
-        "who": git_user(project) or getpass.getuser(),
+        "who": git_user(project) or _login_name(),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        raise RegistryError(
+            "the history needs your name, which nothing here knows; `git config user.name NAME` "
+            "sets it"
+        ) from None
 
 
 def _echo(table: Sequence[Sequence[str]]) -> None:

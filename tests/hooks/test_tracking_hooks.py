@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from subprocess import PIPE
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,7 +31,11 @@ from churn_pipeline.orchestration.registry import CHALLENGER, MODEL_NAME
 
 QUALITY = {"source": {"name": "customers.csv", "sha256": "d" * 64}}
 GATES = {"passed": False, "gates": [{"gate": "minimum_roc_auc", "passed": False}]}
-PARAMETERS = {"training": {"folds": 5, "calibrators": ["sigmoid"]}, "split": {"seed": 42}}
+PARAMETERS = {
+    "training": {"folds": 5, "calibrators": ["sigmoid"]},
+    "split": {"seed": 42},
+    "tiers": {"VIPs & others (%)": 0.8},
+}
 
 
 @pytest.fixture
@@ -122,6 +127,16 @@ def test_a_run_tells_what_it_was_made_of(
     assert logged == {f"reporting/{name}.json" for name in names}
 
 
+def test_a_missing_contract_is_left_to_the_node_that_wants_it(
+    execution: Any, store: MlflowClient, tmp_path: Path
+) -> None:
+    (tmp_path / "contract.yml").unlink()
+    with execution("metrics") as save:
+        save("metrics", {"a": 1})
+    (run,) = runs(store)
+    assert "contract_sha256" not in run.data.tags
+
+
 def test_trials_are_nested_runs(execution: Any, store: MlflowClient) -> None:
     line = {"candidate": "xgboost", "state": "complete", "log_loss": 0.4, "folds": 5}
     with execution("trials") as save:
@@ -184,6 +199,7 @@ def test_stages_share_a_run_with_all_parameters(
         "training.folds": "5",
         "training.calibrators": "['sigmoid']",
         "split.seed": "42",
+        "tiers.VIPs _ others ___": "0.8",
     }
 
 
@@ -196,6 +212,37 @@ def test_a_run_stays_failed_when_other_stages_go_on(
         save("metrics", {"b": 2})
     (run,) = runs(store)
     assert run.info.status == "FAILED"
+
+
+@pytest.fixture
+def killed(stage: SharedRun) -> SharedRun:
+    """The run of a `dvc` that has been killed."""
+    with psutil.Popen([sys.executable, "-c", "input()"], stdin=PIPE) as dvc:
+        shared = SharedRun.of(dvc)
+        dvc.kill()
+    return shared
+
+
+@pytest.mark.parametrize(("status", "expected"), [("RUNNING", "KILLED"), ("FINISHED", "FINISHED")])
+def test_a_run_killed_with_its_dvc_does_not_run_for_ever(
+    status: str, expected: str, execution: Any, store: MlflowClient, killed: SharedRun
+) -> None:
+    experiment = store.get_experiment_by_name("churn_pipeline")
+    assert experiment is not None
+    run_id = store.create_run(experiment.experiment_id).info.run_id
+    store.update_run(run_id, status)
+    killed.remember(run_id)
+    with execution("metrics"):
+        pass
+    assert store.get_run(run_id).info.status == expected
+    assert not killed.file.exists()
+
+
+def test_a_killed_run_may_be_gone_from_the_store(execution: Any, killed: SharedRun) -> None:
+    killed.remember("0" * 32)
+    with execution("metrics") as save:
+        save("metrics", {"a": 1})
+    assert not killed.file.exists()
 
 
 def test_without_a_run_nothing_is_logged(

@@ -26,6 +26,7 @@ from churn_pipeline.orchestration.mlflow_run import mlflow_run_id, shared_run
 run = shared_run()
 if run is not None and run.run_id is None:
     run.remember(uuid.uuid4().hex)
+    run.forget_abandoned()
 print(mlflow_run_id())
 """
 

@@ -81,6 +81,31 @@ def test_refused_promotions_change_nothing(
     assert len(history(registered_model(four_versions))) == 1
 
 
+@pytest.mark.parametrize(
+    ("compared_with", "then"), [("none", "there was no champion"), ("3", "it was 3")]
+)
+def test_a_version_must_have_been_compared_with_the_present_champion(
+    compared_with: str, then: str, four_versions: MlflowClient
+) -> None:
+    promoted(four_versions, "1")
+    four_versions.set_model_version_tag(MODEL_NAME, "2", "compared_with", compared_with)
+    sentence = f"version 1 is the champion now, but when version 2 went through the gates {then};"
+    with pytest.raises(RegistryError, match=sentence):
+        promoted(four_versions, "2")
+    assert champion(four_versions) == "1"
+    promoted(four_versions, "2", force=True)
+    assert champion(four_versions) == "2"
+
+
+@pytest.mark.parametrize("compared_with", ["1", ""])  # "": that gate is off
+def test_a_version_compared_with_the_present_champion_is_promoted(
+    compared_with: str, four_versions: MlflowClient
+) -> None:
+    promoted(four_versions, "1")
+    four_versions.set_model_version_tag(MODEL_NAME, "2", "compared_with", compared_with)
+    assert promoted(four_versions, "2").to_version == "2"
+
+
 def test_a_forced_promotion_keeps_what_the_gates_said(four_versions: MlflowClient) -> None:
     assert promoted(four_versions, None, force=True).gates == "failed: roc_auc, speed"
     assert champion(four_versions) == "4"
@@ -134,6 +159,16 @@ def test_rollback_passes_over_deleted_versions(four_versions: MlflowClient) -> N
     assert rolled_back(four_versions).to_version == "1"
 
 
+def test_rollback_from_a_champion_that_was_deleted(four_versions: MlflowClient) -> None:
+    for number in ("1", "2"):
+        promoted(four_versions, number)
+    four_versions.delete_model_version(MODEL_NAME, "2")
+    assert champion(four_versions) is None
+    done = rolled_back(four_versions)
+    assert (done.from_version, done.to_version) == (None, "1")
+    assert champion(four_versions) == "1"
+
+
 def test_a_champion_made_by_other_means_is_rolled_back_to_the_recorded_one(
     four_versions: MlflowClient,
 ) -> None:
@@ -143,3 +178,33 @@ def test_a_champion_made_by_other_means_is_rolled_back_to_the_recorded_one(
     assert rolled_back(four_versions).to_version == "2"
     four_versions.set_registered_model_alias(MODEL_NAME, CHAMPION, "4")
     assert rolled_back(four_versions).to_version == "2"
+
+
+@pytest.mark.parametrize(
+    ("promotions_after", "rollbacks"), [([], ["1"]), (["4"], ["2", "1"])], ids=["at once", "later"]
+)
+def test_rollback_never_goes_forward(
+    promotions_after: list[str], rollbacks: list[str], four_versions: MlflowClient
+) -> None:
+    for number in ("1", "2", "3"):
+        promoted(four_versions, number)
+    # a promotion killed before its alias moved looks the same
+    four_versions.set_registered_model_alias(MODEL_NAME, CHAMPION, "2")
+    for number in promotions_after:
+        promoted(four_versions, number, force=True)
+    assert [rolled_back(four_versions).to_version for _ in rollbacks] == rollbacks
+
+
+def test_promotions_at_the_same_time_are_both_recorded(four_versions: MlflowClient) -> None:
+    model = registered_model(four_versions)
+    assert model is not None
+    at_once = [
+        Promotion("promote", who, "2026-01-02", "better", None, to, "passed")
+        for who, to in (("Ada", "1"), ("Charles", "2"))
+    ]
+    for item in at_once:
+        item.record(four_versions, model)
+    recorded = history(registered_model(four_versions))
+    assert sorted(recorded, key=lambda item: item.who) == at_once
+    promoted(four_versions, "3")
+    assert history(registered_model(four_versions))[-1].to_version == "3"

@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.orchestration.registry import (
     CHALLENGER,
+    CHAMPION,
     MODEL_NAME,
     alias,
     find_version,
@@ -99,6 +100,22 @@ def test_what_the_gates_say_is_noted(
     assert tags["gates"] == verdict
     assert tags["failed_gates"] == failed
     assert tags["gates_run_id"] == "some run"
+
+
+@pytest.mark.parametrize(
+    ("gate", "is_champion", "expected"),
+    [("no_regression", True, "1"), ("no_regression", False, "none"), ("minimum_roc_auc", True, "")],
+)
+def test_the_champion_that_a_version_was_compared_with_is_noted(
+    store: MlflowClient, gate: str, is_champion: bool, expected: str
+) -> None:
+    store.create_registered_model(MODEL_NAME)
+    for _ in range(2):
+        store.create_model_version(MODEL_NAME, "file:///nowhere")
+    if is_champion:
+        store.set_registered_model_alias(MODEL_NAME, CHAMPION, "1")
+    grade(store, "2", {"passed": True, "gates": [{"gate": gate, "passed": True}]}, "some run")
+    assert store.get_model_version(MODEL_NAME, "2").tags["compared_with"] == expected
 
 
 def test_an_empty_registry_has_no_versions(store: MlflowClient) -> None:

@@ -1,6 +1,7 @@
 """Mirror the outputs of a run into the MLflow run that kedro-mlflow opened."""
 
 import atexit
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from churn_pipeline.orchestration.provenance import code_tags, file_sha256
 from churn_pipeline.orchestration.tracking import create_store, mlflow_tracking_uri
 
 _PARAMETERS_A_CALL = 100  # MLflow takes no more
+_NOT_IN_A_NAME = re.compile(r"[^/\w.\- :]")  # to MLflow
 
 
 class TrackingHooks:
@@ -51,6 +53,7 @@ class TrackingHooks:
         self._shared = shared_run()
         if self._shared is not None and self._shared.run_id is None:
             self._shared.remember(self._run_id)
+            self._end_abandoned_runs()
             self._log_all_parameters()
         self._set_tags(self._provenance(pipeline, catalog))
 
@@ -96,12 +99,26 @@ class TrackingHooks:
 
     def _provenance(self, pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, str]:
         tags = code_tags(self._context.project_path) if self._context else {}
-        if "contract" in catalog:
+        # a missing one is told by the node that wants it
+        if "contract" in catalog and catalog.exists("contract"):
             tags["contract_sha256"] = file_sha256(Path(catalog["contract"]._filepath))
         is_made = "data_quality" in pipeline.all_outputs()
         if not is_made and "data_quality" in catalog and catalog.exists("data_quality"):
             tags |= _data_tags(catalog.load("data_quality"))  # by an earlier run
         return tags
+
+    def _end_abandoned_runs(self) -> None:
+        """End the runs that were killed with their ``dvc``, which no handler could do."""
+        from mlflow import MlflowClient, MlflowException
+
+        assert self._shared is not None
+        client = MlflowClient()
+        for run_id in self._shared.forget_abandoned():
+            try:
+                if client.get_run(run_id).info.status == "RUNNING":
+                    client.set_terminated(run_id, "KILLED")
+            except MlflowException:  # deleted meanwhile, or of another store
+                continue
 
     def _log_all_parameters(self) -> None:
         """Log those of skipped stages too: their results are in use."""
@@ -110,7 +127,8 @@ class TrackingHooks:
 
         assert self._context is not None
         leaves = _leaves(self._context.config_loader["parameters"])
-        params = [Param(key, str(value)) for key, value in leaves.items()]
+        # named as kedro-mlflow names those of a node
+        params = [Param(_NOT_IN_A_NAME.sub("_", key), str(value)) for key, value in leaves.items()]
         for start in range(0, len(params), _PARAMETERS_A_CALL):
             some = params[start : start + _PARAMETERS_A_CALL]
             mlflow.MlflowClient().log_batch(self._run_id, params=some, synchronous=True)

@@ -56,23 +56,36 @@ class SharedRun:
         return bool(self._read().get("failed"))
 
     def remember(self, run_id: str, failed: bool = False) -> None:
-        """Tell the next stages, and forget the runs of processes that are gone."""
+        """Tell the next stages."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         staged = self.file.with_name(f".{self.file.name}.{os.getpid()}.partial")
         content = {"run_id": run_id, "started": self.started, "failed": failed}
         staged.write_text(json.dumps(content), encoding="utf-8")
         staged.replace(self.file)
+
+    def forget_abandoned(self) -> list[str]:
+        """Forget the runs of processes that are gone, and return their ids."""
+        abandoned = []
         for other in self.file.parent.glob("*-*.json"):
             if not psutil.pid_exists(int(other.name.partition("-")[0])):
+                abandoned.append(_load(other).get("run_id"))
                 other.unlink(missing_ok=True)
+        return [run_id for run_id in abandoned if run_id]
 
     def _read(self) -> dict[str, Any]:
-        try:
-            content = json.loads(self.file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+        content = _load(self.file)
+        if not content:
             return {}
         is_same = abs(content["started"] - self.started) < _CLOCK_TOLERANCE
         return content if is_same else {}
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return content
 
 
 def shared_run() -> SharedRun | None:

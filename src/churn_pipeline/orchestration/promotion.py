@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, Self
+from uuid import uuid4
 
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
@@ -47,9 +48,11 @@ class Promotion:
 
     def record(self, client: MlflowClient, model: RegisteredModel) -> Self:
         """Move the alias, after adding to the history: no promotion is left unrecorded."""
-        number = 1 + max((int(key.removeprefix(_PREFIX)) for key in _keys(model)), default=0)
+        number = 1 + max(map(_number, _keys(model)), default=0)
+        # two people at the same time may take the same number: neither shall overwrite the other
+        key = f"{_PREFIX}{number:06d}.{uuid4().hex[:8]}"
         text = json.dumps(asdict(self), ensure_ascii=False)
-        client.set_registered_model_tag(MODEL_NAME, f"{_PREFIX}{number:06d}", text)
+        client.set_registered_model_tag(MODEL_NAME, key, text)
         client.set_registered_model_alias(MODEL_NAME, CHAMPION, self.to_version)
         return self
 
@@ -72,7 +75,8 @@ def promote(
     Raises
     ------
     RegistryError
-        If there is no such version, it is the champion already, or a gate refuses it.
+        If there is no such version, it is the champion already, a gate refuses it, or the gates
+        compared it with another champion.
     """
     model = registered_model(client)
     number = version or (model and alias(model, CHALLENGER))
@@ -99,13 +103,22 @@ def promote(
             f"version {number} failed these gates: {verdict.removeprefix('failed: ')}; train a "
             "better model, or add --force"
         )
+    compared_with = found[number].tags.get("compared_with")
+    if not force and before and compared_with and compared_with != before:
+        then = "there was no champion" if compared_with == "none" else f"it was {compared_with}"
+        raise RegistryError(
+            f"version {before} is the champion now, but when version {number} went through the "
+            f"gates {then}; where its model lies, `dvc repro --force --single-item evaluation` "
+            "compares the two, or add --force"
+        )
     return Promotion("promote", who, when, why, before, number, verdict).record(client, model)
 
 
 def rollback(client: MlflowClient, *, who: str, when: str, why: str) -> Promotion:
     """Make the champion before the present one the champion again.
 
-    Rolling back twice goes two champions back. Versions that were deleted are passed over.
+    Rolling back twice goes two champions back. Versions that were deleted are passed over, be it
+    the present champion, which leaves none.
 
     Raises
     ------
@@ -114,12 +127,14 @@ def rollback(client: MlflowClient, *, who: str, when: str, why: str) -> Promotio
     """
     model = registered_model(client)
     before = model and alias(model, CHAMPION)
-    if model is None or before is None:
+    found = {str(item.version): item for item in versions(client)}
+    champions = [n for n in _champions(history(model)) if n in found]
+    if before:
+        champions = _up_to(champions, before)
+    elif model is None or not champions:
         raise RegistryError(
             "there is no champion to roll back; `kedro model promote` makes the challenger one"
         )
-    found = {str(item.version): item for item in versions(client)}
-    champions = [n for n in _champions(history(model)) if n in found]
     while champions and champions[-1] == before:
         champions.pop()
     if not champions:
@@ -148,16 +163,28 @@ def _keys(model: RegisteredModel) -> list[str]:
     return sorted(key for key in model.tags if key.startswith(_PREFIX))
 
 
+def _number(key: str) -> int:
+    return int(key.removeprefix(_PREFIX).partition(".")[0])
+
+
 def _champions(promotions: Sequence[Promotion]) -> list[str]:
     """Return the present champion and those that a rollback would return to, the oldest first."""
     champions: list[str] = []
     for item in promotions:
         if item.action == "promote":
-            # someone may have set the alias by other means in between
-            if item.from_version and item.from_version not in champions[-1:]:
-                champions.append(item.from_version)
+            if item.from_version:
+                champions = _up_to(champions, item.from_version)
             champions.append(item.to_version)
         else:
-            while champions and champions[-1] != item.to_version:
-                champions.pop()
+            champions = _up_to(champions, item.to_version)
     return champions
+
+
+def _up_to(champions: Sequence[str], present: str) -> list[str]:
+    """Leave out those recorded after the present champion, and add it if it is not recorded.
+
+    The alias may have been set by other means, or a promotion was killed before it moved.
+    """
+    after = champions[::-1].index(present) if present in champions else 0
+    earlier = champions[: len(champions) - after]
+    return [*earlier] if present in earlier[-1:] else [*earlier, present]

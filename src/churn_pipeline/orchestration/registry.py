@@ -14,6 +14,7 @@ from mlflow.models.model import ModelInfo
 from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 
+from churn_pipeline.modeling.gates import REGRESSION
 from churn_pipeline.modeling.model import ChurnModel
 
 MODEL_NAME = "churn_model"
@@ -69,7 +70,7 @@ def _log(model: ChurnModel, path: Path) -> ModelInfo:
 
 
 def grade(client: MlflowClient, number: str, gates: Mapping[str, Any], run_id: str) -> None:
-    """Note on a version what the gates say; their details are in ``gates.json`` of the run.
+    """Note on a version what the gates say, and of which champion; details are with the run.
 
     Parameters
     ----------
@@ -81,10 +82,14 @@ def grade(client: MlflowClient, number: str, gates: Mapping[str, Any], run_id: s
     run_id : str
     """
     failed = [gate["gate"] for gate in gates["gates"] if not gate["passed"]]
+    is_compared = any(gate["gate"] == REGRESSION for gate in gates["gates"])
+    model = registered_model(client)
+    champion = (model and alias(model, CHAMPION)) or "none"
     tags = {
         "gates": "passed" if gates["passed"] else "failed",
         "failed_gates": ", ".join(failed),
         "gates_run_id": run_id,
+        "compared_with": champion if is_compared else "",
     }
     for key, value in tags.items():
         client.set_model_version_tag(MODEL_NAME, number, key, value)
