@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -12,7 +13,7 @@ from churn_pipeline.pipelines.feature_search.nodes import search_features
 
 Sides = tuple[pd.DataFrame, pd.DataFrame]
 PARAMETERS: dict[str, Any] = {
-    "folds": 3, "repeats": 2, "rounds": 1, "confidence": 0.1, "seed": 4, "ignore_derived": True,
+    "folds": 3, "repeats": 2, "rounds": 1, "confidence": 0.9, "seed": 4, "ignore_derived": True,
 }  # fmt: skip
 
 
@@ -31,7 +32,10 @@ def small(contract: Contract) -> Contract:
 def test_found_columns_can_be_pasted_into_the_contract(
     sides: Sides, small: Contract, root: Any
 ) -> None:
-    table, text = search_features(sides[0], small, PARAMETERS)
+    odds = np.exp(3 * (2.5 - np.log1p(sides[0]["tenure"])))
+    left = np.random.default_rng(1).random(len(odds)) < odds / (1 + odds)
+    planted = sides[0].assign(**{small.target.name: np.where(left, "Yes", "No")})
+    table, text = search_features(planted, small, PARAMETERS)
     kept = table[table["kept"]]
     assert len(kept) == 1
     found = yaml.safe_load(text)["derived_columns"]
@@ -41,7 +45,7 @@ def test_found_columns_can_be_pasted_into_the_contract(
     assert [column.expression.text for column in accepted] == kept["expression"].tolist()
     evidence = [line for line in text.splitlines() if line.startswith("  # 1. log loss ")]
     assert len(evidence) == 1
-    assert f"{kept['difference'].item():+.5f} (10 % interval" in evidence[0]
+    assert f"{kept['difference'].item():+.5f} (90 % interval" in evidence[0]
 
 
 def test_derived_columns_of_the_contract_can_be_ignored(sides: Sides, small: Contract) -> None:
