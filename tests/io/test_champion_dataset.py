@@ -13,8 +13,8 @@ import pytest
 from kedro.io import DatasetError
 from mlflow import MlflowClient
 
-from churn_pipeline.errors import RegistryError
 from churn_pipeline.io.champion_dataset import ChampionDataset
+from churn_pipeline.modeling.gates import LostChampion
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.orchestration.registry import CHAMPION, MODEL_NAME, register
 
@@ -36,7 +36,7 @@ def test_champion_is_the_very_model(
     assert ChampionDataset().load() is None  # a challenger is not the champion
     with_challenger.set_registered_model_alias(MODEL_NAME, CHAMPION, "1")
     champion = ChampionDataset().load()
-    assert champion is not None
+    assert isinstance(champion, ChurnModel)
     assert champion.candidate == "logistic_regression"
     np.testing.assert_array_equal(
         champion.churn_probability(months), small_model.churn_probability(months)
@@ -48,9 +48,9 @@ def test_champion_whose_files_are_gone_is_no_silent_none(
 ) -> None:
     with_challenger.set_registered_model_alias(MODEL_NAME, CHAMPION, "1")
     shutil.rmtree(tmp_path / "mlartifacts")
-    with pytest.raises(DatasetError, match="promote another version") as caught:
-        ChampionDataset().load()
-    assert isinstance(caught.value.__cause__, RegistryError)
+    champion = ChampionDataset().load()
+    assert isinstance(champion, LostChampion)
+    assert champion.reason.startswith(f"version 1 of {MODEL_NAME}: ")
 
 
 def test_an_empty_registry_has_no_champion(store: MlflowClient) -> None:

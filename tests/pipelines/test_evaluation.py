@@ -142,8 +142,11 @@ def test_a_column_may_hold_the_lifetime_values(
 
 
 def test_metrics_are_rounded_json_with_intervals(predictions: pd.DataFrame) -> None:
-    found = measure(predictions, EVALUATION)
-    assert set(found) == set(METRIC_NAMES)
+    economics, _ = weigh_decisions(predictions, ECONOMICS, EVALUATION)
+    found = measure(predictions, economics, EVALUATION)
+    assert set(found) == {*METRIC_NAMES, "empc", "empc_fraction", "profit_per_customer"}
+    earned = economics["policies"]["model"]["profit_per_customer"]
+    assert found["profit_per_customer"] == earned
     auc = roc_auc_score(predictions["churned"], predictions["churn_probability"])
     assert found["roc_auc"]["value"] == round(auc, 6)
     for metric in found.values():
@@ -152,11 +155,12 @@ def test_metrics_are_rounded_json_with_intervals(predictions: pd.DataFrame) -> N
     precision = precision_score(predictions["churned"], predictions["contacted"])
     assert found["precision"]["value"] == round(precision, 6)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert measure(predictions, EVALUATION) == found
+    assert measure(predictions, economics, EVALUATION) == found
 
 
 def test_curves_and_figures_agree_with_the_predictions(predictions: pd.DataFrame) -> None:
-    metrics = measure(predictions, EVALUATION)
+    economics, _ = weigh_decisions(predictions, ECONOMICS, EVALUATION)
+    metrics = measure(predictions, economics, EVALUATION)
     curves = trace_curves(predictions, EVALUATION)
     roc, _, calibration, gains, confusion = curves
     area = np.trapezoid(roc["true_positive_rate"], roc["false_positive_rate"])

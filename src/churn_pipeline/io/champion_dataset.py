@@ -6,12 +6,12 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from churn_pipeline.errors import RegistryError
+from churn_pipeline.modeling.gates import LostChampion
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.orchestration.tracking import mlflow_tracking_uri
 
 
-class ChampionDataset(AbstractDataset[NoReturn, ChurnModel | None]):
+class ChampionDataset(AbstractDataset[NoReturn, ChurnModel | LostChampion | None]):
     """Loads the model that has the alias ``champion``; None where nobody promoted one yet.
 
     Read-only: ``kedro model promote`` changes the champion.
@@ -25,7 +25,7 @@ class ChampionDataset(AbstractDataset[NoReturn, ChurnModel | None]):
     def __init__(self, metadata: dict[str, Any] | None = None) -> None:
         self.metadata = metadata
 
-    def load(self) -> ChurnModel | None:
+    def load(self) -> ChurnModel | LostChampion | None:
         uri = mlflow_tracking_uri()
         if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
             return None
@@ -47,11 +47,9 @@ class ChampionDataset(AbstractDataset[NoReturn, ChurnModel | None]):
         try:
             folder = download_artifacts(f"models:/{MODEL_NAME}/{number}", tracking_uri=uri)
             return pickle.loads((Path(folder) / "data" / "model.pkl").read_bytes())
-        except Exception as error:
-            raise RegistryError(
-                f"the champion, version {number} of {MODEL_NAME}, cannot be loaded ({error}); "
-                "promote another version with `kedro model promote`"
-            ) from error
+        except Exception as error:  # whatever files that are gone or of old classes raise
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            return LostChampion(f"version {number} of {MODEL_NAME}: {reason}")
 
     def save(self, data: NoReturn) -> NoReturn:
         raise DatasetError("the champion is changed by `kedro model promote`, not by a pipeline")

@@ -10,6 +10,7 @@ from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.gates import (
     REGRESSION,
     SCORING_TIME,
+    LostChampion,
     Measured,
     check,
     compare_with_champion,
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 def check_gates(
     model: ChurnModel,
-    champion_model: ChurnModel | None,
+    champion_model: ChurnModel | LostChampion | None,
     metrics: dict[str, Any],
     test_predictions: pd.DataFrame,
     test: pd.DataFrame,
@@ -38,7 +39,7 @@ def check_gates(
     ----------
     model : ChurnModel
         The new model.
-    champion_model : ChurnModel or None
+    champion_model : ChurnModel, LostChampion or None
         The model in use so far; None if there is none.
     metrics : dict
         Metric → ``value``, ``low``, ``high``, of the new model.

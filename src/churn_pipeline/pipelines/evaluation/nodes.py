@@ -58,8 +58,10 @@ def score_test_customers(
     return decided.assign(tier=pd.array(tier, dtype="str"))
 
 
-def measure(predictions: pd.DataFrame, evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Compute the test metrics, each with a seeded bootstrap interval.
+def measure(
+    predictions: pd.DataFrame, economics: dict[str, Any], evaluation: dict[str, Any]
+) -> dict[str, Any]:
+    """Compute the test metrics, each with a seeded bootstrap interval; the profits join them.
 
     Returns
     -------
@@ -77,7 +79,11 @@ def measure(predictions: pd.DataFrame, evaluation: dict[str, Any]) -> dict[str, 
         confidence=evaluation["confidence"],
         seed=evaluation["seed"],
     )
-    return {name: interval.rounded() for name, interval in intervals.items()}
+    return {name: interval.rounded() for name, interval in intervals.items()} | {
+        "empc": economics["empc"],
+        "empc_fraction": economics["empc_fraction"],
+        "profit_per_customer": economics["policies"]["model"]["profit_per_customer"],
+    }
 
 
 def compare_on_test(

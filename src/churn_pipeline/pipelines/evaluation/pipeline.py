@@ -39,12 +39,6 @@ def create_pipeline() -> Pipeline:
                 name="score_test_customers",
             ),
             node(
-                measure,
-                inputs=["test_predictions", "params:evaluation"],
-                outputs="metrics",
-                name="measure",
-            ),
-            node(
                 trace_curves,
                 inputs=["test_predictions", "params:evaluation"],
                 outputs=_CURVES,
@@ -61,6 +55,12 @@ def create_pipeline() -> Pipeline:
                 inputs=["test_predictions", "params:economics", "params:evaluation"],
                 outputs=["economics", "profit_curve"],
                 name="weigh_decisions",
+            ),
+            node(
+                measure,
+                inputs=["test_predictions", "economics", "params:evaluation"],
+                outputs="metrics",
+                name="measure",
             ),
             node(
                 explain_test_customers,
