@@ -108,7 +108,10 @@ def fit(train: pd.DataFrame, *inputs: str) -> ChurnModel:
 
 
 def compare(
-    new: ChurnModel, champion: ChurnModel | None, test: pd.DataFrame, confidence: float = 0.95
+    new: ChurnModel,
+    champion: ChurnModel | LostChampion | None,
+    test: pd.DataFrame,
+    confidence: float = 0.95,
 ) -> Regression:
     churned: NDArray[np.int8] = test["churned"].to_numpy()
     return compare_with_champion(churned, new.churn_probability(test), champion, test, confidence)

@@ -180,8 +180,8 @@ def compare_with_champion(
     """Test whether the current champion predicts these customers better than the new model.
 
     A one-sided paired t-test of the log losses of each customer. A champion that cannot be loaded
-    or cannot score these customers is not passed over: a gate that opens whenever it cannot look would guard
-    nothing. Who changed the contract on purpose switches the gate off for that run.
+    or cannot score these customers is not passed over: a gate that opens whenever it cannot look
+    would guard nothing. Who changed the contract on purpose switches the gate off for that run.
 
     Parameters
     ----------
