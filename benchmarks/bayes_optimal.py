@@ -10,17 +10,20 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
 from churn_pipeline.io.atomic import CSVDataset
 from churn_pipeline.io.contract_dataset import ContractDataset
 from churn_pipeline.io.raw_table import RawTableDataset
-from churn_pipeline.modeling.calibration import expected_calibration_error
+from churn_pipeline.modeling.maximum_profit import expected_maximum_profit
+from churn_pipeline.modeling.metrics import MetricSettings, compute_metrics
 from churn_pipeline.modeling.model import ChurnModel
-from churn_pipeline.modeling.profit import Economics, expected_maximum_profit
+from churn_pipeline.modeling.profit import Economics
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.pipelines.features.nodes import derive_features, split_customers
 from churn_pipeline.pipelines.ingestion.nodes import check_customers, quarantine_customers
@@ -58,7 +61,7 @@ def main() -> int:
 
 
 def _predictions(
-    customers: int, seed: int, parameters: dict[str, dict[str, object]]
+    customers: int, seed: int, parameters: dict[str, dict[str, Any]]
 ) -> tuple[str, NDArray[np.int8], NDArray[np.float64], NDArray[np.float64]]:
     """Return champion, target, churn probabilities and true probabilities of the test side."""
     contract = ContractDataset(filepath=str(_ROOT / "conf/base/contract.yml")).load()
@@ -109,11 +112,8 @@ def _calibration(
 ) -> bool:
     """Compare with the error that the true probabilities themselves show by chance."""
     rng = np.random.default_rng(0)
-    noise = [
-        expected_calibration_error(rng.random(len(truth)) < truth, truth, bins)
-        for _ in range(_DRAWS)
-    ]
-    error = expected_calibration_error(target, predicted, bins)
+    noise = [_calibration_error(rng.random(len(truth)) < truth, truth, bins) for _ in range(_DRAWS)]
+    error = _calibration_error(target, predicted, bins)
     limit = float(np.quantile(noise, 0.95))
     print(
         f"expected calibration error {error:.4f}; of the truth {np.median(noise):.4f}, "
@@ -122,14 +122,20 @@ def _calibration(
     return error <= limit
 
 
+def _calibration_error(target: NDArray[Any], probability: NDArray[np.float64], bins: int) -> float:
+    metrics = compute_metrics(target, probability, target > 0, MetricSettings(0.1, bins))
+    return float(metrics["expected_calibration_error"][0])
+
+
 def _profit(
     predicted: NDArray[np.float64],
     truth: NDArray[np.float64],
     target: NDArray[np.int8],
     economics: Economics,
 ) -> bool:
+    value = economics.lifetime_values(pd.DataFrame(index=range(len(target))))
     perfect, reached, best = (
-        expected_maximum_profit(target, scores, economics)[0]
+        expected_maximum_profit(target, scores, value, economics).profit
         for scores in (target.astype("float64"), predicted, truth)
     )
     gap = (best - reached) / perfect

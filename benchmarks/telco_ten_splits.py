@@ -113,7 +113,7 @@ def _peers(
 
 
 def _run_peer(python: Path, peer: str, paths: list[Path]) -> dict[str, float]:
-    command = [python, Path(__file__).with_name("peers.py"), peer, *paths]
+    command = [str(python), str(Path(__file__).with_name("peers.py")), peer, *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{peer} failed:\n{done.stderr[-2000:]}")

@@ -146,8 +146,8 @@ def _describe(problem: ErrorDetails) -> str:
 def _valid_keys(path: tuple[int | str, ...]) -> list[str]:
     section: Any = _Parameters
     for part in path:
-        if isinstance(section, type):
-            section = section.model_fields[part].annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            section = section.model_fields[str(part)].annotation
         else:  # a mapping of names to sections
             section = get_args(section)[1]
     return list(section.model_fields)

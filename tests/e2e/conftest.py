@@ -17,8 +17,13 @@ SMALL = {  # params.yaml, scaled down
     "customers: 7043": "customers: 900",
     "folds: 5": "folds: 2",
     "repeats: 2": "repeats: 1",
-    "n_estimators: 200": "n_estimators: 20",
+    "trials: 10": "trials: 2",
+    "n_estimators: 50": "n_estimators: 10",
+    "low: 50, high: 300, log: true, default: 120": "low: 10, high: 30, log: true, default: 20",
     "replicates: 1000": "replicates: 50",
+    "minimum_roc_auc: 0.8": "minimum_roc_auc: 0.6",
+    "maximum_expected_calibration_error: 0.05": "maximum_expected_calibration_error: 0.3",
+    "maximum_scoring_milliseconds: 50": "maximum_scoring_milliseconds: 1000",
 }
 
 

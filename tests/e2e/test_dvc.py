@@ -11,7 +11,9 @@ from tests.e2e.conftest import Project
 
 pytestmark = pytest.mark.slow
 
-STAGES = ["simulation", "ingestion", "features", "training", "evaluation"]
+STAGES = [
+    "simulation", "ingestion", "features", "tuning", "training", "evaluation", "acceptance",
+]  # fmt: skip
 
 
 def changed_stages(project: Project) -> list[str]:
@@ -19,18 +21,27 @@ def changed_stages(project: Project) -> list[str]:
     return sorted(status, key=STAGES.index)
 
 
-def tracked_runs(project: Project) -> int:
+def tracked_runs(project: Project) -> list[str]:
+    """Return the statuses of the runs in MLflow's store, the nested ones of trials left out."""
     with sqlite3.connect(project.root / "mlflow.db") as store:
-        return int(store.execute("SELECT count(*) FROM runs").fetchone()[0])
+        found = store.execute(
+            "SELECT status FROM runs WHERE run_uuid NOT IN "
+            "(SELECT run_uuid FROM tags WHERE key = 'mlflow.parentRunId') ORDER BY start_time"
+        )
+        return [status for (status,) in found]
 
 
 def test_repro_says_what_it_did_and_what_came_out(reproduced: Project) -> None:
     log = (reproduced.root / "repro.log").read_text(encoding="utf-8")
     assert "900 rows read from simulated.csv, 0 rejected" in log
     assert "ROC-AUC" in log
-    assert "data/08_reporting/report.html" in log
+    assert "data/08_reporting/model_card.html" in log
     assert "Warning" not in log
-    assert (reproduced.root / "data/08_reporting/report.html").is_file()
+    assert (reproduced.root / "data/08_reporting/model_card.html").is_file()
+
+
+def test_all_stages_are_one_run_in_mlflow(reproduced: Project) -> None:
+    assert tracked_runs(reproduced) == ["FINISHED"]
 
 
 def test_second_repro_does_nothing(reproduced: Project) -> None:
@@ -46,15 +57,21 @@ def test_graph_metrics_params_and_plots_are_shown(reproduced: Project) -> None:
     metrics = json.loads(reproduced.run("dvc", "metrics", "show", "--json").stdout)
     roc_auc = metrics[""]["data"]["data/08_reporting/metrics.json"]["data"]["roc_auc"]
     assert 0.5 < roc_auc["low"] < roc_auc["value"] < roc_auc["high"] < 1
-    reproduced.edit("params.yaml", "threshold: 0.3", "threshold: 0.35")
+    reproduced.edit("params.yaml", "top_share: 0.1", "top_share: 0.15")
     try:
         changes = json.loads(reproduced.run("dvc", "params", "diff", "--json").stdout)
-        assert changes["params.yaml"]["evaluation.threshold"]["new"] == 0.35
+        assert changes["params.yaml"]["evaluation.top_share"]["new"] == 0.15
     finally:
-        reproduced.edit("params.yaml", "threshold: 0.35", "threshold: 0.3")
+        reproduced.edit("params.yaml", "top_share: 0.15", "top_share: 0.1")
     reproduced.run("dvc", "plots", "show", "--out", "dvc_plots")
     page = (reproduced.root / "dvc_plots/index.html").read_text(encoding="utf-8")
-    for title in ("ROC curve", "Precision and recall", "Calibration", "Cumulative gains"):
+    for title in (
+        "ROC curve",
+        "Precision and recall",
+        "Calibration",
+        "Cumulative gains",
+        "Profit by share",
+    ):
         assert title in page
     assert "confusion.png" in page
 
@@ -70,12 +87,17 @@ def test_graph_metrics_params_and_plots_are_shown(reproduced: Project) -> None:
             "the only place",
             ["evaluation"],
         ),
-        ("src/churn_pipeline/reporting/report.html.j2", "Test metrics", "Metrics", ["evaluation"]),
+        (
+            "src/churn_pipeline/reporting/model_card.md.j2",
+            "Test metrics",
+            "Metrics",
+            ["evaluation"],
+        ),
         (
             "src/churn_pipeline/modeling/cross_validation.py",
             "Repeated",
             "The repeated",
-            ["training"],
+            ["tuning", "training"],
         ),
         (
             "src/churn_pipeline/features/splitting.py",
@@ -108,7 +130,7 @@ def test_kedro_run_from_a_subfolder_gives_the_same_bytes(reproduced: Project) ->
     for path in expected:
         (reproduced.root / path).unlink()
     result = reproduced.run("kedro", "run", cwd="conf/base")
-    assert "data/08_reporting/report.html" in result.stdout
+    assert "data/08_reporting/model_card.html" in result.stdout
     assert reproduced.checksums() == expected
     assert not (reproduced.root / "conf/base/mlflow.db").exists()
 
@@ -119,14 +141,14 @@ def test_experiments_in_the_workspace_and_in_temporary_folders(
     table = tmp_path / "others.csv"
     simulate_customers(600, seed=5).customers.to_csv(table, index=False)
 
-    run = reproduced.run("dvc", "exp", "run", "-n", "here", "-S", "evaluation.threshold=0.4")
+    run = reproduced.run("dvc", "exp", "run", "-n", "here", "-S", "economics.contact_cost=20")
     assert "Stage 'training' didn't change, skipping" in run.stdout
     reproduced.run("git", "checkout", "-q", ".")
     reproduced.run("dvc", "checkout", *STAGES)
     source = f"ingestion.source={table}"
     runs = tracked_runs(reproduced)
     reproduced.run("dvc", "exp", "run", "--temp", "-n", "temporary", "-S", source)
-    assert tracked_runs(reproduced) == runs + 3  # ingestion, training, evaluation
+    assert tracked_runs(reproduced) == [*runs, "FINISHED"]
     reproduced.run("dvc", "exp", "run", "--queue", "-n", "queued", "-S", "evaluation.seed=1")
     reproduced.run("dvc", "exp", "run", "--run-all")
 

@@ -41,7 +41,7 @@ def test_parts_of_the_pipelines_run_alone_and_change_nothing(finished: Project) 
     assert "draw_figures" in drawn
     assert "score_test_customers" not in drawn
     trained = finished.run("kedro", "run", "--pipelines", "training").stdout
-    assert "fit_champion" in trained
+    assert "choose_and_calibrate" in trained
     assert "check_customers" not in trained
     assert finished.checksums() == expected
 
@@ -55,27 +55,30 @@ def test_mlflow_mirrors_parameters_metrics_figures_and_model(finished: Project) 
     metrics = json.loads((finished.root / "data/08_reporting/metrics.json").read_text())
     assert run.data.metrics["metrics.roc_auc.value"] == metrics["roc_auc"]["value"]
     assert run.data.params["training.folds"] == "2"
+    assert run.data.params["economics.tiers.high.minimum"] == "0.6"
     assert run.info.status == "FINISHED"
+    for tag in ("git_commit", "data_sha256", "contract_sha256", "model_sha256"):
+        assert len(run.data.tags[tag]) in (40, 64), tag
     logged_files = {item.path for item in client.list_artifacts(run.info.run_id, "reporting")}
-    local = Path(client.download_artifacts(run.info.run_id, "reporting/report.html"))
+    local = Path(client.download_artifacts(run.info.run_id, "reporting/model_card.html"))
     pictures = re.findall(r'src="([^"]+)"', local.read_text(encoding="utf-8"))
-    assert len(pictures) == 5
+    assert len(pictures) == 8
     assert {f"reporting/{name}" for name in pictures} <= logged_files
     assert {"reporting/metrics.json", "reporting/roc_curve.csv"} <= logged_files
+    trials = client.search_runs(
+        [experiment.experiment_id], f"tags.mlflow.parentRunId = '{run.info.run_id}'"
+    )
+    assert len(trials) == len(pd.read_csv(finished.root / "data/08_reporting/trials.csv")) == 8
 
     mlflow.set_tracking_uri(store)
-    (logged,) = client.search_logged_models(
-        [experiment.experiment_id], filter_string=f"source_run_id = '{run.info.run_id}'"
-    )
-    model = mlflow.sklearn.load_model(logged.model_uri)
+    scorer = mlflow.pyfunc.load_model("models:/churn_model@challenger")
     test = pd.read_parquet(finished.root / "data/05_model_input/test.parquet")
     predictions = pd.read_parquet(finished.root / "data/07_model_output/test_predictions.parquet")
-    probability = model.predict_proba(test[list(model.feature_names_in_)])[:, 1]
-    assert (probability == predictions["churn_probability"]).all()
+    assert (scorer.predict(test) == predictions["churn_probability"]).all()
 
 
 def test_the_mlflow_store_stands_in_the_projects_root_alone(finished: Project) -> None:
-    finished.run("kedro", "run", "--from-nodes", "render_report", cwd="tests")
+    finished.run("kedro", "run", "--from-nodes", "render_page", cwd="tests")
     assert [path.parent for path in finished.root.rglob("mlflow.db")] == [finished.root]
     with sqlite3.connect(finished.root / "mlflow.db") as store:
         (locations,) = zip(*store.execute("SELECT artifact_uri FROM runs"), strict=True)

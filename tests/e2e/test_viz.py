@@ -70,7 +70,9 @@ def test_the_graph_shows_the_nodes_and_layers(browser: webdriver.Chrome, site: s
 
     WebDriverWait(browser, 60).until(lambda _: len(texts(".pipeline-node__text")) > 10)
     nodes = texts(".pipeline-node__text")
-    assert {"check_customers", "fit_champion", "measure", "metrics", "model"} <= nodes, nodes
+    assert {"check_customers", "choose_and_calibrate", "measure", "metrics", "model"} <= nodes, (
+        nodes
+    )
     layers = texts(".pipeline-layer-name")
     assert {"raw", "primary", "feature", "models", "reporting"} <= {
         layer.lower() for layer in layers

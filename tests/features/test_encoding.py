@@ -158,7 +158,8 @@ def test_every_column_is_traced_to_the_input_that_changes_it(small: Contract, en
     sources = input_of_columns(fitted)
     base = pd.DataFrame({"fee": [1.0], "age": [1], "plan": ["b"]})
     assert len(sources) == fitted.transform(base).shape[1]
-    for name, values in {"fee": [8.0, np.nan], "age": [9], "plan": ["a", "z"]}.items():
+    changes: dict[str, list[Any]] = {"fee": [8.0, np.nan], "age": [9], "plan": ["a", "z"]}
+    for name, values in changes.items():
         changed = np.zeros(len(sources), dtype=bool)
         for value in values:
             changed |= (fitted.transform(base.assign(**{name: value})) != fitted.transform(base))[0]

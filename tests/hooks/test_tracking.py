@@ -216,9 +216,7 @@ def test_an_interrupted_run_is_not_a_finished_one(
     execution: Any, store: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_exit: list[Callable[[], None]] = []
-    monkeypatch.setattr(
-        tracking.atexit, "register", lambda call, *args: at_exit.append(partial(call, *args))
-    )
+    monkeypatch.setattr("atexit.register", lambda call, *args: at_exit.append(partial(call, *args)))
     with pytest.raises(KeyboardInterrupt), execution("metrics"):
         raise KeyboardInterrupt  # Kedro tells no hook
     for call in reversed(at_exit):

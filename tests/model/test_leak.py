@@ -94,7 +94,7 @@ def auc_of_each(
     """Tune and cross-validate as the pipelines do; return each candidate's ROC-AUC."""
     _, tuned = tune_candidates(table, contract, spaces, TUNING)
     _, scores = cross_validate_candidates(table, contract, tuned, TRAINING)
-    return scores.groupby("candidate")["roc_auc"].mean().to_dict()
+    return {str(name): lines["roc_auc"].mean() for name, lines in scores.groupby("candidate")}
 
 
 def test_a_step_fitted_on_all_rows_would_gain_what_no_candidate_gains(

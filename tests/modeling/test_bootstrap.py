@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import astuple
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
 from churn_pipeline.modeling.bootstrap import (
@@ -34,7 +36,9 @@ def test_the_same_seed_gives_the_same_replicates() -> None:
 @pytest.mark.parametrize(("method", "make"), [
     ("percentile", percentile_interval), ("basic", pivotal_interval)
 ])  # fmt: skip
-def test_scipy_agrees(method: str, make: type[Interval]) -> None:
+def test_scipy_agrees(
+    method: str, make: Callable[[float, NDArray[np.float64], float], Interval]
+) -> None:
     sample = np.random.default_rng(0).gamma(1, size=80)
     expected = stats.bootstrap(
         (sample,), np.mean, n_resamples=4000, confidence_level=0.9, method=method, rng=1

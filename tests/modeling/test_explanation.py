@@ -196,7 +196,9 @@ def test_reasons_are_the_largest_that_raise_the_probability() -> None:
 def test_fewer_inputs_than_reasons_leave_the_rest_empty() -> None:
     found = reasons(3, age=[0.5, 0.1])
     assert found["reason_1"].notna().all()
-    assert found[["reason_2", "reason_3", "contribution_2", "contribution_3"]].isna().all(None)
+    assert (
+        found[["reason_2", "reason_3", "contribution_2", "contribution_3"]].isna().to_numpy().all()
+    )
     assert found["reason_3"].dtype == "str"
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,12 @@ def test_fitted_twice_gives_the_same_bytes_and_seeds_differ() -> None:
 
 
 def test_trees_are_those_of_the_usual_forest() -> None:
-    settings = {"n_estimators": 4, "min_samples_leaf": 9, "max_features": 0.5, "max_samples": 0.6}
+    settings: dict[str, Any] = {
+        "n_estimators": 4,
+        "min_samples_leaf": 9,
+        "max_features": 0.5,
+        "max_samples": 0.6,
+    }
     matrix, churned = customers(300, seed=4)
     ours = LogOddsForest(**settings, random_state=5).fit(matrix, churned)
     usual = RandomForestClassifier(**settings, random_state=5).fit(matrix, churned)
@@ -69,5 +75,10 @@ def test_trees_are_those_of_the_usual_forest() -> None:
 
 
 def test_settings_survive_a_clone() -> None:
-    given = {"n_estimators": 7, "smoothing": 3.0, "max_samples": 0.4, "max_depth": 2}
+    given: dict[str, Any] = {
+        "n_estimators": 7,
+        "smoothing": 3.0,
+        "max_samples": 0.4,
+        "max_depth": 2,
+    }
     assert clone(LogOddsForest(**given)).get_params().items() >= given.items()

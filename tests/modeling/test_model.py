@@ -62,7 +62,8 @@ def test_model_sees_its_inputs_only(
     name: str, pipelines: dict[str, Pipeline], inputs: pd.DataFrame, contract: Contract
 ) -> None:
     model = ChurnModel.of(name, pipelines[name], contract.model_inputs)
-    table = inputs[list(inputs)[::-1]].assign(**{contract.target.name: "Yes", "other": 1.0})
+    table = inputs[list(inputs)[::-1]].assign(other=1.0)
+    table[contract.target.name] = "Yes"
     table.index = np.arange(len(table))[::-1] + 7
     np.testing.assert_array_equal(model.log_odds(table), model.log_odds(inputs))
 

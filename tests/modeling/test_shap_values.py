@@ -128,7 +128,12 @@ def test_trees_without_splits_contribute_nothing(library: str, settings: dict[st
 
 def test_nodes_of_hardly_any_weight_give_exact_values() -> None:
     # all but certain customers weigh p(1-p), next to nothing
-    settings = {"min_child_weight": 0, "learning_rate": 2.0, "reg_lambda": 0.01, "max_depth": 8}
+    settings: dict[str, Any] = {
+        "min_child_weight": 0,
+        "learning_rate": 2.0,
+        "reg_lambda": 0.01,
+        "max_depth": 8,
+    }
     trees = tree_ensemble(fit("xgboost", trees=30, **settings))
     assert trees.cover.min() < 1e-6
     matrix, _ = customers(50, seed=14)

@@ -22,6 +22,7 @@ from churn_pipeline.contract import Contract, parse_contract
 from churn_pipeline.errors import ParameterError
 from churn_pipeline.modeling import tuning
 from churn_pipeline.modeling.candidates import build_candidate
+from churn_pipeline.modeling.cross_validation import fit_on
 from churn_pipeline.modeling.search_space import parse_search_space
 from churn_pipeline.modeling.studies import StudyJournal
 from churn_pipeline.modeling.tuning import (
@@ -113,7 +114,7 @@ def uninterrupted() -> pd.DataFrame:
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that gains a name with every fit in this process."""
     names: list[str] = []
-    real = tuning.fit_on
+    real = fit_on
 
     def counted(name: str, *args: Any) -> Any:
         names.append(name)
@@ -130,7 +131,7 @@ def test_one_line_a_trial_the_defaults_first(uninterrupted: pd.DataFrame) -> Non
     first = uninterrupted[uninterrupted["trial"] == 0].set_index("candidate")
     assert first.loc["logistic_regression", "params_C"] == 1.0
     assert first.loc["random_forest", "params_min_samples_leaf"] == 20
-    assert np.isnan(first.loc["random_forest", "params_C"])
+    assert first["params_C"].isna()["random_forest"]
     assert "params_n_estimators" not in uninterrupted  # it is fixed
     complete = uninterrupted["state"] == "complete"
     assert (uninterrupted.loc[complete, "folds"] == FOLDS).all()

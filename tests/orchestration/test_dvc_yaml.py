@@ -26,8 +26,10 @@ def test_every_pipeline_is_a_stage_of_its_own(document: dict[str, Any]) -> None:
         "simulation",
         "ingestion",
         "features",
+        "tuning",
         "training",
         "evaluation",
+        "acceptance",
     ]
     assert document["stages"]["features"]["cmd"] == "kedro run --pipelines features"
 
@@ -45,7 +47,7 @@ def test_a_stage_depends_on_what_it_reads_and_executes(document: dict[str, Any])
     } <= set(ingestion["deps"])
     assert not any("modeling" in path or "simulation" in path for path in ingestion["deps"])
     assert ingestion["params"][0] == "ingestion.max_rejected_share"
-    assert f"{package}/reporting/report.html.j2" in document["stages"]["evaluation"]["deps"]
+    assert f"{package}/reporting/model_card.md.j2" in document["stages"]["evaluation"]["deps"]
 
 
 def test_outputs_are_metrics_plots_or_cached_files(document: dict[str, Any]) -> None:

@@ -61,7 +61,10 @@ def run(
         }
     )
     figures = compute_metrics(
-        predictions["churned"], predictions["churn_probability"], MetricSettings(0.3, 0.1, 10)
+        predictions["churned"],
+        predictions["churn_probability"],
+        predictions["churn_probability"] > 0.3,
+        MetricSettings(0.1, 10),
     )
     metrics = {
         name: dict.fromkeys(("value", "low", "high"), round(float(value[0]), 6))

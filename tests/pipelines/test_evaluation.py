@@ -205,8 +205,8 @@ def test_decisions_are_weighed(predictions: pd.DataFrame) -> None:
     assert 0 < weighed["empc"]["low"] <= weighed["empc"]["value"] <= weighed["empc"]["high"]
     assert 0.3 < weighed["empc_fraction"]["value"] < 1
 
-    best = curve["profit_per_customer"].idxmax()
-    assert weighed["best_share"] == round(curve["contacted_share"][best], 6)
+    best = int(curve["profit_per_customer"].argmax())
+    assert weighed["best_share"] == round(curve["contacted_share"].iloc[best], 6)
     policies = weighed["policies"]
     assert list(policies) == ["model", "contact_everyone", "contact_no_one", "random"]
     contacted = predictions["contacted"]

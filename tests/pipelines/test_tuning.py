@@ -9,10 +9,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import churn_pipeline
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.modeling import tuning as tuning_module
+from churn_pipeline.modeling.cross_validation import fit_on
 from churn_pipeline.modeling.studies import StudyJournal
+from churn_pipeline.orchestration.imports import files_behind
 from churn_pipeline.pipelines.tuning.nodes import tune_candidates
 
 Changes = dict[str, Any]
@@ -26,7 +29,7 @@ def train(sides: tuple[pd.DataFrame, pd.DataFrame]) -> pd.DataFrame:
 @pytest.fixture
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
-    real = tuning_module.fit_on
+    real = fit_on
 
     def counted(name: str, *args: Any) -> Any:
         names.append(name)
@@ -144,8 +147,8 @@ def test_another_library_version_or_another_code_is_another_study(
     from churn_pipeline.pipelines.tuning import nodes
 
     path = tmp_path / "studies.journal"
-    source = Path(nodes.churn_pipeline.__file__).parents[1]
-    real = nodes.files_behind
+    source = Path(str(churn_pipeline.__file__)).parents[1]
+    real = files_behind
     for name, replacement in (
         ("version", lambda name: "0"),
         ("files_behind", lambda m, s: {next(iter(real(m, s)))}),

@@ -36,9 +36,9 @@ def test_the_curve_and_the_decision_are_drawn(economics: dict[str, Any]) -> None
     curve = lines["highest expected profit first"]
     np.testing.assert_array_equal(curve.get_xydata(), POINTS.to_numpy())
     np.testing.assert_array_equal(lines["decision: 60%, 21.50"].get_xydata(), [[0.6, 21.5]])
-    assert list(lines["best share: 75%"].get_xdata()) == [0.75, 0.75]
-    assert list(lines["contact everyone: 22.00"].get_ydata()) == [22, 22]
-    assert list(lines["contact no one: 0.00"].get_ydata()) == [0, 0]
+    assert np.asarray(lines["best share: 75%"].get_xdata()).tolist() == [0.75, 0.75]
+    assert np.asarray(lines["contact everyone: 22.00"].get_ydata()).tolist() == [22, 22]
+    assert np.asarray(lines["contact no one: 0.00"].get_ydata()).tolist() == [0, 0]
 
 
 def test_everything_is_named(economics: dict[str, Any]) -> None:

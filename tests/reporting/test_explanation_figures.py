@@ -50,7 +50,7 @@ def scattered(axes: Axes) -> np.ndarray:
 def test_bars_are_the_importances_with_the_largest_on_top() -> None:
     table = importance_table()
     (axes,) = explanation_figures.importance(table).axes
-    assert [bar.get_width() for bar in axes.patches] == table["mean_absolute_shap"].tolist()
+    assert [bar.get_width() for bar in axes.containers[0]] == table["mean_absolute_shap"].tolist()
     assert [label.get_text() for label in axes.get_yticklabels()] == table["input"].tolist()
     bottom, top = axes.get_ylim()
     assert bottom > top
@@ -153,7 +153,7 @@ def test_rare_levels_share_a_place() -> None:
 
 
 def test_long_levels_do_not_overlap() -> None:
-    payment = [
+    payment: list[object] = [
         "Electronic check",
         "Bank transfer (automatic)",
         "Cash in an envelope under the door mat",

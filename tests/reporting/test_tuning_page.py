@@ -36,12 +36,20 @@ CANDIDATES: dict[str, dict[str, Any] | None] = {
 PLOTS = ("Optimization History Plot", "Hyperparameter Importances", "Parallel Coordinate Plot")
 
 
+def log(browser: webdriver.Chrome, kind: str) -> list[dict[str, Any]]:
+    return list(browser.get_log(kind))  # type: ignore[no-untyped-call]
+
+
 def simulated_trials() -> pd.DataFrame:
     generator = np.random.default_rng(2)
     lines: list[dict[str, Any]] = [{"candidate": "plain", "trial": 0, "log_loss": 0.45}]
     for number in range(8):
         loss = 0.4 + 0.05 * generator.random()
-        common = {"trial": number, "log_loss": loss, "folds": 1 if number == 6 else 3}
+        common: dict[str, Any] = {
+            "trial": number,
+            "log_loss": loss,
+            "folds": 1 if number == 6 else 3,
+        }
         common["state"] = "pruned" if number == 6 else "complete"
         lines += [
             {
@@ -158,13 +166,13 @@ def test_a_browser_draws_all_plots_and_loads_nothing_else(
     path = tmp_path / "tuning.html"
     path.write_text(page, encoding="utf-8")
     browser.get("about:blank")
-    browser.get_log("performance")  # what the browser's own first page asked for
+    log(browser, "performance")  # what the browser's own first page asked for
     browser.get(path.as_uri())
     drawn = "return document.querySelectorAll('.js-plotly-plot .main-svg').length"
     plots = "return document.querySelectorAll('.js-plotly-plot').length"
     WebDriverWait(browser, 60).until(lambda _: browser.execute_script(drawn) >= 8)
     assert browser.execute_script(plots) == 3 + 3 + 1 + 1
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    messages = [json.loads(entry["message"])["message"] for entry in log(browser, "performance")]
     requested = {
         message["params"]["request"]["url"]
         for message in messages
@@ -172,5 +180,5 @@ def test_a_browser_draws_all_plots_and_loads_nothing_else(
     }
     outside = {url for url in requested if not url.startswith(("data:", "blob:"))}
     assert outside == {path.as_uri()}
-    errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    errors = [entry for entry in log(browser, "browser") if entry["level"] == "SEVERE"]
     assert errors == []

@@ -137,7 +137,7 @@ class OneHotLevels(TransformerMixin, BaseEstimator):
 def _positions(column: pd.Series, levels: pd.Index) -> NDArray[np.intp]:
     """Return the position of each value in ``levels``, -1 where it is none of them."""
     if not isinstance(column.dtype, pd.CategoricalDtype):
-        return levels.get_indexer(column.astype(object))
+        return levels.get_indexer(pd.Index(column.astype(object)))
     positions = levels.get_indexer(column.cat.categories.astype(object))
     return np.append(positions, -1)[column.cat.codes.to_numpy()]  # the code of "missing" is -1
 

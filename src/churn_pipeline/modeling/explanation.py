@@ -172,7 +172,7 @@ def top_reasons(
     Returns
     -------
     DataFrame
-        ``reason_1`` … such as "tenure is 2 months", None where there are fewer, and
+        ``reason_1`` … such as "age is 81 years", None where there are fewer, and
         ``contribution_1`` … in log-odds, NaN where there are fewer.
     """
     values = contributions.to_numpy()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from churn_pipeline.orchestration.tracking import PROJECT_ROOT, mlflow_tracking_uri, tracking_root
 

@@ -89,7 +89,7 @@ def compare_on_test(
         ``roc_auc``, ``difference`` (the champion's minus that) with ``low`` and ``high``, and
         ``p_value``; rounded to six decimals.
     """
-    names = {"runner_up": selection["runner_up"], "baseline": BASELINE}
+    names = {"runner_up": selection["runner_up"], BASELINE: BASELINE}
     comparisons = {}
     for role in _REFERENCES:
         if f"{role}_probability" not in predictions:
