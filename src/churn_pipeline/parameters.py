@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
+from math import inf
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -11,7 +12,7 @@ from churn_pipeline.errors import ParameterError
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class _Simulation(_Section):
@@ -80,8 +81,8 @@ class _Economics(_Section):
     @field_validator("customer_lifetime_value")
     @classmethod
     def _number_or_column(cls, value: Any) -> float | str:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-        if not (is_number or (isinstance(value, str) and value)):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not ((is_number and 0 < value < inf) or (isinstance(value, str) and value)):
             raise ValueError("must be a number greater than 0, or the name of a column")
         return value
 

@@ -286,6 +286,24 @@ def test_unknown_or_fixed_setting_names_the_valid_ones(
         build_candidate(name, {key: 1}, contract, 1)
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("xgboost", "booster", "dart"),  # weighs its trees
+        ("xgboost", "booster", "gblinear"),  # has none
+        ("xgboost", "objective", "binary:logitraw"),
+        ("xgboost", "missing", 0.0),
+        ("lightgbm", "boosting_type", "rf"),  # averages probabilities
+        ("lightgbm", "objective", "regression"),
+    ],
+)
+def test_what_would_make_the_trees_no_sum_of_log_odds_is_no_setting(
+    name: str, key: str, value: Any, contract: Contract
+) -> None:
+    with pytest.raises(ParameterError, match=rf"candidates\.{name}\.{key} is not a setting"):
+        build_candidate(name, {key: value}, contract, 1)
+
+
 def test_settings_of_the_project_are_valid(root: Any) -> None:
     import yaml
 

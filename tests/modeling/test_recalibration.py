@@ -116,6 +116,14 @@ def test_order_of_customers_is_kept(fit: Any) -> None:
     assert np.isfinite(values).all()
 
 
+@pytest.mark.parametrize("fit", [fit_sigmoid, fit_isotonic])
+def test_a_model_that_is_wrong_all_along_is_flattened_and_not_turned_round(fit: Any) -> None:
+    log_odds, churned = truth()
+    values = fit(-log_odds, churned)(np.linspace(-4, 4, 50))
+    np.testing.assert_allclose(expit(values), churned.mean(), atol=0.01)
+    assert (np.diff(values) >= 0).all()
+
+
 def test_isotonic_is_never_certain() -> None:
     log_odds = np.linspace(-3, 3, 200)
     churned = (log_odds > 0).astype(np.int8)  # both ends are pure

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -97,6 +98,29 @@ def test_two_runs_at_once_keep_a_trial_once(tmp_path: Path) -> None:
         one.append("mine", trial(number))
         two.append("mine", trial(number))
     assert facts(one.finished_trials("mine")) == facts([trial(0), trial(1)])
+
+
+def test_a_line_that_another_run_is_writing_is_not_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "studies.journal"
+    journal = StudyJournal(path)
+    for number in range(2):
+        journal.append("mine", trial(number))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    lock = path.with_name("studies.journal.lock")
+    lock.touch()
+
+    def finish() -> None:
+        with path.open("ab") as file:
+            file.write(whole[-9:])
+        lock.unlink()
+
+    writer = threading.Timer(0.5, finish)
+    writer.start()
+    beside = StudyJournal(path)
+    writer.join()
+    assert len(beside.finished_trials("mine")) == 2
+    assert path.read_bytes().startswith(whole)
 
 
 def test_a_lock_that_a_killed_run_left_is_taken_over(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy.special import expit
 
 from churn_pipeline.contract import Contract, parse_contract
 from churn_pipeline.pipelines.feature_search.nodes import search_features
@@ -32,10 +33,13 @@ def small(contract: Contract) -> Contract:
 def test_found_columns_can_be_pasted_into_the_contract(
     sides: Sides, small: Contract, root: Any
 ) -> None:
-    odds = np.exp(3 * (2.5 - np.log1p(sides[0]["tenure"])))
-    left = np.random.default_rng(1).random(len(odds)) < odds / (1 + odds)
-    planted = sides[0].assign(**{small.target.name: np.where(left, "Yes", "No")})
-    table, text = search_features(planted, small, PARAMETERS)
+    tenure = sides[0]["tenure"].to_numpy()
+    leaves = np.random.default_rng(1).random(len(tenure)) < expit(3 - 1.5 * np.log1p(tenure))
+    target = small.target
+    (stayed,) = set(target.values) - {target.positive}
+    train = sides[0].copy()
+    train[target.name] = [target.positive if left else stayed for left in leaves]
+    table, text = search_features(train, small, PARAMETERS)
     kept = table[table["kept"]]
     assert len(kept) == 1
     found = yaml.safe_load(text)["derived_columns"]

@@ -147,8 +147,6 @@ def test_another_library_version_or_another_code_is_another_study(
     from churn_pipeline.pipelines.tuning import nodes
 
     path = tmp_path / "studies.journal"
-    edited = tmp_path / "edited.py"
-    edited.write_text("1")
     source = Path(str(churn_pipeline.__file__)).parents[1]
     real = files_behind
     for name, replacement in (

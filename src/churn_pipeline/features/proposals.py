@@ -204,7 +204,8 @@ def _distinct(
         if not _varies(values):
             continue
         direction = _direction(values)
-        if np.abs(np.array(seen) @ direction).max(initial=0.0) < _SAME_CORRELATION:
+        # one by one: a matrix of them would be copied anew for every proposal
+        if all(abs(float(other @ direction)) < _SAME_CORRELATION for other in seen):
             seen.append(direction)
             yield proposal
 

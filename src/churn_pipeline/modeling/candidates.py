@@ -76,10 +76,11 @@ def lightgbm(contract: Contract, seed: int, **settings: Any) -> Pipeline:
 
 
 # What the project itself sets, for the sake of reproducibility. One thread, so that sums do not
-# depend on the number of cores.
+# depend on the number of cores. And what would make the trees' sum something else than log-odds, or
+# a number something else than what a split compares: scores and explanations rest on them.
 _FIXED = {
     "n_jobs", "random_state", "tree_method", "deterministic", "force_row_wise", "verbosity",
-    "subsample_freq",
+    "subsample_freq", "objective", "booster", "boosting_type", "missing",
 }  # fmt: skip
 
 CANDIDATES: dict[str, Callable[..., Pipeline]] = {

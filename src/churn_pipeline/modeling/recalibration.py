@@ -60,9 +60,16 @@ class IsotonicCalibrator:
 
 
 def fit_sigmoid(log_odds: Floats, churned: NDArray[np.int8]) -> Calibrator:
-    """Fit a sigmoid calibrator by maximum likelihood."""
+    """Fit a sigmoid calibrator by maximum likelihood, its slope at least 0.
+
+    Out-of-fold log-odds that know nothing of the target go slightly against it; a falling slope
+    would turn the model's ranking round by that noise.
+    """
     model = LogisticRegression(C=np.inf).fit(log_odds[:, None], churned)
-    return SigmoidCalibrator(float(model.coef_[0, 0]), float(model.intercept_[0]))
+    slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
+    if slope < 0:
+        return SigmoidCalibrator(0.0, float(logit(churned.mean())))
+    return SigmoidCalibrator(slope, intercept)
 
 
 def fit_isotonic(log_odds: Floats, churned: NDArray[np.int8]) -> Calibrator:

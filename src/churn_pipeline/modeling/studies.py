@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,9 +31,12 @@ class StudyJournal:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _cut_where_broken(path)
         # a lock that a killed run left is taken over after the time that no write takes
         lock = JournalFileOpenLock(str(path), grace_period=_SECONDS_OF_A_WRITE)
+        if _is_broken(path):
+            lock.acquire()  # it may be the line that another run is writing
+            _cut_where_broken(path)
+            lock.release()
         self._storage = JournalStorage(JournalFileBackend(str(path), lock))
         self._studies: dict[str, Study] = {}
 
@@ -70,18 +74,23 @@ def study_name(candidate: str, ingredients: Mapping[str, str | bytes]) -> str:
     return f"{candidate}-{digest.hexdigest()[:16]}"
 
 
+def _is_broken(path: Path) -> bool:
+    return path.exists() and _whole_bytes(path) < path.stat().st_size
+
+
 def _cut_where_broken(path: Path) -> None:
     """Cut off what a kill or a full disk left unfinished; another line would be glued to it."""
-    if not path.exists():
-        return
+    os.truncate(path, _whole_bytes(path))
+
+
+def _whole_bytes(path: Path) -> int:
     whole = 0
-    with path.open("r+b") as file:
+    with path.open("rb") as file:
         for line in file:
             if not (line.endswith(b"\n") and _is_json(line)):
                 break
             whole += len(line)
-        if whole < path.stat().st_size:
-            file.truncate(whole)
+    return whole
 
 
 def _is_json(line: bytes) -> bool:

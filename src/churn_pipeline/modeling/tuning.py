@@ -191,9 +191,9 @@ def tune(
             for future in done:
                 study = running.pop(future)
                 waiting.append(study)
-                if study.tell(future.result()):
-                    progress.set_description(_describe(studies))
                 progress.update()
+                if study.tell(future.result()):
+                    progress.set_description(_describe(studies))  # shows the count as well
 
 
 def _describe(studies: Sequence[CandidateStudy]) -> str:
