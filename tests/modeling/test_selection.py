@@ -52,6 +52,14 @@ def test_the_cheapest_of_those_not_significantly_worse_than_the_best_wins(
     assert selection["criterion"] == "log_loss"
 
 
+@pytest.mark.parametrize("significant", [True, False])
+def test_it_is_said_where_the_effort_was_not_worth_it(significant: bool) -> None:
+    comparisons = [compared("baseline", "cheap", significant=significant)]
+    table = TABLE[TABLE["candidate"].isin(["cheap", "baseline"])]
+    reason = choose_champion(table, comparisons, COSTS)["reason"]
+    assert ("cheap is not significantly better than plain" in reason) != significant
+
+
 def test_the_baseline_is_listed_but_cannot_win() -> None:
     selection = choose(TABLE)
     assert set(selection["candidates"]) == set(COSTS)
@@ -67,7 +75,7 @@ def test_figures_are_means_and_deviations_over_the_folds() -> None:
 
 @pytest.mark.parametrize("names", [("dear",), ("dear", "baseline")])
 def test_a_single_candidate_wins_and_has_no_runner_up(names: tuple[str, ...]) -> None:
-    selection = choose(TABLE[TABLE["candidate"].isin(names)])
+    selection = choose(TABLE[TABLE["candidate"].isin(names)], "baseline")
     assert selection["champion"] == "dear"
     assert selection["runner_up"] is None
     assert selection["reason"] == (
@@ -99,7 +107,7 @@ def test_equal_losses_and_costs_go_by_name_whatever_the_order() -> None:
     ],
 )  # fmt: skip
 def test_the_reason_is_one_sentence(worse: tuple[str, ...], reason: str) -> None:
-    assert choose(TABLE, *worse)["reason"] == reason
+    assert choose(TABLE, *worse, "baseline")["reason"] == reason
 
 
 def test_the_reason_when_the_best_is_the_cheapest_of_the_tied() -> None:

@@ -29,8 +29,18 @@ def test_every_customer_is_on_one_side(features: pd.DataFrame, contract: Contrac
     assert len(test) / len(features) == pytest.approx(0.2, abs=0.04)
     for side in (train, test):
         assert side.index.tolist() == list(range(len(side)))
-        kept = features[features["customerID"].isin(side["customerID"])].reset_index(drop=True)
-        pd.testing.assert_frame_equal(side, kept)
+        kept = features.set_index("customerID", drop=False).loc[side["customerID"]]
+        pd.testing.assert_frame_equal(side, kept.reset_index(drop=True))
+
+
+def test_the_order_of_the_file_does_not_matter(features: pd.DataFrame, contract: Contract) -> None:
+    shuffled = features.sample(frac=1, random_state=1)
+    for one, other in zip(
+        split_customers(features, contract, 0.2, 42),
+        split_customers(shuffled, contract, 0.2, 42),
+        strict=True,
+    ):
+        pd.testing.assert_frame_equal(one, other)
 
 
 def test_nobody_changes_sides_when_customers_come_and_go(

@@ -57,7 +57,12 @@ def choose_champion(
         "champion": champion,
         "runner_up": others[0] if others else None,
         "criterion": "log_loss",
-        "reason": _reason(champion, best, figures, comparisons),
+        "reason": " ".join(
+            [
+                _reason(champion, best, figures, comparisons),
+                *_versus_baseline(champion, comparisons),
+            ]
+        ),
         "candidates": figures,
         "comparisons": list(comparisons),
     }
@@ -71,6 +76,20 @@ def _comparison(
     name: str, other: str, comparisons: Sequence[Mapping[str, Any]]
 ) -> Mapping[str, Any]:
     return next(c for c in comparisons if {c["candidate"], c["other"]} == {name, other})
+
+
+def _versus_baseline(champion: str, comparisons: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say it where the effort was not worth it."""
+    pairs = ({c["candidate"], c["other"]} for c in comparisons)
+    if {champion, BASELINE} not in pairs:
+        return []
+    comparison = _comparison(champion, BASELINE, comparisons)
+    if comparison["significant"] and comparison["candidate"] == BASELINE:
+        return []
+    return [
+        f"{champion} is not significantly better than plain logistic regression on the file's "
+        "columns."
+    ]
 
 
 def _reason(

@@ -1,11 +1,12 @@
 """Nodes of the features pipeline."""
 
+import numpy as np
 import pandas as pd
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import DataError
 from churn_pipeline.features.derivation import derive
-from churn_pipeline.features.splitting import is_test_customer
+from churn_pipeline.features.splitting import hash_to_unit_interval, is_test_customer
 from churn_pipeline.modeling.target import churned
 
 
@@ -20,13 +21,18 @@ def split_customers(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Part the customers into a training and a test side by a hash of their id.
 
+    Both sides are ordered by that hash: whatever the order of the file, the same customers come to
+    the same folds, and so to the same results.
+
     Raises
     ------
     DataError
         If a side has not at least two customers of either kind.
     """
-    is_test = is_test_customer(features[contract.id.name], test_share, seed)
-    sides = tuple(features[mask].reset_index(drop=True) for mask in (~is_test, is_test))
+    key = contract.id.name
+    ordered = features.iloc[np.argsort(hash_to_unit_interval(features[key], seed), kind="stable")]
+    is_test = is_test_customer(ordered[key], test_share, seed)
+    sides = tuple(ordered[mask].reset_index(drop=True) for mask in (~is_test, is_test))
     for name, side in zip(("training", "test"), sides, strict=True):
         churners = int(churned(side, contract).sum())
         if min(churners, len(side) - churners) < 2:

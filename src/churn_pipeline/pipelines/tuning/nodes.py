@@ -1,7 +1,6 @@
 """Nodes of the tuning pipeline."""
 
 import json
-import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xgboost
+from joblib import cpu_count
 from numpy.typing import NDArray
 
 import churn_pipeline
@@ -79,7 +79,7 @@ def tune_candidates(
                 journal_name=study_name(name, {**ingredients, "settings": json.dumps(settings)}),
             )
         )
-    workers = tuning["workers"] or min(os.cpu_count() or 1, len(studies))
+    workers = tuning["workers"] or min(cpu_count(), len(studies))
     tune(
         studies,
         inputs,
