@@ -78,18 +78,18 @@ def _comparison(
     return next(c for c in comparisons if {c["candidate"], c["other"]} == {name, other})
 
 
-def _versus_baseline(champion: str, comparisons: Sequence[Mapping[str, Any]]) -> list[str]:
+def _versus_baseline(champion: str, comparisons: Sequence[Mapping[str, Any]]) -> str:
     """Say it where the effort was not worth it."""
     pairs = ({c["candidate"], c["other"]} for c in comparisons)
     if {champion, BASELINE} not in pairs:
-        return []
+        return ""
     comparison = _comparison(champion, BASELINE, comparisons)
     if comparison["significant"] and comparison["candidate"] == BASELINE:
-        return []
-    return [
-        f"{champion} is not significantly better than plain logistic regression on the file's "
-        "columns."
-    ]
+        return ""
+    return (
+        f" {champion} is not significantly better than plain logistic regression on the columns of "
+        "the file."
+    )
 
 
 def _reason(
