@@ -159,6 +159,19 @@ def test_all_pairs_are_compared_fold_by_fold() -> None:
     assert [c["p_value_holm"] for c in found] == pytest.approx(list(adjusted), abs=3e-6)
 
 
+def test_pairs_with_a_reference_are_a_family_of_their_own() -> None:
+    generator = np.random.default_rng(0)
+    table = folds_of(
+        {name: list(0.4 + generator.normal(0, 0.01, 10)) for name in ("a", "b", "c", "plain")}
+    )
+    found = compare_candidates(table, 0.25, 0.95, reference="plain")
+    for is_reference in (True, False):
+        family = [c for c in found if ("plain" in (c["candidate"], c["other"])) is is_reference]
+        assert len(family) == 3
+        expected = holm([c["p_value"] for c in family])
+        assert [c["p_value_holm"] for c in family] == pytest.approx(list(expected), abs=5e-6)
+
+
 def test_a_level_decides_what_is_significant() -> None:
     table = folds_of({"a": DIFFERENCES, "b": [0.0] * 10})
     (comparison,) = compare_candidates(table, 0.25, 0.9)

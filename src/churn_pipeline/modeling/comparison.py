@@ -89,9 +89,15 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
 
 def compare_candidates(
-    cross_validation: pd.DataFrame, test_to_train: float, confidence: float
+    cross_validation: pd.DataFrame,
+    test_to_train: float,
+    confidence: float,
+    reference: str | None = None,
 ) -> list[dict[str, Any]]:
     """Compare all pairs of candidates in log loss.
+
+    Which of them is best and whether they beat a reference are two questions, and so two families
+    of tests: Holm's correction counts the pairs with the reference apart from the others.
 
     Parameters
     ----------
@@ -101,12 +107,14 @@ def compare_candidates(
         See :func:`corrected_resampled_t_test`.
     confidence : float
         Level of the intervals, and one minus the level of significance.
+    reference : str, optional
+        One of them that is there to be beaten, not to be chosen.
 
     Returns
     -------
     list of dict
         ``candidate`` and ``other`` (the one of higher mean log loss first), ``difference`` of their
-        log losses with ``low`` and ``high``, ``p_value``, ``p_value_holm`` over all pairs, and
+        log losses with ``low`` and ``high``, ``p_value``, ``p_value_holm`` over its family, and
         ``significant``. The smallest p-values come first.
     """
     losses = cross_validation.pivot(
@@ -118,7 +126,11 @@ def compare_candidates(
         corrected_resampled_t_test(losses[a] - losses[b], test_to_train, confidence=confidence)
         for a, b in pairs
     ]
-    adjusted = holm([test.p_value for test in tests])
+    p_values = np.array([test.p_value for test in tests])
+    has_reference = np.array([reference in pair for pair in pairs], dtype=np.bool_)
+    adjusted = np.empty_like(p_values)
+    for family in (has_reference, ~has_reference):
+        adjusted[family] = holm(p_values[family])
     comparisons = [
         {
             "candidate": str(a),

@@ -57,12 +57,8 @@ def choose_champion(
         "champion": champion,
         "runner_up": others[0] if others else None,
         "criterion": "log_loss",
-        "reason": " ".join(
-            [
-                _reason(champion, best, figures, comparisons),
-                *_versus_baseline(champion, comparisons),
-            ]
-        ),
+        "reason": _reason(champion, best, figures, comparisons)
+        + _versus_baseline(champion, comparisons),
         "candidates": figures,
         "comparisons": list(comparisons),
     }

@@ -104,7 +104,7 @@ def choose_and_calibrate(
         ``runner_up`` (absent if there is one candidate) and ``baseline``, to compare with.
     """
     folds, confidence = training["folds"], training["confidence"]
-    comparisons = compare_candidates(cross_validation, 1 / (folds - 1), confidence)
+    comparisons = compare_candidates(cross_validation, 1 / (folds - 1), confidence, BASELINE)
     costs = {name: scoring_cost(pipeline) for name, pipeline in fitted_candidates.items()}
     selection = choose_champion(cross_validation, comparisons, costs)
     for name, settings in tuned_settings.items():
