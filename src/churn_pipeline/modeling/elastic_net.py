@@ -17,7 +17,7 @@ class ElasticNetLogisticRegression(LogisticRegression):
 
     Each step is a weighted least-squares elastic net, which scikit-learn solves by coordinate
     descent (Friedman, Hastie and Tibshirani, 2010). On a few thousand customers and some dozens of
-    correlated columns this is 20 to 100 times faster than scikit-learn's own ``saga`` solver at
+    correlated columns this is over 100 times faster than scikit-learn's own ``saga`` solver at
     equal accuracy (``docs/benchmarks.md``). Minimises the same function:
     ``C * sum(log loss) + l1_ratio * |w|_1 + (1 - l1_ratio) / 2 * |w|_2^2``.
 

@@ -14,7 +14,7 @@ def scoring_cost(pipeline: Pipeline) -> float:
     A linear model multiplies and adds once for each coefficient that is not 0. A tree compares once
     a level: the mean over the training customers, summed over the trees, plus one addition a tree.
     A classifier of any other kind is taken to touch all that it holds: an operation for 8 bytes.
-    ``docs/benchmarks.md`` shows that measured times come in the same order.
+    ``docs/benchmarks.md`` has measured times beside it.
     """
     classifier = pipeline[-1]
     if hasattr(classifier, "coef_"):
