@@ -105,7 +105,8 @@ def test_graph_metrics_params_and_plots_are_shown(reproduced: Project) -> None:
             "Part customers",
             ["features"],
         ),
-        ("params.yaml", "repeats: 1", "repeats: 2", ["training"]),
+        ("params.yaml", "patience: 5", "patience: 6", ["tuning", "evaluation"]),  # the card says it
+        ("params.yaml", "contact_cost: 1", "contact_cost: 2", ["evaluation"]),
         (
             "conf/base/catalog.yml",
             "filepath: data/08_reporting/metrics.json",

@@ -61,6 +61,19 @@ def test_fitted_twice_gives_the_same_bytes_and_seeds_differ() -> None:
     assert (one != two).any()
 
 
+def test_no_bytes_of_the_memory_before_are_pickled() -> None:
+    padding = 0
+    for tree in fit("forest").estimators_:
+        nodes = tree.tree_.__getstate__()["nodes"]
+        cleared = np.zeros(nodes.shape, nodes.dtype)
+        for name in nodes.dtype.names:
+            cleared[name] = nodes[name]
+        assert nodes.tobytes() == cleared.tobytes()
+        fields = [nodes.dtype[name].itemsize for name in nodes.dtype.names]
+        padding += nodes.dtype.itemsize - sum(fields)
+    assert padding > 0
+
+
 def test_trees_are_those_of_the_usual_forest() -> None:
     settings: dict[str, Any] = {
         "n_estimators": 4,

@@ -15,12 +15,14 @@ FILES = {
     "churn_pipeline/library/b.py": (
         "def late():\n    import churn_pipeline.cycle\n\nfrom churn_pipeline.library.c import C\n"
     ),
-    "churn_pipeline/library/c.py": "C = 1\n",
-    "churn_pipeline/library/page.j2": "x",
+    "churn_pipeline/library/c.py": "C = 'page.j2'\n",
+    "churn_pipeline/library/page.j2": "{% extends 'frame.j2' %}",
+    "churn_pipeline/library/frame.j2": "x",
+    "churn_pipeline/library/letter.j2": "x",
     "churn_pipeline/cycle.py": "import churn_pipeline.a\n",
     "churn_pipeline/other/__init__.py": '"""Docstring only."""\n',
     "churn_pipeline/other/data.yml": "x",
-    "churn_pipeline/other/d.py": "from churn_pipeline_other import x\n",
+    "churn_pipeline/other/d.py": "from churn_pipeline_other import x\nopen('data.yml')\n",
 }
 
 
@@ -44,11 +46,12 @@ def test_imports_are_followed_also_in_functions_and_round_in_circles(source: Pat
         "churn_pipeline/library/__init__.py",
         "churn_pipeline/library/b.py",
         "churn_pipeline/library/c.py",
+        "churn_pipeline/library/frame.j2",
         "churn_pipeline/library/page.j2",
     }
 
 
-def test_data_files_come_with_the_modules_beside_them(source: Path) -> None:
+def test_data_files_come_with_the_modules_beside_them_that_mention_them(source: Path) -> None:
     assert behind(source, "churn_pipeline.other.d") == {
         "churn_pipeline/other/d.py",
         "churn_pipeline/other/data.yml",

@@ -59,6 +59,8 @@ class LogOddsForest(RandomForestClassifier):
         if not self.smoothing > 0:
             raise ValueError(f"smoothing is {self.smoothing}; it must be above 0")
         super().fit(X, y, sample_weight)
+        for tree in self.estimators_:
+            _clear_padding(tree.tree_)
         rate = float(np.asarray(y).mean())
         self.leaf_log_odds_ = [self._log_odds(tree.tree_, rate) for tree in self.estimators_]
         return self
@@ -80,3 +82,12 @@ class LogOddsForest(RandomForestClassifier):
         """Return the probabilities of staying and of churn, (n, 2)."""
         churn = expit(self.decision_function(X))
         return np.column_stack([1 - churn, churn])
+
+
+def _clear_padding(tree: Any) -> None:
+    """Zero the bytes between the fields of the nodes: what was in memory before is pickled else."""
+    state = tree.__getstate__()
+    nodes = np.zeros(state["nodes"].shape, state["nodes"].dtype)  # zeros_like leaves the gaps
+    for name in nodes.dtype.names:
+        nodes[name] = state["nodes"][name]
+    tree.__setstate__({**state, "nodes": nodes})

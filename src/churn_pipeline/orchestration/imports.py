@@ -23,7 +23,7 @@ def files_behind(modules: Iterable[str], source_dir: Path) -> set[Path]:
     -------
     set of Path
         The modules, those they import (directly or not), and data files such as templates that
-        lie in the same folders. Package ``__init__`` files that hold nothing but a docstring are
+        lie in the same folders and whose names they (or those data files) mention. Package ``__init__`` files that hold nothing but a docstring are
         left out.
     """
     found: set[Path] = set()
@@ -34,13 +34,24 @@ def files_behind(modules: Iterable[str], source_dir: Path) -> set[Path]:
             continue
         found.add(path)
         waiting.extend(_imported(path, source_dir))
-    data = {
-        item
-        for folder in {path.parent for path in found if path.name != "__init__.py"}
-        for item in folder.iterdir()
-        if item.suffix in _DATA_SUFFIXES
-    }
-    return {path for path in found if _does_something(path)} | data
+    modules_found = [path for path in found if path.name != "__init__.py"]
+    return {path for path in found if _does_something(path)} | _mentioned(modules_found)
+
+
+def _mentioned(paths: Iterable[Path]) -> set[Path]:
+    data: set[Path] = set()
+    waiting = list(paths)
+    while waiting:
+        path = waiting.pop()
+        text = path.read_text(encoding="utf-8")
+        new = {
+            item
+            for item in path.parent.iterdir()
+            if item.suffix in _DATA_SUFFIXES and item not in data and item.name in text
+        }
+        data |= new
+        waiting.extend(new)
+    return data
 
 
 def _file_of(module: str, source_dir: Path) -> Path | None:
