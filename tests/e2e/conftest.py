@@ -13,6 +13,10 @@ from benchmarks.kill_and_resume import checksums
 
 ROOT = Path(__file__).resolve().parents[2]
 
+STAGES = [
+    "simulation", "ingestion", "features", "tuning", "training", "evaluation", "acceptance",
+]  # fmt: skip
+
 SMALL = {  # params.yaml, scaled down
     "customers: 7043": "customers: 900",
     "folds: 5": "folds: 2",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import STAGES, Project
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ def refused(reproduced: Project) -> Iterator[Project]:
     assert "Traceback" not in result.stdout + result.stderr
     yield reproduced
     reproduced.run("git", "checkout", "-q", ".")
-    reproduced.run("dvc", "checkout")
+    reproduced.run("dvc", "checkout", *STAGES)
 
 
 def test_a_failing_gate_exits_with_1_and_keeps_all_that_was_measured(refused: Project) -> None:

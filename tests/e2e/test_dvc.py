@@ -7,13 +7,9 @@ from pathlib import Path
 import pytest
 
 from churn_pipeline.simulation import simulate_customers
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import STAGES, Project
 
 pytestmark = pytest.mark.slow
-
-STAGES = [
-    "simulation", "ingestion", "features", "tuning", "training", "evaluation", "acceptance",
-]  # fmt: skip
 
 
 def changed_stages(project: Project) -> list[str]:

@@ -105,7 +105,7 @@ def test_bad_input_gets_one_sentence(finished: Project, parameters: str, sentenc
 def test_a_misspelled_pipeline_gets_the_valid_ones(finished: Project) -> None:
     result = finished.run("kedro", "run", "-p", "trainig", check=False)
     assert result.returncode == 2
-    assert "valid pipelines: simulation, ingestion, features, training" in result.stderr
+    assert "valid pipelines: simulation, ingestion, features, tuning, training" in result.stderr
     assert "Traceback" not in result.stdout + result.stderr
 
 

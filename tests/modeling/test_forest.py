@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -63,14 +64,15 @@ def test_fitted_twice_gives_the_same_bytes_and_seeds_differ() -> None:
 
 def test_no_bytes_of_the_memory_before_are_pickled() -> None:
     padding = 0
-    for tree in fit("forest").estimators_:
-        nodes = tree.tree_.__getstate__()["nodes"]
-        cleared = np.zeros(nodes.shape, nodes.dtype)
-        for name in nodes.dtype.names:
-            cleared[name] = nodes[name]
-        assert nodes.tobytes() == cleared.tobytes()
-        fields = [nodes.dtype[name].itemsize for name in nodes.dtype.names]
-        padding += nodes.dtype.itemsize - sum(fields)
+    for forest in (fit("forest"), deepcopy(fit("forest"))):
+        for tree in pickle.loads(pickle.dumps(forest)).estimators_:
+            nodes = tree.tree_.__getstate__()["nodes"]
+            cleared = np.zeros(nodes.shape, nodes.dtype)
+            for name in nodes.dtype.names:
+                cleared[name] = nodes[name]
+            assert nodes.tobytes() == cleared.tobytes()
+            fields = [nodes.dtype[name].itemsize for name in nodes.dtype.names]
+            padding += nodes.dtype.itemsize - sum(fields)
     assert padding > 0
 
 

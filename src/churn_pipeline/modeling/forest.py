@@ -59,11 +59,15 @@ class LogOddsForest(RandomForestClassifier):
         if not self.smoothing > 0:
             raise ValueError(f"smoothing is {self.smoothing}; it must be above 0")
         super().fit(X, y, sample_weight)
-        for tree in self.estimators_:
-            _clear_padding(tree.tree_)
         rate = float(np.asarray(y).mean())
         self.leaf_log_odds_ = [self._log_odds(tree.tree_, rate) for tree in self.estimators_]
         return self
+
+    def __getstate__(self) -> Any:
+        """Return what is pickled: the same bytes for the same forest."""
+        for tree in getattr(self, "estimators_", ()):
+            _clear_padding(tree.tree_)
+        return super().__getstate__()
 
     def _log_odds(self, tree: Any, rate: float) -> NDArray[np.float64]:
         share = tree.value[:, 0, 1] / tree.value[:, 0].sum(axis=1)
@@ -85,7 +89,7 @@ class LogOddsForest(RandomForestClassifier):
 
 
 def _clear_padding(tree: Any) -> None:
-    """Zero the bytes between the fields of the nodes: what was in memory before is pickled else."""
+    """Zero the bytes between the fields of the nodes; else what was in memory before is pickled."""
     state = tree.__getstate__()
     nodes = np.zeros(state["nodes"].shape, state["nodes"].dtype)  # zeros_like leaves the gaps
     for name in nodes.dtype.names:
