@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from numpy.typing import NDArray
+from scipy.special import xlog1py, xlogy
 
 from churn_pipeline.io.atomic import CSVDataset
 from churn_pipeline.io.contract_dataset import ContractDataset
@@ -98,7 +99,8 @@ def _log_loss(predicted: NDArray[np.float64], truth: NDArray[np.float64]) -> boo
     """Compare expected log losses: over the churn that the true probabilities would bring."""
 
     def expected(probability: NDArray[np.float64]) -> float:
-        return float(-np.mean(truth * np.log(probability) + (1 - truth) * np.log1p(-probability)))
+        # a true probability may be 0
+        return float(-np.mean(xlogy(truth, probability) + xlog1py(1 - truth, -probability)))
 
     best, reached = expected(truth), expected(predicted)
     return _say("expected log loss", reached, best, reached / best - 1, 0.015, "over the optimum")
