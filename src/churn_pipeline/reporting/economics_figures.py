@@ -39,5 +39,5 @@ def profit(points: pd.DataFrame, economics: Mapping[str, Any]) -> Figure:
     model = policies["model"]
     share, value = model["contacted_share"], model["profit_per_customer"]["value"]
     axes.plot([share], [value], "o", color=INK, label=f"decision: {share:.0%}, {value:.2f}")
-    axes.legend(loc="lower center", frameon=False, fontsize=8)
+    axes.legend(loc="lower center", edgecolor="none", framealpha=1, fontsize=8)
     return figure
