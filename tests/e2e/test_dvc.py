@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,36 @@ def test_experiments_in_the_workspace_and_in_temporary_folders(
     )
     assert quality["source"]["name"] == "others.csv"
     assert quality["rows_read"] == 600
+
+
+LIMIT = "minimum_roc_auc: 0.6"
+
+
+@pytest.fixture(scope="module")
+def refused(reproduced: Project) -> Iterator[Project]:
+    """A checkout whose model is not good enough."""
+    reproduced.edit("params.yaml", LIMIT, "minimum_roc_auc: 0.999")
+    result = reproduced.run("dvc", "repro", check=False)
+    assert result.returncode != 0
+    assert "FAIL" in result.stdout
+    assert "is not accepted, it failed 1 gate: minimum_roc_auc" in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    yield reproduced
+    reproduced.run("git", "checkout", "-q", ".")
+    reproduced.run("dvc", "checkout", *STAGES)
+
+
+def test_a_failing_gate_exits_with_1_and_keeps_all_that_was_measured(refused: Project) -> None:
+    assert refused.run("kedro", "run", "-p", "acceptance", check=False).returncode == 1
+    for path in ("metrics.json", "economics.json", "fairness.json", "model_card.html"):
+        assert (refused.root / "data/08_reporting" / path).is_file()
+    gates = json.loads((refused.root / "data/08_reporting/gates.json").read_text("utf-8"))
+    assert not gates["passed"]
+    assert not (refused.root / "data/08_reporting/acceptance.json").exists()
+    assert "acceptance" in refused.run("dvc", "status", "acceptance").stdout
+
+
+def test_a_refused_model_is_not_promoted(refused: Project) -> None:
+    result = refused.run("kedro", "model", "promote", "--reason", "hope", check=False)
+    assert result.returncode == 1
+    assert "minimum_roc_auc" in result.stderr

@@ -1,0 +1,23 @@
+"""From one champion to the next, and back."""
+
+import pytest
+
+from tests.e2e.conftest import Project
+
+pytestmark = pytest.mark.slow
+
+
+def test_models_are_promoted_and_rolled_back(project: Project) -> None:
+    for seed in (42, 43):  # other customers: with another split, the champion knew the test side
+        project.run("kedro", "run", f"--params=simulation.seed={seed}")
+        project.run("kedro", "model", "promote", "--reason", f"seed {seed}")
+    listed = project.run("kedro", "model", "list").stdout.splitlines()
+    assert "challenger, champion" in listed[1]
+    assert "champion" not in listed[2]
+    project.run("kedro", "model", "rollback", "--reason", "complaints")
+    listed = project.run("kedro", "model", "list").stdout.splitlines()
+    assert "challenger" in listed[1]
+    assert "champion" in listed[2]
+    history = project.run("kedro", "model", "history").stdout
+    for words in ("seed 42", "seed 43", "complaints"):
+        assert words in history
