@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from churn_pipeline.simulation import reference, simulate_customers
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from selenium import webdriver
 
     from churn_pipeline.modeling.model import ChurnModel
 
@@ -106,3 +107,49 @@ def small_model(months: pd.DataFrame) -> ChurnModel:
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
     pipeline.fit(months, months["months"] % 7 < 3)
     return ChurnModel.of("logistic_regression", pipeline, ("months",))
+
+
+@pytest.fixture
+def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that gains a candidate's name with every fit of tuning in this process."""
+    from churn_pipeline.modeling import tuning
+    from churn_pipeline.modeling.cross_validation import fit_on
+
+    names: list[str] = []
+
+    def counted(name: str, *args: Any) -> Any:
+        names.append(name)
+        return fit_on(name, *args)
+
+    monkeypatch.setattr(tuning, "fit_on", counted)
+    return names
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """Headless Chromium that asks for nothing by itself and keeps a log of what pages ask for."""
+    from selenium import webdriver
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("Chromium or its driver is not installed; run `make browser` as root")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    for argument in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--window-size=1600,1200",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
+        options.add_argument(argument)
+    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield chrome
+    chrome.quit()

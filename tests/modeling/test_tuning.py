@@ -21,9 +21,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from churn_pipeline.contract import Contract, parse_contract
 from churn_pipeline.errors import ParameterError
-from churn_pipeline.modeling import tuning
 from churn_pipeline.modeling.candidates import build_candidate
-from churn_pipeline.modeling.cross_validation import fit_on
 from churn_pipeline.modeling.search_space import parse_search_space
 from churn_pipeline.modeling.studies import StudyJournal
 from churn_pipeline.modeling.tuning import (
@@ -109,20 +107,6 @@ def assert_same(one: pd.DataFrame, two: pd.DataFrame) -> None:
 @pytest.fixture(scope="module")
 def uninterrupted() -> pd.DataFrame:
     return run(*both())
-
-
-@pytest.fixture
-def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list that gains a name with every fit in this process."""
-    names: list[str] = []
-    real = fit_on
-
-    def counted(name: str, *args: Any) -> Any:
-        names.append(name)
-        return real(name, *args)
-
-    monkeypatch.setattr(tuning, "fit_on", counted)
-    return names
 
 
 def test_one_line_a_trial_the_defaults_first(uninterrupted: pd.DataFrame) -> None:

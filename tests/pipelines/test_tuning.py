@@ -12,8 +12,6 @@ import pytest
 import churn_pipeline
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import DataError, ParameterError
-from churn_pipeline.modeling import tuning as tuning_module
-from churn_pipeline.modeling.cross_validation import fit_on
 from churn_pipeline.modeling.studies import StudyJournal
 from churn_pipeline.orchestration.imports import files_behind
 from churn_pipeline.pipelines.tuning.nodes import tune_candidates
@@ -24,19 +22,6 @@ Changes = dict[str, Any]
 @pytest.fixture(scope="module")
 def train(sides: tuple[pd.DataFrame, pd.DataFrame]) -> pd.DataFrame:
     return sides[0].head(300)
-
-
-@pytest.fixture
-def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    names: list[str] = []
-    real = fit_on
-
-    def counted(name: str, *args: Any) -> Any:
-        names.append(name)
-        return real(name, *args)
-
-    monkeypatch.setattr(tuning_module, "fit_on", counted)
-    return names
 
 
 def test_every_candidate_is_tuned_within_its_space(

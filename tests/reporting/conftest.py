@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from selenium import webdriver
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.expressions import Expression
@@ -305,28 +302,3 @@ def outputs(small_contract: Contract) -> dict[str, Any]:
         },
         "split": {"test_share": 0.2, "seed": 104},
     }  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("Chromium or its driver is not installed; run `make browser` as root")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
-        options.add_argument(argument)
-    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield chrome
-    chrome.quit()
