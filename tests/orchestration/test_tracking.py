@@ -8,6 +8,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from churn_pipeline.errors import RegistryError
 from churn_pipeline.orchestration.tracking import (
     create_store,
     mlflow_artifact_location,
@@ -68,9 +69,18 @@ def test_store_is_created_ready_for_use(tmp_path: Path) -> None:
 
 def test_store_that_exists_is_left_alone(tmp_path: Path) -> None:
     store = tmp_path / "mlflow.db"
-    store.write_bytes(b"mine")
-    create_store(f"sqlite:///{store}")
-    assert store.read_bytes() == b"mine"
+    for content in (b"SQLite format 3\0 and mine", b""):
+        store.write_bytes(content)
+        create_store(f"sqlite:///{store}")
+        assert store.read_bytes() == content
+
+
+def test_file_that_is_no_store_is_named_and_kept(tmp_path: Path) -> None:
+    store = tmp_path / "mlflow.db"
+    store.write_bytes(b"something else")
+    with pytest.raises(RegistryError, match=r"^mlflow\.db, .* is no SQLite database; move it away"):
+        create_store(f"sqlite:///{store}")
+    assert store.read_bytes() == b"something else"
 
 
 def test_server_is_left_to_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,11 @@
 import os
 from pathlib import Path
 
+from churn_pipeline.errors import RegistryError
+
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
+
+_SQLITE = b"SQLite format 3\0"  # what each of its files begins with
 
 
 def tracking_root() -> Path:
@@ -36,9 +40,23 @@ def create_store(uri: str) -> None:
 
     MLflow itself creates it table by table: a run killed meanwhile leaves a file on which every
     later one fails. A ``uri`` of another kind is left to MLflow.
+
+    Raises
+    ------
+    RegistryError
+        If the file is something else than a SQLite database.
     """
     path = Path(uri.removeprefix("sqlite:///"))
-    if not uri.startswith("sqlite:///") or path.exists():
+    if not uri.startswith("sqlite:///"):
+        return
+    if path.exists():
+        with path.open("rb") as file:
+            start = file.read(len(_SQLITE))
+        if start not in (b"", _SQLITE):
+            raise RegistryError(
+                f"{path.name}, the store of MLflow, is no SQLite database; move it away, and the "
+                "next run makes a new one, or set MLFLOW_TRACKING_URI to another store"
+            )
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
