@@ -126,8 +126,8 @@ def test_missing_key_is_named(parameters: dict[str, Any], key: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("candidates", {}, "at least 1 item"),
-        ("economics.tiers", {}, "at least 1 item"),
+        ("candidates", {}, "candidates is empty; name at least one$"),
+        ("economics.tiers", {}, "tiers is empty; name at least one$"),
         ("economics.tiers.low.minimum", 0.1, "must start at 0 and rise from tier to tier"),
         ("economics.tiers.medium.minimum", 0.9, "must start at 0 and rise from tier to tier"),
         ("economics.tiers.low.name", "a", r"is not a key; valid keys: minimum, action$"),

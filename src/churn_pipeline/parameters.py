@@ -138,6 +138,8 @@ def _describe(problem: ErrorDetails) -> str:
         return f"{key} is missing"
     if problem["type"] == "extra_forbidden":
         return f"{key} is not a key; valid keys: {', '.join(_valid_keys(problem['loc'][:-1]))}"
+    if problem["type"] == "too_short":
+        return f"{key} is empty; name at least one"
     message = problem["msg"].removeprefix("Value error, ")
     value = "" if isinstance(problem["input"], dict) else f" is {problem['input']!r}"
     return f"{key}{value}: {message[:1].lower()}{message[1:]}"

@@ -260,7 +260,9 @@ def test_the_baseline_does_not_see_derived_columns(
 
 
 def test_unknown_candidate_names_the_valid_ones(contract: Contract) -> None:
-    with pytest.raises(ParameterError, match=r"candidates\.forest is not a candidate; valid") as e:
+    with pytest.raises(
+        ParameterError, match=r"forest is not a candidate, did you mean random_forest\?; valid"
+    ) as e:
         build_candidate("forest", None, contract, 1)
     assert all(name in str(e.value) for name in CANDIDATES)
 
@@ -281,7 +283,8 @@ def test_unknown_or_fixed_setting_names_the_valid_ones(
     name: str, key: str, contract: Contract
 ) -> None:
     with pytest.raises(
-        ParameterError, match=rf"candidates\.{name}\.{key} is not a setting; valid .*{VALID[name]}"
+        ParameterError,
+        match=rf"candidates\.{name}\.{key} is not a setting.*; valid .*{VALID[name]}",
     ):
         build_candidate(name, {key: 1}, contract, 1)
 

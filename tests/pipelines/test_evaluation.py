@@ -136,6 +136,12 @@ def test_a_column_may_hold_the_lifetime_values(
     assert curve["threshold"].isna().all()
     with pytest.raises(ParameterError, match="'worth', which is no column"):
         score_test_customers(model, references, test, contract, economics)
+    derived = contract.derived_columns[0].name
+    with pytest.raises(ParameterError, match=f"'{derived}', which is no column") as caught:
+        score_test_customers(
+            model, references, test, contract, economics | {"customer_lifetime_value": derived}
+        )
+    assert "'MonthlyCharges'" in str(caught.value)
     worth[3] = np.nan
     with pytest.raises(DataError, match=str(test[contract.id.name].iloc[3])):
         score_test_customers(model, references, test.assign(worth=worth), contract, economics)

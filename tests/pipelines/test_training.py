@@ -223,7 +223,7 @@ def test_a_calibrated_champion_stays_as_it_is(
 @pytest.mark.parametrize(
     ("tuned", "message"),
     [
-        ({"forest": {}}, r"candidates\.forest is not a candidate; valid candidates: logistic"),
+        ({"forest": {}}, r"candidates\.forest is not a candidate.*; valid candidates: logistic"),
         ({"logistic_regression": {"C": "a"}}, r"look at candidates\.logistic_regression"),
         ({"xgboost": {"max_depth": -3}}, r"look at candidates\.xgboost"),
     ],

@@ -78,7 +78,7 @@ def readable(line: str) -> str:
         ["sigmoid | 0.4159 | 0.4160 | 0.71 | not used", "isotonic | 0.4159 | 0.4193 | 1.00"],
         # decisions
         ["CLV | 200 |", "incentive_cost | d | 10", "| 14 |", "30.0% of the contacted churners"],
-        ["10.52 [9.20, 11.87]", "71.0% [67.8%, 74.1%]", "riskiest 48.7%"],
+        ["10.52 [9.20, 11.87]", "71.0% [67.8%, 74.1%]", "the 48.7% of the customers"],
         ["contact everyone | 100.0% | 7.324 [5.811, 8.812] | 3.075 [2.601, 3.521]"],
         ["high | 60% to 80% | 206 | 14.3% | 73.8% | 69.0% | call, with an offer"],
         ["critical | 80% to 100% | 0 | 0.0% | – | –"],

@@ -10,8 +10,9 @@ function's own arguments and, if it takes any keyword, those of the classifier.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from lightgbm import LGBMClassifier
@@ -142,8 +143,8 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> None:
     """
     if name not in CANDIDATES:
         raise ParameterError(
-            f"params.yaml: candidates.{name} is not a candidate; valid candidates: "
-            f"{', '.join(CANDIDATES)}"
+            f"params.yaml: candidates.{name} is not a candidate{_guess(name, CANDIDATES)}; "
+            f"valid candidates: {', '.join(CANDIDATES)}"
         )
     candidate = CANDIDATES[name]
     parameters = inspect.signature(candidate).parameters.values()
@@ -154,9 +155,14 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> None:
     for key in settings:
         if key not in valid:
             raise ParameterError(
-                f"params.yaml: candidates.{name}.{key} is not a setting; valid settings: "
-                f"{', '.join(sorted(valid))}"
+                f"params.yaml: candidates.{name}.{key} is not a setting{_guess(key, valid)}; "
+                f"valid settings: {', '.join(sorted(valid))}"
             )
+
+
+def _guess(name: str, valid: Iterable[str]) -> str:
+    close = get_close_matches(name, sorted(valid), n=1)
+    return f", did you mean {close[0]}?" if close else ""
 
 
 def _no_columns() -> Contract:

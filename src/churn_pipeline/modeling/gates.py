@@ -226,7 +226,7 @@ def compare_with_champion(
     verdict = "not significantly worse than" if passed else "significantly worse than"
     detail = f"log loss {test.difference:+.4f}: {verdict} the champion (p = {test.p_value:.3g})"
     if not passed:
-        detail += "; after a change of split the champion knows some of these customers"
+        detail += "; if the split or the file changed since, it may know some of these customers"
     return Regression(test.difference, passed, detail)
 
 

@@ -81,10 +81,10 @@ class Economics:
         if not isinstance(name, str):
             return np.full(len(customers), float(name))
         key = f"params.yaml: economics.customer_lifetime_value is {name!r}"
-        numeric = [str(column) for column in customers if _is_numeric(customers[column])]
-        if name not in numeric:
+        if name not in customers or not _is_numeric(customers[name]):
             what = "does not hold numbers" if name in customers else "is no column of the customers"
-            raise ParameterError(f"{key}, which {what}; give a number or one of {numeric}")
+            usable = [str(column) for column in customers if _is_usable(customers[column])]
+            raise ParameterError(f"{key}, which {what}; give a number or one of {usable}")
         values = customers[name].to_numpy(dtype=np.float64, na_value=np.nan)
         (bad,) = np.nonzero(~(np.isfinite(values) & (values >= 0)))
         if len(bad):
@@ -211,3 +211,7 @@ def _points(
         "profit_per_customer": np.r_[0.0, earned / len(p)],
         "threshold": threshold,
     }
+
+
+def _is_usable(column: pd.Series) -> bool:
+    return _is_numeric(column) and bool((column >= 0).all())  # a missing value is not

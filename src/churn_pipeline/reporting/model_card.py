@@ -38,7 +38,7 @@ FIGURES = {
     ),
     "profit_curve.png": (
         "Expected profit per customer against share of customers contacted",
-        "What contacting the riskiest customers first is expected to bring.",
+        "What contacting the customers of the highest expected profit first is expected to bring.",
     ),
     "shap_importance.png": (
         "Bars of the mean absolute SHAP value of each input",

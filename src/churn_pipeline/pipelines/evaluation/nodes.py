@@ -53,7 +53,9 @@ def score_test_customers(
             **scores,
         }
     )
-    decided = add_decisions(predictions, test, Economics.of(economics), contract.id.name)
+    # a derived column is no amount of money
+    own = test.drop(columns=[column.name for column in contract.derived_columns])
+    decided = add_decisions(predictions, own, Economics.of(economics), contract.id.name)
     tier = assign_tier(decided["churn_probability"], tiers(economics["tiers"]))
     return decided.assign(tier=pd.array(tier, dtype="str"))
 

@@ -1,5 +1,6 @@
 """Node of the feature search pipeline."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,8 @@ import yaml
 from churn_pipeline.contract import Contract
 from churn_pipeline.features.proposals import Proposal, propose_columns
 from churn_pipeline.modeling.feature_search import search_columns
+
+logger = logging.getLogger(__name__)
 
 _HEADER = """\
 # Derived columns that lowered the cross-validated log loss of a logistic regression significantly.
@@ -49,12 +52,15 @@ def search_features(
     """
     if feature_search["ignore_derived"]:
         contract = replace(contract, derived_columns=())
+    proposals = propose_columns(contract, train)
     table, found = search_columns(
         train,
         contract,
-        propose_columns(contract, train),
+        proposals,
         **{key: value for key, value in feature_search.items() if key != "ignore_derived"},
     )
+    names = ", ".join(proposal.column.name for proposal in found) or "none"
+    logger.info("Columns   %s found among %d; see proposed_columns.yml", names, len(proposals))
     return table, _render(found, table, feature_search["confidence"])
 
 
