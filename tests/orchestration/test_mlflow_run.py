@@ -41,10 +41,10 @@ for number, command in enumerate(sys.argv[1:]):
 @pytest.fixture
 def project(tmp_path: Path, root: Path) -> Path:
     """A copy of what the stages import, since its parameters are edited."""
-    code = "src/churn_pipeline/orchestration"
-    (tmp_path / code).mkdir(parents=True)
-    for name in ("__init__", "mlflow_run", "tracking"):
-        shutil.copy(root / code / f"{name}.py", tmp_path / code)
+    package = Path("src/churn_pipeline")
+    (tmp_path / package / "orchestration").mkdir(parents=True)
+    for name in ("errors", *(f"orchestration/{m}" for m in ("__init__", "mlflow_run", "tracking"))):
+        shutil.copy(root / package / f"{name}.py", tmp_path / package / f"{name}.py")
     (tmp_path / "src/churn_pipeline/__init__.py").touch()
     (tmp_path / "params.yaml").write_text("training: {folds: 5}\n", encoding="utf-8")
     (tmp_path / "stage.py").write_text(STAGE, encoding="utf-8")

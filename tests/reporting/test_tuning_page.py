@@ -138,7 +138,8 @@ def test_a_browser_draws_all_plots_and_loads_nothing_else(
     path = tmp_path / "tuning.html"
     path.write_text(page, encoding="utf-8")
     browser.get("about:blank")
-    log(browser, "performance")  # what the browser's own first page asked for
+    for kind in ("performance", "browser"):
+        log(browser, kind)  # of the pages before
     browser.get(path.as_uri())
     drawn = "return document.querySelectorAll('.js-plotly-plot .main-svg').length"
     plots = "return document.querySelectorAll('.js-plotly-plot').length"
