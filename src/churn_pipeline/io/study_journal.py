@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NoReturn
 
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError
 
 from churn_pipeline.modeling.studies import StudyJournal
 
@@ -22,7 +22,7 @@ class StudyJournalDataset(AbstractDataset[NoReturn, StudyJournal]):
         return StudyJournal(self._filepath)
 
     def save(self, data: NoReturn) -> NoReturn:
-        raise NotImplementedError("the journal writes itself")
+        raise DatasetError("the journal writes itself, trial by trial; no pipeline saves it")
 
     def _exists(self) -> bool:
         return True  # it comes into being when it is asked for
