@@ -47,7 +47,7 @@ fi
 if ! "$backend" build "${format[@]}" --file bentos/Dockerfile \
     --build-arg "BENTO_IMAGE=churn-bento:$version" \
     --build-arg "VERSION=$version" --build-arg "MODEL=${version%-*}" \
-    --tag "$image" "$empty/context" >"$log" 2>&1
+    --tag "$image" --tag churn:latest "$empty/context" >"$log" 2>&1
 then
     tail -n 20 "$log" >&2
     exit 1

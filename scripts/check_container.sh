@@ -101,8 +101,8 @@ hardened=(
     --volume "$work/churn/state:/var/lib/churn"
 )
 key=$(podman --runtime runc run --rm "${hardened[@]}" --volume "$work/churn/keys:/etc/churn" \
-    --no-healthcheck --entrypoint python $image -m churn_pipeline.serving.key_commands create \
-    --name container-check --scope score --scope explain | grep -o 'churn_[A-Za-z0-9_-]*')
+    --no-healthcheck --entrypoint python $image -m churn_pipeline.serving.key_commands \
+    create --name container-check --scope score --scope explain --quiet)
 started=$(date +%s%N)
 podman --runtime runc run --detach --name "$name" "${hardened[@]}" \
     --volume "$work/churn/keys:/etc/churn:ro" $image >/dev/null 2>"$work/log" ||
