@@ -17,7 +17,7 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import requests
+import httpx
 from locust import FastHttpUser, constant, events, task
 from locust.env import Environment
 
@@ -75,11 +75,14 @@ def fill_pool(environment: Environment, **_: Any) -> None:
     host = (environment.host or "").rstrip("/")
     key = os.environ.get("CHURN_API_KEY", "")
     try:
-        document = requests.get(f"{host}/openapi.json", timeout=10).json()
+        document = httpx.get(f"{host}/openapi.json", timeout=10).json()
         drawn = draw_customers(document)
         customers = [next(drawn) for _ in range(_POOL)]
-        answer = requests.post(
-            f"{host}/v1/score/batch", json={"customers": customers}, headers=_headers(key), timeout=60
+        answer = httpx.post(
+            f"{host}/v1/score/batch",
+            json={"customers": customers},
+            headers=_headers(key),
+            timeout=60,
         )
         if answer.status_code != 200:
             raise ValueError(f"it answers {answer.status_code}: {answer.json()['error']}")
@@ -87,7 +90,7 @@ def fill_pool(environment: Environment, **_: Any) -> None:
         _pool[:] = [customers[item["index"]] for item in results if "errors" not in item]
         if not _pool:
             raise ValueError("it scores none of the customers drawn from its OpenAPI document")
-    except (requests.RequestException, ValueError, KeyError) as error:
+    except (httpx.HTTPError, ValueError, KeyError) as error:
         print(f"cannot test {host or 'a service without --host'}: {error}")
         environment.process_exit_code = 1
         if environment.runner:
