@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import yaml
@@ -16,8 +16,9 @@ from churn_pipeline.errors import ParameterError
 from churn_pipeline.serving.networks import Network, parse_network
 
 PREFIX = "CHURN_SERVING_"
-_MODES = ("champion", "shadow", "split")
-_UNSEEN = ("refuse", "missing")
+Mode = Literal["champion", "shadow", "split"]
+UnseenCategory = Literal["refuse", "missing"]
+
 # what Kubernetes sets in every container next to a Service that is called churn-serving
 _OF_KUBERNETES = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?")
 
@@ -59,13 +60,17 @@ class ServingSettings:
         Size at which a file of the audit log is rotated, and files kept for each worker.
     feedback : Path
         Folder of what became of customers.
+    shadow_log : Path
+        Folder of what a silent challenger scored.
+    deployment : Path
+        Folder where the workers agree on the models that answer, and on the keys' rates.
     """
 
     champion: Path = Path("data/06_models/bundle")
     challenger: Path | None = None
-    mode: str = "champion"
+    mode: Mode = "champion"
     challenger_share: float = 0.1
-    unseen_category: str = "refuse"
+    unseen_category: UnseenCategory = "refuse"
     max_batch_customers: int = 1000
     max_body_bytes: int = 2_000_000
     authentication: bool = True
@@ -78,6 +83,8 @@ class ServingSettings:
     audit_max_bytes: int = 50_000_000
     audit_files: int = 5
     feedback: Path = Path("data/09_serving/feedback")
+    shadow_log: Path = Path("data/09_serving/shadow")
+    deployment: Path = Path("data/09_serving/deployment")
 
 
 def load_settings(
@@ -294,9 +301,9 @@ def _origin(text: str) -> str:
 _READERS: Mapping[str, Reader] = {
     "champion": _path,
     "challenger": _optional_path,
-    "mode": _choice(_MODES),
+    "mode": _choice(get_args(Mode)),
     "challenger_share": _number(0, 1),
-    "unseen_category": _choice(_UNSEEN),
+    "unseen_category": _choice(get_args(UnseenCategory)),
     "max_batch_customers": _whole(1, 100_000),
     "max_body_bytes": _whole(1000, 1_000_000_000),
     "authentication": _flag,
@@ -309,4 +316,6 @@ _READERS: Mapping[str, Reader] = {
     "audit_max_bytes": _whole(1000, 10_000_000_000),
     "audit_files": _whole(1, 1000),
     "feedback": _path,
+    "shadow_log": _path,
+    "deployment": _path,
 }
