@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from churn_pipeline.serving.schemas import DescribedScorer, Schema, component_schemas
+from churn_pipeline.scorer import InvalidRecord, Scorer
+from churn_pipeline.serving.schemas import Schema, component_schemas
 from churn_pipeline.serving.settings import ServingSettings
 
 _REQUEST_ID = "5f0c7d0c9a3b4f6e"
@@ -26,7 +27,7 @@ _REFUSALS = {
 }
 
 
-def build_openapi(scorer: DescribedScorer, settings: ServingSettings) -> Schema:
+def build_openapi(scorer: Scorer, settings: ServingSettings) -> Schema:
     """Describe the service.
 
     Parameters
@@ -74,7 +75,7 @@ def build_openapi(scorer: DescribedScorer, settings: ServingSettings) -> Schema:
     return document
 
 
-def _about(scorer: DescribedScorer, settings: ServingSettings) -> str:
+def _about(scorer: Scorer, settings: ServingSettings) -> str:
     parts = [scorer.contract.description]
     if settings.authentication:
         parts.append("Each request brings a key: `Authorization: Bearer churn_<key id>_<secret>`.")
@@ -86,7 +87,7 @@ def _about(scorer: DescribedScorer, settings: ServingSettings) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def _paths(scorer: DescribedScorer, settings: ServingSettings) -> Schema:
+def _paths(scorer: Scorer, settings: ServingSettings) -> Schema:
     identifier = scorer.contract.id.name
     example = dict(scorer.example)
     customer = scorer.read(example)
@@ -99,10 +100,16 @@ def _paths(scorer: DescribedScorer, settings: ServingSettings) -> Schema:
     def results(fields: Mapping[str, Any]) -> Schema:
         return {"results": [{"index": 0, **fields}], "scored": 1, "failed": 0, **answer}
 
+    mistakes = _mistakes(scorer, example)
+
     def post(
         summary: str, scope: str, takes: str, body: Schema, gives: str, answers: Schema, **more: Any
     ) -> Schema:
-        return {"post": _operation(settings, summary, scope, gives, answers, takes, body, **more)}
+        operation = _operation(settings, summary, scope, gives, answers, takes, body, **more)
+        if takes == "Customer":
+            content = operation["responses"]["422"]["content"]["application/json"]
+            content["example"] = mistakes
+        return {"post": operation}
 
     def admin(summary: str, **more: Any) -> Schema:
         return _operation(settings, summary, "admin", "Deployment", tag="admin", **more)
@@ -163,6 +170,17 @@ def _paths(scorer: DescribedScorer, settings: ServingSettings) -> Schema:
         "/readyz": {"get": _probe("Whether requests are answered", 503)},
         "/metrics": {"get": _probe("Metrics for Prometheus")},
     }
+
+
+def _mistakes(scorer: Scorer, example: Schema) -> Schema:
+    """Return the answer to a customer of whom one feature is missing."""
+    feature = next(column.name for column in scorer.contract.features if not column.nullable)
+    try:
+        scorer.read({name: value for name, value in example.items() if name != feature})
+    except InvalidRecord as invalid:
+        errors = [{"field": e.field, "message": e.message} for e in invalid.errors]
+        return {"error": errors[0]["message"], "errors": errors, "request_id": _REQUEST_ID}
+    raise AssertionError(f"{feature} may be missing")
 
 
 _BATCH = (

@@ -7,35 +7,29 @@ contract's conditions across fields, which JSON Schema cannot say, stand in the 
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, get_args
+from dataclasses import replace
+from typing import Any, get_args
 
-from churn_pipeline.contract import Column, Contract
+from churn_pipeline.contract import Column
+from churn_pipeline.scorer import Scorer
+from churn_pipeline.scorer.records import MAX_TEXT
 from churn_pipeline.serving.settings import Mode, ServingSettings, UnseenCategory
 
 Schema = dict[str, Any]
-
-MAX_TEXT = 256
 
 _LARGEST_INTEGER = 2.0**53 - 1
 _SYNTAX = re.compile(r"[\\^$.*+?()\[\]{}|/]")  # what a regular expression of ECMA-262 escapes
 
 
-class DescribedScorer(Protocol):
-    """What the document needs of a scorer."""
-
-    @property
-    def version(self) -> str: ...  # noqa: D102
-    @property
-    def contract(self) -> Contract: ...  # noqa: D102
-    @property
-    def request_columns(self) -> Sequence[Column]: ...  # noqa: D102
-    @property
-    def tiers(self) -> Sequence[Any]: ...  # noqa: D102
-    @property
-    def example(self) -> Mapping[str, Any]: ...  # noqa: D102
-    def read(self, record: object) -> Any: ...  # noqa: D102
-    def score(self, customers: Any) -> Any: ...  # noqa: D102
-    def explain(self, customers: Any, reasons: int = 3) -> Any: ...  # noqa: D102
+def request_columns(scorer: Scorer) -> tuple[Column, ...]:
+    """Return the fields of a request, where a customer's own lifetime value is never missing."""
+    worth = scorer.economics.customer_lifetime_value
+    return tuple(
+        replace(column, nullable=False, minimum=max(0.0, column.minimum or 0.0))
+        if column.name == worth
+        else column
+        for column in scorer.request_columns
+    )
 
 
 def record_schema(
@@ -115,11 +109,12 @@ def _meaning(column: Column) -> str:
     return f"{column.meaning} Unit: {column.unit}." if column.unit else column.meaning
 
 
-def component_schemas(scorer: DescribedScorer, settings: ServingSettings) -> dict[str, Schema]:
+def component_schemas(scorer: Scorer, settings: ServingSettings) -> dict[str, Schema]:
     """Return the schemas of all requests and answers, by name."""
     identifier = scorer.contract.id.name
+    columns = request_columns(scorer)
     customer = record_schema(
-        scorer.request_columns,
+        columns,
         identifier,
         scorer.contract.missing_values,
         settings.unseen_category,
@@ -222,9 +217,9 @@ def component_schemas(scorer: DescribedScorer, settings: ServingSettings) -> dic
     return schemas
 
 
-def _about_records(scorer: DescribedScorer, settings: ServingSettings) -> str:
+def _about_records(scorer: Scorer, settings: ServingSettings) -> str:
     parts = ["One customer by the contract."]
-    if any(column.nullable for column in scorer.request_columns):
+    if any(column.nullable for column in request_columns(scorer)):
         parts.append("A value that may be missing is left out, or null.")
     if settings.unseen_category == "missing":
         parts.append("A category that the contract does not list is scored as missing.")
