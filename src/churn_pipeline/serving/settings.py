@@ -59,6 +59,12 @@ class ServingSettings:
         Size at which a file of the audit log is rotated, and files kept for each worker.
     feedback : Path
         Folder of what became of customers.
+    shadow_log : Path
+        Folder of what the silent challenger scored.
+    deployment : Path
+        Folder in which the workers keep which bundles answer, with copies of them.
+    workers : int or "cpu_count"
+        Processes that answer.
     """
 
     champion: Path = Path("data/06_models/bundle")
@@ -78,6 +84,9 @@ class ServingSettings:
     audit_max_bytes: int = 50_000_000
     audit_files: int = 5
     feedback: Path = Path("data/09_serving/feedback")
+    shadow_log: Path = Path("data/09_serving/shadow")
+    deployment: Path = Path("data/09_serving/deployment")
+    workers: int | str = 1
 
 
 def load_settings(
@@ -239,6 +248,10 @@ def _whole(minimum: int, maximum: int) -> Reader:
     return read
 
 
+def _workers(value: object) -> int | str:
+    return "cpu_count" if value == "cpu_count" else _whole(1, 256)(value)  # type: ignore[return-value]
+
+
 def _number(minimum: float, maximum: float, above: bool = False) -> Reader:
     def read(value: object) -> float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -309,4 +322,7 @@ _READERS: Mapping[str, Reader] = {
     "audit_max_bytes": _whole(1000, 10_000_000_000),
     "audit_files": _whole(1, 1000),
     "feedback": _path,
+    "shadow_log": _path,
+    "deployment": _path,
+    "workers": _workers,
 }
