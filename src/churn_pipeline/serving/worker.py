@@ -6,6 +6,7 @@ import logging
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from churn_pipeline.scorer import load_scorer
 from churn_pipeline.serving.api_keys import ApiKey, KeyStore
