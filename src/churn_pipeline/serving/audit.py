@@ -63,8 +63,6 @@ class AuditLog:
     ----------
     audit_key : bytes
         May be set anew when the file of the keys changed.
-    lost : int
-        Lines that could not be written so far.
 
     Raises
     ------
@@ -76,7 +74,8 @@ class AuditLog:
         self, folder: Path, worker: int | str, max_bytes: int, files: int, audit_key: bytes
     ) -> None:
         self.audit_key = audit_key
-        self.lost = 0
+        self._overflown = 0
+        self._unwritten = 0
         self._folder = folder
         self._stem = f"audit-{worker}"
         self._max_bytes = max_bytes
@@ -93,6 +92,11 @@ class AuditLog:
                 f"the audit log's folder {folder} cannot be written ({error.strerror}); name "
                 "another by serving.audit_log"
             ) from None
+
+    @property
+    def lost(self) -> int:
+        """Lines that could not be kept or written so far."""
+        return self._overflown + self._unwritten
 
     def append(
         self,
@@ -116,7 +120,7 @@ class AuditLog:
             HTTP status.
         """
         if len(self._waiting) >= _WAITING_LINES:
-            self.lost += 1
+            self._overflown += 1
             return
         self._waiting.append((time, key_id, route, model_version, customer_id, tier, status))
 
@@ -148,7 +152,7 @@ class AuditLog:
                     unwritten -= count
             except OSError as caught:
                 error = caught
-            self.lost += unwritten
+            self._unwritten += unwritten
             self._report(error)
 
     def _encode(self, entries: list[Entry]) -> Iterator[tuple[bytes, int]]:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from churn_pipeline.errors import ParameterError
 from churn_pipeline.serving.networks import parse_address
 
 # one slot: the key's id as bytes, padded with zeros; its theoretical arrival time
@@ -40,27 +39,21 @@ class RateLimiter:
 
     Raises
     ------
-    ParameterError
+    OSError
         If the file cannot be written.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         size = _SLOTS * _SLOT.size
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-            if os.fstat(self._file).st_size != size:
-                # not truncated to size: a write to a hole of a full disk would kill the process
-                os.pwrite(self._file, bytes(size), 0)
-                os.ftruncate(self._file, size)
-            fcntl.flock(self._file, fcntl.LOCK_UN)
-        except OSError as error:
-            raise ParameterError(
-                f"the rate limits' file {path} cannot be written ({error.strerror}); the service "
-                "needs a folder there that it may write to"
-            ) from None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        if os.fstat(self._file).st_size != size:
+            # not truncated to size: a write to a hole of a full disk would kill the process
+            os.pwrite(self._file, bytes(size), 0)
+            os.ftruncate(self._file, size)
+        fcntl.flock(self._file, fcntl.LOCK_UN)
         self._memory = mmap.mmap(self._file, size)
         self._times = memoryview(self._memory).cast("d")
         self._positions: dict[str, int] = {}

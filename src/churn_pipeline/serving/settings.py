@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import yaml
@@ -16,8 +16,9 @@ from churn_pipeline.errors import ParameterError
 from churn_pipeline.serving.networks import Network, parse_network
 
 PREFIX = "CHURN_SERVING_"
-_MODES = ("champion", "shadow", "split")
-_UNSEEN = ("refuse", "missing")
+Mode = Literal["champion", "shadow", "split"]
+UnseenCategory = Literal["refuse", "missing"]
+
 # what Kubernetes sets in every container next to a Service that is called churn-serving
 _OF_KUBERNETES = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?")
 
@@ -60,18 +61,18 @@ class ServingSettings:
     feedback : Path
         Folder of what became of customers.
     shadow_log : Path
-        Folder of what the silent challenger scored.
+        Folder of what a silent challenger scored.
     deployment : Path
-        Folder in which the workers keep which bundles answer, with copies of them.
+        Folder where the workers agree on the models that answer, and on the keys' rates.
     workers : int or "cpu_count"
         Processes that answer.
     """
 
     champion: Path = Path("data/06_models/bundle")
     challenger: Path | None = None
-    mode: str = "champion"
+    mode: Mode = "champion"
     challenger_share: float = 0.1
-    unseen_category: str = "refuse"
+    unseen_category: UnseenCategory = "refuse"
     max_batch_customers: int = 1000
     max_body_bytes: int = 2_000_000
     authentication: bool = True
@@ -249,7 +250,11 @@ def _whole(minimum: int, maximum: int) -> Reader:
 
 
 def _workers(value: object) -> int | str:
-    return "cpu_count" if value == "cpu_count" else _whole(1, 256)(value)  # type: ignore[return-value]
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 256:
+        return value
+    if value == "cpu_count":
+        return "cpu_count"
+    raise ValueError(f"is {value!r}; it must be a whole number from 1 to 256, or cpu_count")
 
 
 def _number(minimum: float, maximum: float, above: bool = False) -> Reader:
@@ -307,9 +312,9 @@ def _origin(text: str) -> str:
 _READERS: Mapping[str, Reader] = {
     "champion": _path,
     "challenger": _optional_path,
-    "mode": _choice(_MODES),
+    "mode": _choice(get_args(Mode)),
     "challenger_share": _number(0, 1),
-    "unseen_category": _choice(_UNSEEN),
+    "unseen_category": _choice(get_args(UnseenCategory)),
     "max_batch_customers": _whole(1, 100_000),
     "max_body_bytes": _whole(1000, 1_000_000_000),
     "authentication": _flag,
