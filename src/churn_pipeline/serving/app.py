@@ -26,7 +26,7 @@ Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _OF_BENTOML = frozenset({b"/livez", b"/healthz", b"/readyz", b"/metrics"})
-_FILES_OF_BENTOML = re.compile(rb"/static_content/[A-Za-z0-9_.-]+")
+_FILES_OF_BENTOML = re.compile(rb"/static_content/[a-z0-9-]+\.(css|js|png)")
 
 logger = logging.getLogger("bentoml.churn")
 

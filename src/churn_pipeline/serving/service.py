@@ -46,6 +46,7 @@ class FrontedService(Service[Any]):
         bentoml_app = super().to_asgi(is_main=is_main)
         # Imported in workers only: prometheus_client needs their environment
         from churn_pipeline.serving.app import ServingApp
+        from churn_pipeline.serving.documents import Documents
         from churn_pipeline.serving.management import Management
         from churn_pipeline.serving.scoring import Scoring
         from churn_pipeline.serving.worker import Process, Worker
@@ -55,8 +56,8 @@ class FrontedService(Service[Any]):
         access_log.handlers, access_log.propagate = [], False
         worker = Worker(settings, Process(START, server_context.worker_index or 1))
         self.inner.worker = worker
-        routes = (*Scoring(worker).routes, *Management(worker).routes)
-        return ServingApp(bentoml_app, worker, routes)
+        parts = (Scoring(worker), Management(worker), Documents(worker))
+        return ServingApp(bentoml_app, worker, [route for part in parts for route in part.routes])
 
 
 @bentoml.service(
