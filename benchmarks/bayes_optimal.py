@@ -24,7 +24,7 @@ from churn_pipeline.io.raw_table import RawTableDataset
 from churn_pipeline.modeling.maximum_profit import expected_maximum_profit
 from churn_pipeline.modeling.metrics import MetricSettings, compute_metrics
 from churn_pipeline.modeling.model import ChurnModel
-from churn_pipeline.modeling.profit import Economics
+from churn_pipeline.modeling.profit import lifetime_values
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.pipelines.features.nodes import derive_features, split_customers
 from churn_pipeline.pipelines.ingestion.nodes import check_customers, quarantine_customers
@@ -34,6 +34,7 @@ from churn_pipeline.pipelines.training.nodes import (
     fit_candidates,
 )
 from churn_pipeline.pipelines.tuning.nodes import tune_candidates
+from churn_pipeline.scorer.decisions import Economics
 from churn_pipeline.simulation import simulate_customers
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -135,7 +136,7 @@ def _profit(
     target: NDArray[np.int8],
     economics: Economics,
 ) -> bool:
-    value = economics.lifetime_values(pd.DataFrame(index=range(len(target))))
+    value = lifetime_values(economics, pd.DataFrame(index=range(len(target))))
     perfect, reached, best = (
         expected_maximum_profit(target, scores, value, economics).profit
         for scores in (target.astype("float64"), predicted, truth)

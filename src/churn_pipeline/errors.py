@@ -23,3 +23,7 @@ class GateError(ChurnPipelineError):
 
 class RegistryError(ChurnPipelineError):
     """The model registry cannot do what was asked for; the message names the remedy."""
+
+
+class BundleError(ChurnPipelineError):
+    """A bundle cannot be made or trusted; the message names the file and the remedy."""

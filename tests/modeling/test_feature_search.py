@@ -9,10 +9,10 @@ import pytest
 from scipy.special import expit
 
 from churn_pipeline.contract import Contract, parse_contract
+from churn_pipeline.contract.derivation import derive
 from churn_pipeline.contract.expressions import Expression
 from churn_pipeline.contract.model import DerivedColumn
 from churn_pipeline.errors import DataError
-from churn_pipeline.features.derivation import derive
 from churn_pipeline.features.proposals import Proposal, propose_columns
 from churn_pipeline.features.splitting import hash_to_unit_interval
 from churn_pipeline.modeling.candidates import logistic_regression

@@ -16,7 +16,7 @@ from churn_pipeline.modeling.maximum_profit import (
     expected_maximum_profit,
     perfect_maximum_profit,
 )
-from churn_pipeline.modeling.profit import Economics
+from churn_pipeline.scorer.decisions import Economics
 
 DEFAULT = Economics(200, 10, 1, 6, 14)
 CAMPAIGNS = [

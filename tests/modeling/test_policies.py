@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from churn_pipeline.modeling.policies import POLICIES, Policy, weigh_policies
-from churn_pipeline.modeling.profit import Economics
+from churn_pipeline.scorer.decisions import Economics
 
 DEFAULT = Economics(200, 10, 1, 6, 14)
 RNG = np.random.default_rng(1)

@@ -9,7 +9,8 @@ from empulse.metrics import empb_score
 from scipy.stats import beta
 
 from churn_pipeline.errors import DataError, ParameterError
-from churn_pipeline.modeling.profit import Economics, add_decisions, best_share, profit_curve
+from churn_pipeline.modeling.profit import add_decisions, best_share, lifetime_values, profit_curve
+from churn_pipeline.scorer.decisions import Economics
 
 DEFAULT = Economics(200, 10, 1, 6, 14)
 BY_COLUMN = Economics("worth", 10, 1, 6, 14)
@@ -66,10 +67,10 @@ def table(worth: list[Any]) -> pd.DataFrame:
 
 
 def test_lifetime_values_are_one_for_all_or_a_column() -> None:
-    assert DEFAULT.lifetime_values(table([1, 2, 3])).tolist() == [200, 200, 200]
+    assert lifetime_values(DEFAULT, table([1, 2, 3])).tolist() == [200, 200, 200]
     for dtype in ("int64", "float64", "Float64"):
         customers = table([10, 0, 30.0]).astype({"worth": dtype})
-        found = BY_COLUMN.lifetime_values(customers)
+        found = lifetime_values(BY_COLUMN, customers)
         assert found.tolist() == [10, 0, 30]
         assert found.dtype == np.float64
 
@@ -80,7 +81,7 @@ def test_lifetime_values_are_one_for_all_or_a_column() -> None:
 def test_a_column_that_cannot_be_a_lifetime_value(name: str, words: str) -> None:
     customers = table([1, 2, 3]).assign(flag=True)
     with pytest.raises(ParameterError) as caught:
-        Economics(name, 10, 1, 6, 14).lifetime_values(customers)
+        lifetime_values(Economics(name, 10, 1, 6, 14), customers)
     for part in ("economics.customer_lifetime_value", name, words, "['worth']"):
         assert part in str(caught.value)
 
@@ -88,11 +89,11 @@ def test_a_column_that_cannot_be_a_lifetime_value(name: str, words: str) -> None
 @pytest.mark.parametrize(("bad", "spelled"), [(None, "nan"), (-5.0, "-5"), (np.inf, "inf")])
 def test_a_customer_without_usable_lifetime_value_is_named(bad: Any, spelled: str) -> None:
     with pytest.raises(DataError) as caught:
-        BY_COLUMN.lifetime_values(table([1.0, bad, bad]).astype({"worth": "float64"}), "who")
+        lifetime_values(BY_COLUMN, table([1.0, bad, bad]).astype({"worth": "float64"}), "who")
     for part in ("worth of customer B2 is", spelled, "2 customers"):
         assert part in str(caught.value)
     with pytest.raises(DataError, match="row 2"):
-        BY_COLUMN.lifetime_values(table([1.0, bad, 3.0]).astype({"worth": "float64"}))
+        lifetime_values(BY_COLUMN, table([1.0, bad, 3.0]).astype({"worth": "float64"}))
 
 
 def test_those_of_positive_expected_profit_are_contacted() -> None:

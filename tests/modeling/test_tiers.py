@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from churn_pipeline.errors import ParameterError
-from churn_pipeline.modeling.tiers import Tier, assign_tier, summarise_tiers, tiers
+from churn_pipeline.modeling.tiers import summarise_tiers
+from churn_pipeline.scorer.decisions import Tier, assign_tier, tiers
 
 PARAMETERS = {
     "low": {"minimum": 0, "action": "leave alone"},

@@ -13,7 +13,6 @@ from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.modeling.candidates import build_baseline, build_candidate
 from churn_pipeline.modeling.delong import delong_test
 from churn_pipeline.modeling.model import ChurnModel
-from churn_pipeline.modeling.profit import Economics
 from churn_pipeline.modeling.recalibration import SigmoidCalibrator
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.pipelines.evaluation.economics import draw_economics, weigh_decisions
@@ -25,6 +24,7 @@ from churn_pipeline.pipelines.evaluation.nodes import (
     trace_curves,
 )
 from churn_pipeline.reporting.names import METRIC_NAMES
+from churn_pipeline.scorer.decisions import Economics
 
 EVALUATION = {
     "top_share": 0.1,

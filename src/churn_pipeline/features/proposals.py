@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_pipeline.contract import Column, Contract
+from churn_pipeline.contract.derivation import derive
 from churn_pipeline.contract.expressions import Expression
 from churn_pipeline.contract.model import DerivedColumn
-from churn_pipeline.features.derivation import derive
 
 Kind = Literal["log", "first period", "ratio", "sum", "difference", "count", "bin"]
 

@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.contract.derivation import derive
 from churn_pipeline.contract.model import DerivedColumn
-from churn_pipeline.features.derivation import derive
 from churn_pipeline.features.proposals import Proposal
 from churn_pipeline.features.splitting import hash_to_unit_interval
 from churn_pipeline.modeling.added_columns import are_linear, cross_validate_columns

@@ -8,7 +8,7 @@ from scipy.optimize import isotonic_regression
 from scipy.special import betaincc
 
 from churn_pipeline.modeling.bootstrap import Interval, pivotal_interval, resamplings
-from churn_pipeline.modeling.profit import Economics
+from churn_pipeline.scorer.decisions import Economics
 
 Floats = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from churn_pipeline.modeling.bootstrap import Interval, percentile_interval, resamplings
-from churn_pipeline.modeling.profit import Economics
+from churn_pipeline.scorer.decisions import Economics
 
 Floats = NDArray[np.float64]
 

@@ -1,13 +1,4 @@
-"""What it earns to contact customers (Verbraken, Verbeke and Baesens, 2013).
-
-A contact costs ``f``. A customer who would churn accepts the incentive ``d`` with probability gamma
-and then stays, worth the customer lifetime value; one who would have stayed takes it for nothing.
-Nobody knows gamma: it is drawn from a Beta distribution.
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Self
+"""What it earns to contact customers, on a table (Verbraken, Verbeke and Baesens, 2013)."""
 
 import numpy as np
 import pandas as pd
@@ -15,106 +6,53 @@ from numpy.typing import ArrayLike, NDArray
 
 from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.modeling.curves import thinned
+from churn_pipeline.scorer.decisions import Economics
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Economics:
-    """What a campaign costs and brings, in the unit of money of the customer lifetime value.
+def lifetime_values(
+    economics: Economics, customers: pd.DataFrame, id_column: str | None = None
+) -> Floats:
+    """Return the lifetime value of each customer.
 
-    Attributes
+    Parameters
     ----------
-    customer_lifetime_value : float or str
-        What a customer who stays is worth: one value for all, or the column of individual values.
-    incentive_cost : float
-        Cost ``d`` of the incentive, for everyone who takes it.
-    contact_cost : float
-        Cost ``f`` of contacting a customer.
-    acceptance_alpha, acceptance_beta : float
-        Parameters of the Beta distribution of gamma, the probability that a customer who would
-        churn accepts the incentive.
+    economics : Economics
+    customers : DataFrame, (n_customers, …)
+    id_column : str, optional
+        The column by which an error names a customer; by default it counts rows from 1.
+
+    Returns
+    -------
+    ndarray of float, (n_customers,)
+
+    Raises
+    ------
+    ParameterError
+        If there is no such column, or it does not hold numbers.
+    DataError
+        If a value is missing, infinite or negative.
     """
-
-    customer_lifetime_value: float | str
-    incentive_cost: float
-    contact_cost: float
-    acceptance_alpha: float
-    acceptance_beta: float
-
-    @classmethod
-    def of(cls, parameters: Mapping[str, Any]) -> Self:
-        """Take the economics from the parameters under ``economics``."""
-        return cls(**{field.name: parameters[field.name] for field in fields(cls)})
-
-    @property
-    def acceptance(self) -> float:
-        """The expected probability that a customer who would churn accepts the incentive."""
-        return self.acceptance_alpha / (self.acceptance_alpha + self.acceptance_beta)
-
-    @property
-    def is_individual(self) -> bool:
-        """Whether the customer lifetime values are those of a column."""
-        return isinstance(self.customer_lifetime_value, str)
-
-    def lifetime_values(self, customers: pd.DataFrame, id_column: str | None = None) -> Floats:
-        """Return the lifetime value of each customer.
-
-        Parameters
-        ----------
-        customers : DataFrame, (n_customers, …)
-        id_column : str, optional
-            The column by which an error names a customer; by default it counts rows from 1.
-
-        Returns
-        -------
-        ndarray of float, (n_customers,)
-
-        Raises
-        ------
-        ParameterError
-            If there is no such column, or it does not hold numbers.
-        DataError
-            If a value is missing, infinite or negative.
-        """
-        name = self.customer_lifetime_value
-        if not isinstance(name, str):
-            return np.full(len(customers), float(name))
-        key = f"params.yaml: economics.customer_lifetime_value is {name!r}"
-        if name not in customers or not _is_numeric(customers[name]):
-            what = "does not hold numbers" if name in customers else "is no column of the customers"
-            usable = [str(column) for column in customers if _is_usable(customers[column])]
-            raise ParameterError(f"{key}, which {what}; give a number or one of {usable}")
-        values = customers[name].to_numpy(dtype=np.float64, na_value=np.nan)
-        (bad,) = np.nonzero(~(np.isfinite(values) & (values >= 0)))
-        if len(bad):
-            first = bad[0]
-            who = f"row {first + 1}" if id_column is None else str(customers[id_column].iloc[first])
-            raise DataError(
-                f"{name} of customer {who} is {values[first]:g} ({len(bad)} customers have no "
-                f"usable value); a customer lifetime value is a number of at least 0: mend "
-                f"the column, or set economics.customer_lifetime_value to one number"
-            )
-        return values
-
-    def expected_profit(self, churn_probability: ArrayLike, lifetime_value: ArrayLike) -> Floats:
-        """Return the expected profit of contacting customers rather than leaving them alone.
-
-        With 0 and 1 as probabilities, it is the profit where one knows who churns.
-        """
-        p = np.asarray(churn_probability, dtype=np.float64)
-        value = np.asarray(lifetime_value, dtype=np.float64)
-        retained = self.acceptance * (value - self.incentive_cost) - self.contact_cost
-        return p * retained - (1 - p) * (self.incentive_cost + self.contact_cost)
-
-    def break_even_probability(self, lifetime_value: float) -> float:
-        """Return the churn probability above which contacting a customer pays.
-
-        It is above 1 where it never pays. The lifetime value must be above 0.
-        """
-        cost = self.incentive_cost + self.contact_cost
-        saved = self.acceptance * (lifetime_value - self.incentive_cost) + self.incentive_cost
-        return cost / saved
+    name = economics.customer_lifetime_value
+    if not isinstance(name, str):
+        return np.full(len(customers), float(name))
+    key = f"params.yaml: economics.customer_lifetime_value is {name!r}"
+    if name not in customers or not _is_numeric(customers[name]):
+        what = "does not hold numbers" if name in customers else "is no column of the customers"
+        usable = [str(column) for column in customers if _is_usable(customers[column])]
+        raise ParameterError(f"{key}, which {what}; give a number or one of {usable}")
+    values = customers[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    (bad,) = np.nonzero(~(np.isfinite(values) & (values >= 0)))
+    if len(bad):
+        first = bad[0]
+        who = f"row {first + 1}" if id_column is None else str(customers[id_column].iloc[first])
+        raise DataError(
+            f"{name} of customer {who} is {values[first]:g} ({len(bad)} customers have no "
+            f"usable value); a customer lifetime value is a number of at least 0: mend "
+            f"the column, or set economics.customer_lifetime_value to one number"
+        )
+    return values
 
 
 def _is_numeric(column: pd.Series) -> bool:
@@ -137,7 +75,7 @@ def add_decisions(
         The same customers in the same order.
     economics : Economics
     id_column : str, optional
-        See :meth:`Economics.lifetime_values`, also for the errors.
+        See :func:`lifetime_values`, also for the errors.
 
     Returns
     -------
@@ -145,7 +83,7 @@ def add_decisions(
         The predictions with ``customer_lifetime_value``, ``expected_profit`` (of contacting the
         customer) and ``contacted`` (bool).
     """
-    values = economics.lifetime_values(customers, id_column)
+    values = lifetime_values(economics, customers, id_column)
     profit = economics.expected_profit(predictions["churn_probability"], values)
     return predictions.assign(
         customer_lifetime_value=values, expected_profit=profit, contacted=profit > 0

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 
 from churn_pipeline.modeling.maximum_profit import bootstrap_maximum_profit
 from churn_pipeline.modeling.policies import weigh_policies
-from churn_pipeline.modeling.profit import Economics, best_share, profit_curve
-from churn_pipeline.modeling.tiers import summarise_tiers, tiers
+from churn_pipeline.modeling.profit import best_share, profit_curve
+from churn_pipeline.modeling.tiers import summarise_tiers
 from churn_pipeline.reporting import economics_figures
+from churn_pipeline.scorer.decisions import Economics, tiers
 
 
 def weigh_decisions(

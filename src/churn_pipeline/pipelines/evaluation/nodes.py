@@ -11,10 +11,10 @@ from churn_pipeline.modeling.candidates import BASELINE
 from churn_pipeline.modeling.delong import delong_test
 from churn_pipeline.modeling.metrics import MetricSettings, bootstrap_metrics
 from churn_pipeline.modeling.model import ChurnModel
-from churn_pipeline.modeling.profit import Economics, add_decisions
+from churn_pipeline.modeling.profit import add_decisions
 from churn_pipeline.modeling.target import churned
-from churn_pipeline.modeling.tiers import assign_tier, tiers
 from churn_pipeline.reporting import figures
+from churn_pipeline.scorer.decisions import Economics, assign_tier, tiers
 
 _REFERENCES = ("runner_up", "baseline")
 

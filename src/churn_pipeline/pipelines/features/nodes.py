@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.contract.derivation import derive
 from churn_pipeline.errors import DataError
-from churn_pipeline.features.derivation import derive
 from churn_pipeline.features.splitting import hash_to_unit_interval, is_test_customer
 from churn_pipeline.modeling.target import churned
 

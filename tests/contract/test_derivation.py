@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from churn_pipeline.contract import Contract, parse_contract
-from churn_pipeline.features.derivation import derive
+from churn_pipeline.contract.derivation import derive
 
 
 def test_project_columns_of_one_record(contract: Contract) -> None:
@@ -58,7 +58,7 @@ def test_missing_values_of_a_record_may_be_none_or_nan() -> None:
 
 def test_needs_neither_pandas_nor_scikit_learn() -> None:
     code = (
-        "import sys, churn_pipeline.features.derivation;"
+        "import sys, churn_pipeline.contract.derivation;"
         "print(*{'sklearn', 'pandas', 'kedro', 'scipy'} & set(sys.modules))"
     )
     done = subprocess.run(

@@ -1,0 +1,168 @@
+"""The contract's expressions compiled for one record: plain Python numbers, a hundred times faster.
+
+:class:`~churn_pipeline.contract.expressions.Expression` works on numpy arrays, which cost some
+microseconds a step even where they hold one value. A service has less time than that. The tree that
+``Expression`` has checked becomes a Python function of the record's values, with the same bits.
+"""
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from churn_pipeline.contract.expressions import Expression
+
+Value = float | str
+RecordFunction = Callable[[Mapping[str, Value]], float]
+
+_INFINITY = math.inf
+_NAN = math.nan
+
+
+def _is_missing(value: Value) -> bool:
+    return value != value
+
+
+def _truth(value: Value) -> bool:
+    return value == value and bool(value)
+
+
+def _divide(left: float, right: float) -> float:
+    if right:
+        return left / right
+    if left != left or right != right or not left:
+        return _NAN
+    return math.copysign(_INFINITY, left) * math.copysign(1.0, right)
+
+
+def _maximum(left: float, right: float) -> float:
+    if left != left or right != right:
+        return _NAN
+    return left if left >= right else right
+
+
+def _minimum(left: float, right: float) -> float:
+    if left != left or right != right:
+        return _NAN
+    return left if left <= right else right
+
+
+def _log(value: float) -> float:
+    # numpy's, whose last digit is not always that of math.log
+    return float(np.log(value)) if value > 0 else (-_INFINITY if value == 0 else _NAN)
+
+
+def _log1p(value: float) -> float:
+    return float(np.log1p(value)) if value > -1 else (-_INFINITY if value == -1 else _NAN)
+
+
+def _sqrt(value: float) -> float:
+    return math.sqrt(value) if value >= 0 else _NAN
+
+
+def _clip(value: float, low: float, high: float) -> float:
+    return _minimum(_maximum(value, low), high)
+
+
+def _count(*conditions: Value) -> float:
+    return float(sum(map(_truth, conditions)))
+
+
+def _where(condition: Value, then: Value, otherwise: Value) -> Value:
+    return then if _truth(condition) else otherwise
+
+
+_NAMES: dict[str, Any] = {
+    "abs": abs,
+    "clip": _clip,
+    "count": _count,
+    "is_missing": _is_missing,
+    "log": _log,
+    "log1p": _log1p,
+    "maximum": _maximum,
+    "minimum": _minimum,
+    "sqrt": _sqrt,
+    "where": _where,
+    "_divide": _divide,
+    "_truth": _truth,
+}
+
+
+class _ForRecord(ast.NodeTransformer):
+    """Rewrite columns as look-ups in ``values`` and what Python does otherwise than numpy."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return _column(node.id)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        is_text = isinstance(node.value, str)
+        return node if is_text else ast.Constant(float(node.value))  # type: ignore[arg-type]
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        assert isinstance(node.func, ast.Name)
+        if node.func.id == "col":
+            assert isinstance(node.args[0], ast.Constant)
+            return _column(str(node.args[0].value))
+        return ast.Call(node.func, [self.visit(argument) for argument in node.args], [])
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        left, right = self.visit(node.left), self.visit(node.right)
+        if isinstance(node.op, ast.Div):
+            return _call("_divide", left, right)
+        return ast.BinOp(left, node.op, right)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        operand = self.visit(node.operand)
+        if isinstance(node.op, ast.Not):
+            operand = _call("_truth", operand)
+        return ast.UnaryOp(node.op, operand)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        return ast.BoolOp(node.op, [_call("_truth", self.visit(value)) for value in node.values])
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        sides = [self.visit(side) for side in node.comparators]
+        return ast.Compare(self.visit(node.left), node.ops, sides)
+
+
+def _column(name: str) -> ast.expr:
+    return ast.Subscript(ast.Name("values", ast.Load()), ast.Constant(name), ast.Load())
+
+
+def _call(name: str, *arguments: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
+
+
+def compile_for_record(expression: Expression) -> RecordFunction:
+    """Return a function from a record's values to the expression's value.
+
+    Parameters
+    ----------
+    expression : Expression
+        Checked, so that nothing but the language of expressions reaches the compiler.
+
+    Returns
+    -------
+    callable
+        Takes a mapping of column names to floats or texts, NaN where missing. Gives what the
+        expression gives for arrays of one value: conditions are 1.0 or 0.0, a result that is not
+        finite is NaN.
+
+    Examples
+    --------
+    >>> ratio = compile_for_record(Expression("charges / (months + 1)"))
+    >>> ratio({"charges": 30.0, "months": 2.0})
+    10.0
+    """
+    parameters = ast.arguments([], [ast.arg("values")], None, [], [], None, [])
+    body = _ForRecord().visit(ast.parse(expression.text, mode="eval").body)
+    tree = ast.fix_missing_locations(ast.Expression(ast.Lambda(parameters, body)))
+    evaluate = eval(compile(tree, "<contract>", "eval"), {"__builtins__": {}, **_NAMES})
+
+    def compute(values: Mapping[str, Value]) -> float:
+        result = float(evaluate(values))
+        return result if math.isfinite(result) else _NAN
+
+    return compute

@@ -1,0 +1,1 @@
+"""Turn the fitted champion into a bundle: ONNX graph, explainer, decisions, description."""

@@ -1,0 +1,97 @@
+"""Assemble a bundle of the champion, without any pickle."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.contract.document import contract_document
+from churn_pipeline.errors import BundleError
+from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.packaging.explainer import explainer_arrays, to_npz
+from churn_pipeline.packaging.graph import to_onnx
+from churn_pipeline.scorer.bundle import Bundle, to_json
+from churn_pipeline.scorer.decisions import Economics, tiers
+from churn_pipeline.scorer.rows import table_rows
+from churn_pipeline.scorer.scorer import Scorer
+
+MAX_DIFFERENCE = 1e-6  # in probability, between the fitted estimator and the bundle
+
+
+def columns_of(table: pd.DataFrame, contract: Contract) -> dict[str, NDArray[Any]]:
+    """Return the table's features as the scorer takes them."""
+    return {
+        column.name: table[column.name].to_numpy(dtype=np.float64 if column.is_numeric else object)
+        for column in contract.features
+    }
+
+
+def assemble(
+    model: ChurnModel, contract: Contract, economics: Mapping[str, Any], train: pd.DataFrame
+) -> Bundle:
+    """Make the bundle that scores and explains as the model does.
+
+    Parameters
+    ----------
+    model : ChurnModel
+    contract : Contract
+    economics : mapping
+        The parameters of this name.
+    train : DataFrame
+        The training customers, to which a linear model's explanations compare.
+
+    Raises
+    ------
+    BundleError
+        If the model has no ONNX form.
+    """
+    decisions = {
+        "economics": asdict(Economics.of(economics)),
+        "tiers": [asdict(tier) for tier in tiers(economics["tiers"])],
+    }
+    graph = to_onnx(model, contract)
+    files = {
+        "model.onnx": graph,
+        "contract.json": to_json(contract_document(contract), sort_keys=False),
+        "decisions.json": to_json(decisions),
+    }
+    terms = np.empty((0, 0))
+    if model.trees is None:
+        rows = table_rows(columns_of(train, contract), contract)
+        session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        (terms,) = session.run(["terms"], {"rows": rows})
+    files["explainer.npz"] = to_npz(explainer_arrays(model, contract, terms))
+    return Bundle(files)
+
+
+def check_parity(
+    model: ChurnModel, scorer: Scorer, customers: pd.DataFrame, contract: Contract
+) -> dict[str, float]:
+    """Compare the bundle's churn probabilities with the fitted estimator's, customer by customer.
+
+    Returns
+    -------
+    dict
+        ``customers`` and ``largest_difference`` in probability.
+
+    Raises
+    ------
+    BundleError
+        If they differ by more than 1e-6 for any customer.
+    """
+    expected = model.churn_probability(customers)
+    found = scorer.churn_probability(scorer.rows(columns_of(customers, contract)))
+    difference = np.abs(found - expected)
+    worst = int(np.argmax(difference))
+    if not difference[worst] <= MAX_DIFFERENCE:
+        raise BundleError(
+            f"the bundle gives customer {customers[contract.id.name].iloc[worst]} a churn "
+            f"probability of {found[worst]:.9f}, the fitted {model.candidate} {expected[worst]:.9f}: "
+            f"they may differ by {MAX_DIFFERENCE:g}; this is a fault of the conversion"
+        )
+    return {"customers": len(customers), "largest_difference": float(difference[worst])}

@@ -1,0 +1,130 @@
+"""A bundle: a folder of files and the manifest of their sha256 sums, which is verified on load."""
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from churn_pipeline.errors import BundleError
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+_NAME = re.compile(r"[a-z0-9_]+\.[a-z]+")
+_VERSION_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The files of a bundle.
+
+    Attributes
+    ----------
+    files : mapping of str to bytes
+        Name to content, without the manifest.
+    """
+
+    files: Mapping[str, bytes]
+
+    @property
+    def manifest(self) -> bytes:
+        """The manifest: the format's number and the sha256 sum of each file."""
+        sums = {name: hashlib.sha256(data).hexdigest() for name, data in self.files.items()}
+        return to_json({"files": sums, "format": FORMAT})
+
+    @property
+    def version(self) -> str:
+        """The first 12 hex digits of the manifest's sha256 sum: equal for equal files."""
+        return hashlib.sha256(self.manifest).hexdigest()[:_VERSION_DIGITS]
+
+    def json(self, name: str) -> Any:
+        """Return the content of a JSON file.
+
+        Raises
+        ------
+        BundleError
+            If there is no such file.
+        """
+        if name not in self.files:
+            raise BundleError(f"the bundle has no {name}; package the model again")
+        return json.loads(self.files[name])
+
+    def with_files(self, files: Mapping[str, bytes]) -> Self:
+        """Return the bundle with more files."""
+        return type(self)({**self.files, **files})
+
+
+def to_json(content: object, sort_keys: bool = True) -> bytes:
+    """Return JSON of readable lines, the same for the same content; keys sorted unless told."""
+    text = json.dumps(content, indent=2, sort_keys=sort_keys, allow_nan=False, ensure_ascii=False)
+    return (text + "\n").encode()
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a bundle and verify every file.
+
+    Raises
+    ------
+    BundleError
+        If the folder holds no bundle, or a file is missing, extra or changed; it is named.
+    """
+    if not folder.is_dir():
+        raise BundleError(f"{folder} is no folder; `dvc repro` makes the bundle")
+    expected = _sums(folder)
+    found = sorted(path.name for path in folder.iterdir() if path.name != MANIFEST)
+    for name in found:
+        if name not in expected:
+            raise BundleError(f"{folder / name} is not of the bundle; {_REMEDY}")
+    files = {}
+    for name, digest in sorted(expected.items()):
+        path = folder / name
+        if name not in found or not path.is_file() or path.is_symlink():
+            raise BundleError(f"{path} is missing; {_REMEDY}")
+        files[name] = path.read_bytes()
+        if hashlib.sha256(files[name]).hexdigest() != digest:
+            raise BundleError(f"{path} was changed since it was packaged; {_REMEDY}")
+    bundle = Bundle(files)
+    if bundle.manifest != (folder / MANIFEST).read_bytes():
+        raise BundleError(f"{folder / MANIFEST} was changed since it was packaged; {_REMEDY}")
+    return bundle
+
+
+_REMEDY = "nothing of it is used: take the whole folder from where it was packaged"
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_bytes())
+        version, sums = manifest["format"], dict(manifest["files"])
+    except FileNotFoundError:
+        raise BundleError(f"{path} is missing; {folder} holds no bundle") from None
+    except (ValueError, TypeError, KeyError):
+        raise BundleError(f"{path} is not the manifest of a bundle; {_REMEDY}") from None
+    if version != FORMAT:
+        raise BundleError(
+            f"{path} is of format {version!r}, this program reads {FORMAT}; package the model again"
+        )
+    for name, digest in sums.items():
+        if not (isinstance(digest, str) and _NAME.fullmatch(name)) or name == MANIFEST:
+            raise BundleError(f"{path} names {name!r}, which no bundle holds; {_REMEDY}")
+    return sums
+
+
+def write_bundle(bundle: Bundle, folder: Path) -> None:
+    """Write a bundle; the folder appears whole or not at all, in place of what it was before."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staged = folder.with_name(f".{folder.name}.partial")
+    old = folder.with_name(f".{folder.name}.old")
+    for leftover in (staged, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    staged.mkdir()
+    for name, data in {**bundle.files, MANIFEST: bundle.manifest}.items():
+        (staged / name).write_bytes(data)
+    if folder.exists():
+        folder.rename(old)
+    staged.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,260 @@
+"""From one customer's record to the numbers that the model takes, checked by the contract."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from churn_pipeline.contract import Column, Contract
+from churn_pipeline.contract.record_expressions import compile_for_record
+
+_LONGEST_NAME = 64
+MAX_TEXT = 256  # characters of a text, such as an id
+_LARGEST_EXACT_INTEGER = 2.0**53
+_LARGEST = 1.7976931348623157e308
+_NAN = math.nan
+_UNSEEN = -1.0  # the code of a missing category
+
+
+class Customer(NamedTuple):
+    """A checked customer.
+
+    Attributes
+    ----------
+    id : str
+        The id, as a text.
+    row : tuple of float
+        The model's inputs in the contract's order: numbers (NaN where missing), then the position
+        of each category's value among its allowed values (-1 where missing).
+    lifetime_value : float
+        What the customer is worth if kept.
+    """
+
+    id: str
+    row: tuple[float, ...]
+    lifetime_value: float
+
+
+class FieldError(NamedTuple):
+    """What is wrong with one field, in words that hold nothing of the customer's.
+
+    Attributes
+    ----------
+    field : str or None
+        None where it is the record itself, or several fields together.
+    message : str
+    """
+
+    field: str | None
+    message: str
+
+
+class InvalidRecord(ValueError):  # noqa: N818 (it is not the program's error)
+    """A record that breaks the contract.
+
+    Attributes
+    ----------
+    errors : tuple of FieldError
+        All that is wrong.
+    """
+
+    def __init__(self, errors: tuple[FieldError, ...]) -> None:
+        super().__init__("; ".join(error.message for error in errors))
+        self.errors = errors
+
+
+@dataclass(frozen=True)
+class _Field:
+    column: Column
+    is_nullable: bool
+    codes: Mapping[str, float] | None
+    minimum: float
+    maximum: float
+
+
+def expectation(column: Column) -> str:
+    """Say what a field may hold, such as ``a whole number from 0 to 120 (months)``."""
+    if column.type == "category":
+        return "one of " + ", ".join(f'"{value}"' for value in column.values)
+    if column.type == "text":
+        return f"a text of 1 to {MAX_TEXT} characters"
+    kind = "a whole number" if column.type == "integer" else "a number"
+    low, high = column.minimum, column.maximum
+    if low is not None and high is not None:
+        kind += f" from {low:.15g} to {high:.15g}"
+    elif low is not None:
+        kind += f" of at least {low:.15g}"
+    elif high is not None:
+        kind += f" of at most {high:.15g}"
+    return f"{kind} ({column.unit})" if column.unit else kind
+
+
+class RecordReader:
+    """Reads records, and refuses those that break the contract.
+
+    A field is missing where it is absent or null, which only nullable ones may be. Row rules hold
+    as in ingestion, but for those that read columns which no request has, such as the target.
+
+    Parameters
+    ----------
+    contract : Contract
+    lifetime_value : float or str
+        The lifetime value of all customers, or the column of individual ones.
+    unseen_as_missing : bool
+        Whether a value that a category does not allow is taken for a missing one.
+    """
+
+    def __init__(
+        self, contract: Contract, lifetime_value: float | str, unseen_as_missing: bool = False
+    ) -> None:
+        self.columns = request_columns(contract, lifetime_value)
+        self._contract = contract
+        self._lifetime_value = lifetime_value
+        self._unseen_as_missing = unseen_as_missing
+        self._fields = {column.name: self._field(column) for column in self.columns}
+        self._names = frozenset(self._fields)
+        self._id = contract.id.name
+        self._derived = [
+            (column.name, compile_for_record(column.expression))
+            for column in contract.derived_columns
+        ]
+        self._rules = [
+            (rule, compile_for_record(rule.check))
+            for rule in contract.row_rules
+            if self._names.issuperset(rule.check.columns)
+        ]
+        self._checks = [(name, self._check(field)) for name, field in self._fields.items()]
+        self._numeric = contract.numeric_inputs
+        self._categorical = [
+            (name, self._fields[name].codes or {}) for name in contract.categorical_inputs
+        ]
+
+    def _field(self, column: Column) -> _Field:
+        is_worth = column.name == self._lifetime_value
+        if is_worth:
+            column = replace(column, minimum=max(0.0, column.minimum or 0.0))
+        return _Field(
+            column,
+            column.nullable and not is_worth,
+            {value: float(code) for code, value in enumerate(column.values)}
+            if column.type == "category"
+            else None,
+            -_LARGEST if column.minimum is None else column.minimum,
+            _LARGEST if column.maximum is None else column.maximum,
+        )
+
+    def _check(self, field: _Field) -> Callable[[Any], float | str | None]:
+        """Return what turns a field's JSON value into a float or a text, None if it may not be."""
+        nothing = _NAN if field.is_nullable else None
+        low, high = field.minimum, field.maximum
+        if field.column.type == "category":
+            codes = field.codes or {}
+            unseen = _NAN if self._unseen_as_missing and field.column.name != self._id else None
+
+            def category(value: Any) -> float | str | None:
+                if type(value) is str:
+                    return value if value in codes else unseen
+                return nothing if value is None else None
+
+            return category
+        if field.column.type == "text":
+            spelled_missing = frozenset(self._contract.missing_values)
+
+            def text(value: Any) -> float | str | None:
+                if type(value) is str:
+                    is_good = 0 < len(value) <= MAX_TEXT and not value.isspace()
+                    return value if is_good and value.strip() not in spelled_missing else None
+                return nothing if value is None else None
+
+            return text
+        is_integer = field.column.type == "integer"
+
+        def number(value: Any) -> float | str | None:
+            kind = type(value)
+            if kind is float or kind is int:
+                if low <= value <= high:  # not NaN
+                    if not is_integer:
+                        return float(value)
+                    if value == value // 1 and abs(value) < _LARGEST_EXACT_INTEGER:
+                        return float(value)
+                return None
+            return nothing if value is None else None
+
+        return number
+
+    def read(self, record: Any) -> Customer:
+        """Check a decoded JSON value and return the customer.
+
+        Raises
+        ------
+        InvalidRecord
+        """
+        if type(record) is not dict:
+            raise InvalidRecord((FieldError(None, "a customer is an object of named fields"),))
+        values: dict[str, Any] = {}
+        get = record.get
+        for name, check in self._checks:
+            value = check(get(name))
+            if value is None:
+                raise self._refusal(record)
+            values[name] = value
+        if not self._names.issuperset(record):
+            raise self._refusal(record)
+        for _, holds in self._rules:
+            if holds(values) != 1.0:
+                raise self._refusal(record)
+        for name, compute in self._derived:
+            values[name] = compute(values)
+        row = [values[name] for name in self._numeric]
+        row += [codes.get(values[name], _UNSEEN) for name, codes in self._categorical]
+        worth = self._lifetime_value
+        return Customer(
+            self._id_text(values[self._id]),
+            tuple(row),
+            values[worth] if isinstance(worth, str) else worth,
+        )
+
+    def _id_text(self, value: float | str) -> str:
+        return value.strip() if isinstance(value, str) else f"{value:.17g}"
+
+    def _refusal(self, record: Mapping[Any, Any]) -> InvalidRecord:
+        """Say all that is wrong; slower than finding that something is."""
+        errors = [self._unknown(name) for name in record if name not in self._names]
+        values: dict[str, Any] = {}
+        for name, check in self._checks:
+            value = check(record.get(name))
+            if value is None:
+                errors.append(self._complaint(name, record))
+            else:
+                values[name] = value
+        for rule, holds in self._rules:
+            if all(name in values for name in rule.check.columns) and holds(values) != 1.0:
+                errors.append(FieldError(", ".join(rule.check.columns), rule.meaning))
+        return InvalidRecord(tuple(errors))
+
+    def _complaint(self, name: str, record: Mapping[Any, Any]) -> FieldError:
+        field = self._fields[name]
+        wanted = expectation(field.column)
+        if record.get(name) is None:
+            problem = "is missing" if name not in record else "is null"
+            return FieldError(name, f"{name} {problem}; it must be {wanted}")
+        if field.is_nullable:
+            wanted += ", or null"
+        return FieldError(name, f"{name} must be {wanted}")
+
+    def _unknown(self, name: Any) -> FieldError:
+        if name == self._contract.target.name:
+            return FieldError(name, f"{name} is what the model predicts; leave it out")
+        if name in self._contract.columns:
+            return FieldError(name, f"{name} is not seen by the model; leave it out")
+        name = str(name)[:_LONGEST_NAME]
+        close = get_close_matches(name, self._fields, n=1)
+        guess = f"did you mean {close[0]}" if close else f"valid are {', '.join(self._fields)}"
+        return FieldError(name, f"{name} is not a field; {guess}")
+
+
+def request_columns(contract: Contract, lifetime_value: float | str) -> tuple[Column, ...]:
+    """Return the columns that a request gives of a customer: id, features, lifetime value."""
+    wanted = {contract.id.name, lifetime_value} | {column.name for column in contract.features}
+    return tuple(column for name, column in contract.columns.items() if name in wanted)

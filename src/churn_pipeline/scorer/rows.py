@@ -1,0 +1,45 @@
+"""From a table's columns to the numbers that the model takes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.contract.derivation import derive
+
+Floats = NDArray[np.float64]
+
+
+def table_rows(table: Mapping[str, ArrayLike], contract: Contract) -> Floats:
+    """Return the rows that :meth:`churn_pipeline.scorer.records.RecordReader.read` makes.
+
+    Nothing is checked: ingestion has done so.
+
+    Parameters
+    ----------
+    table : mapping of str to array-like, (n,)
+        The contract's features: numbers, NaN where missing, or texts. A text that a category does
+        not allow, such as None, counts as missing.
+    contract : Contract
+
+    Returns
+    -------
+    ndarray of float, (n, n_inputs)
+    """
+    columns = {column.name: np.asarray(table[column.name]) for column in contract.features}
+    derived = derive(columns, contract)
+    numbers = [
+        np.asarray(derived[name] if name in derived else columns[name], dtype=np.float64)
+        for name in contract.numeric_inputs
+    ]
+    codes = [
+        _codes(columns[name], contract.columns[name].values) for name in contract.categorical_inputs
+    ]
+    return np.column_stack([*numbers, *codes])
+
+
+def _codes(values: NDArray[Any], levels: Sequence[str]) -> Floats:
+    codes = {level: float(code) for code, level in enumerate(levels)}
+    return np.array([codes.get(value, -1.0) for value in values.tolist()])

@@ -1,0 +1,119 @@
+"""The bundle scores and explains as the fitted estimator does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.errors import BundleError
+from churn_pipeline.modeling.candidates import CANDIDATES, build_candidate
+from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.modeling.recalibration import IsotonicCalibrator, SigmoidCalibrator
+from churn_pipeline.packaging.assembly import assemble, check_parity, columns_of
+from churn_pipeline.pipelines.features.nodes import derive_features
+from churn_pipeline.scorer import Scorer
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "logistic_regression": {"knots": 2, "max_iter": 500},
+    "random_forest": {"n_estimators": 8},
+    "xgboost": {"n_estimators": 12},
+    "lightgbm": {"n_estimators": 12},
+}
+CALIBRATORS: dict[str, Any] = {
+    "none": None,
+    "sigmoid": SigmoidCalibrator(1.4, -0.3),
+    "isotonic": IsotonicCalibrator((-3.0, -1.0, 0.0, 2.0), (-2.5, -2.0, -1.9, 3.0)),
+    "one_step": IsotonicCalibrator((-1.0,), (-0.7,)),
+}
+ECONOMICS: dict[str, Any] = {
+    "customer_lifetime_value": 200,
+    "incentive_cost": 10,
+    "contact_cost": 1,
+    "acceptance_alpha": 6,
+    "acceptance_beta": 14,
+    "tiers": {
+        "low": {"minimum": 0.0, "action": "None."},
+        "high": {"minimum": 0.4, "action": "Call."},
+    },
+}
+every_candidate = pytest.mark.parametrize("name", list(CANDIDATES))
+
+
+@pytest.fixture(scope="module")
+def table(customers: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Customers of whom some numbers and categories are missing."""
+    holes = customers.copy()
+    generator = np.random.default_rng(3)
+    for column in contract.features:
+        rows = generator.random(len(holes)) < 0.04
+        if column.is_numeric:
+            holes[column.name] = holes[column.name].astype("float64")
+            holes.loc[rows, column.name] = np.nan
+        else:
+            holes.loc[rows, column.name] = None
+    return derive_features(holes, contract)
+
+
+@pytest.fixture(scope="module")
+def models(table: pd.DataFrame, contract: Contract, target: NDArray[np.int8]) -> dict[str, Any]:
+    inputs = table[list(contract.model_inputs)]
+    return {
+        name: ChurnModel.of(
+            name,
+            build_candidate(name, settings, contract, 1).fit(inputs[:1200], target[:1200]),
+            contract.model_inputs,
+        )
+        for name, settings in SETTINGS.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def target(customers: pd.DataFrame, contract: Contract) -> NDArray[np.int8]:
+    from churn_pipeline.modeling.target import churned
+
+    return churned(customers, contract)
+
+
+@every_candidate
+@pytest.mark.parametrize("method", list(CALIBRATORS))
+def test_the_bundle_gives_the_fitted_models_probabilities(
+    name: str, method: str, models: dict[str, Any], table: pd.DataFrame, contract: Contract
+) -> None:
+    model = models[name]
+    model = ChurnModel.of(name, model.pipeline, model.inputs, CALIBRATORS[method])
+    bundle = assemble(model, contract, ECONOMICS, table[:1200])
+    scorer = Scorer(bundle)
+    facts = check_parity(model, scorer, table, contract)
+    assert facts["customers"] == len(table)
+    assert facts["largest_difference"] < 1e-9
+    assert bundle.version == assemble(model, contract, ECONOMICS, table[:1200]).version
+
+    rows = scorer.rows(columns_of(table, contract))[1200:1500]
+    total = scorer.base_log_odds + scorer.contributions(rows).sum(axis=1)
+    np.testing.assert_allclose(total, scorer.log_odds(rows), atol=1e-9)
+
+
+@every_candidate
+def test_one_customer_gets_the_bits_of_a_batch(
+    name: str, models: dict[str, Any], table: pd.DataFrame, contract: Contract
+) -> None:
+    scorer = Scorer(assemble(models[name], contract, ECONOMICS, table[:1200]))
+    rows = scorer.rows(columns_of(table, contract))[:600]
+    whole = scorer.churn_probability(rows)
+    for size in (1, 2, 3, 7, 100):
+        parts = [rows[start : start + size] for start in range(0, 100, size)]
+        found = np.concatenate([scorer.churn_probability(part) for part in parts])
+        assert (found == whole[: len(found)]).all()
+
+
+def test_parity_is_refused_beyond_the_limit(
+    models: dict[str, Any], table: pd.DataFrame, contract: Contract
+) -> None:
+    scorer = Scorer(assemble(models["xgboost"], contract, ECONOMICS, table[:1200]))
+    with pytest.raises(BundleError, match="fitted lightgbm"):
+        check_parity(models["lightgbm"], scorer, table, contract)
