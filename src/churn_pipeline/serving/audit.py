@@ -75,6 +75,7 @@ class AuditLog:
     ) -> None:
         self.audit_key = audit_key
         self._overflown = 0
+        self._reported = 0
         self._unwritten = 0
         self._folder = folder
         self._stem = f"audit-{worker}"
@@ -144,16 +145,15 @@ class AuditLog:
         with self._flushing:
             waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
             unwritten = len(waiting)
-            if not unwritten:
-                return
             error = None
             try:
-                for count in self._write(self._encode(waiting)):
-                    unwritten -= count
+                if waiting:
+                    for count in self._write(self._encode(waiting)):
+                        unwritten -= count
             except OSError as caught:
                 error = caught
             self._unwritten += unwritten
-            self._report(error)
+            self._report(bool(waiting), error)
 
     def _encode(self, entries: list[Entry]) -> Iterator[tuple[bytes, int]]:
         for start in range(0, len(entries), _PORTION):
@@ -205,13 +205,20 @@ class AuditLog:
         if self._files == 1:
             self._path(0).unlink()
 
-    def _report(self, error: OSError | None) -> None:
-        """Log the first failure of a row, and when it is over."""
+    def _report(self, has_written: bool, error: OSError | None) -> None:
+        """Log the first failure of a row and when it is over, and lines that found no room."""
         if error is not None and not self._is_failing:
             _LOGGER.error("the audit log %s cannot be written (%s)", self._path(0), error.strerror)
-        elif error is None and self._is_failing:
+        elif error is None and has_written and self._is_failing:
             _LOGGER.warning("the audit log is written again; lines lost so far: %d", self.lost)
-        self._is_failing = error is not None
+        if has_written:
+            self._is_failing = error is not None
+        if self._overflown > self._reported:
+            _LOGGER.error(
+                "the audit log lost %d lines; more came than can be written",
+                self._overflown - self._reported,
+            )
+            self._reported = self._overflown
 
 
 def _append(path: Path, content: bytes) -> None:

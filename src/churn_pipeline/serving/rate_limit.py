@@ -1,5 +1,6 @@
 """How often a key may ask, counted over all workers; how often an address may fail."""
 
+import errno
 import fcntl
 import mmap
 import os
@@ -51,7 +52,8 @@ class RateLimiter:
         fcntl.flock(self._file, fcntl.LOCK_EX)
         if os.fstat(self._file).st_size != size:
             # not truncated to size: a write to a hole of a full disk would kill the process
-            os.pwrite(self._file, bytes(size), 0)
+            if os.pwrite(self._file, bytes(size), 0) < size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             os.ftruncate(self._file, size)
         fcntl.flock(self._file, fcntl.LOCK_UN)
         self._memory = mmap.mmap(self._file, size)
