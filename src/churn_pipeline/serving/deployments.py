@@ -8,19 +8,17 @@ when somebody rolls back.
 
 import fcntl
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from churn_pipeline.scorer import Scorer
+from churn_pipeline.errors import BundleError
+from churn_pipeline.scorer import Scorer, read_bundle
+from churn_pipeline.scorer.bundle import write_bundle
 from churn_pipeline.serving.variants import Deployment, DeploymentError, Plan, deploy
-
-Load = Callable[..., Scorer]
 
 
 @dataclass(frozen=True)
@@ -64,15 +62,12 @@ class DeploymentFile:
     ----------
     folder : Path
         Holds ``deployment.json`` and ``bundles/<version>``.
-    load : callable
-        :func:`churn_pipeline.scorer.load_scorer`.
     """
 
-    def __init__(self, folder: Path, load: Load) -> None:
+    def __init__(self, folder: Path) -> None:
         self.path = folder / "deployment.json"
         self._bundles = folder / "bundles"
         self._lock = folder / "deployment.lock"
-        self._load = load
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -125,58 +120,42 @@ class DeploymentFile:
         champion = self._take(plan.champion, plan)
         challenger = None if plan.challenger is None else self._take(plan.challenger, plan)
         deployment = deploy(plan, champion, challenger)
-        placed = Placed(plan, champion.version, challenger and challenger.version)
+        second = None if challenger is None else challenger.version
+        placed = Placed(plan, champion.version, second)
         return placed, deployment
 
     def load(self, placed: Placed) -> Deployment:
         """Load a deployment from the service's copies; raises as :meth:`place` does."""
         champion = self._from_copy(placed.champion, placed.plan)
-        challenger = placed.challenger and self._from_copy(placed.challenger, placed.plan)
-        return deploy(placed.plan, champion, challenger or None)
+        challenger = None
+        if placed.challenger is not None:
+            challenger = self._from_copy(placed.challenger, placed.plan)
+        return deploy(placed.plan, champion, challenger)
 
     def direct(self, plan: Plan) -> Deployment:
         """Load a plan's bundles where they are, for a service that cannot write its folder."""
-        scorers = [
-            self._load(Path(folder), unseen_category=plan.unseen_category)
-            for folder in (plan.champion, plan.challenger)
-            if folder is not None
-        ]
+        folders = (plan.champion, plan.challenger)
+        bundles = [read_bundle(Path(folder)) for folder in folders if folder is not None]
+        scorers = [Scorer(bundle, plan.unseen_category) for bundle in bundles]
         return deploy(plan, scorers[0], scorers[1] if len(scorers) > 1 else None)
 
     def _from_copy(self, version: str, plan: Plan) -> Scorer:
-        scorer = self._load(self._bundles / version, unseen_category=plan.unseen_category)
-        if scorer.version != version:
+        bundle = read_bundle(self._bundles / version)
+        if bundle.version != version:
             raise DeploymentError(
-                f"{self._bundles / version} holds version {scorer.version}; "
+                f"{self._bundles / version} holds version {bundle.version}; "
                 "reload to copy the configured bundle again"
             )
-        return scorer
+        return Scorer(bundle, plan.unseen_category)
 
     def _take(self, folder: str, plan: Plan) -> Scorer:
-        source = Path(folder)
-        if not source.is_dir():
-            raise DeploymentError(f"{folder}: there is no such folder; package a bundle into it")
-        scorer = self._load(source, unseen_category=plan.unseen_category)
-        target = self._bundles / scorer.version
-        if not _equal(source, target):
-            self._copy(source, target)
-        return scorer
-
-    def _copy(self, source: Path, target: Path) -> None:
-        partial = self._bundles / f".{os.getpid()}-{uuid4().hex}"
+        bundle = read_bundle(Path(folder))
+        scorer = Scorer(bundle, plan.unseen_category)
+        copy = self._bundles / bundle.version
         try:
-            shutil.copytree(source, partial)
-            if target.exists():  # damaged
-                shutil.rmtree(target)
-            partial.rename(target)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-
-
-def _equal(one: Path, other: Path) -> bool:
-    return _contents(one) == _contents(other)
-
-
-def _contents(folder: Path) -> dict[Path, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder): path.read_bytes() for path in files}
+            is_there = read_bundle(copy).version == bundle.version
+        except BundleError:
+            is_there = False
+        if not is_there:
+            write_bundle(bundle, copy)
+        return scorer

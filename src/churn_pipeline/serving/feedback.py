@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -12,6 +13,7 @@ import msgspec
 
 OUTCOMES = ("churned", "stayed")
 MAX_ID_CHARACTERS = 200
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def read_feedback(content: Any, id_name: str, today: date) -> dict[str, str] | list[dict[str, Any]]:
@@ -63,7 +65,7 @@ def read_feedback(content: Any, id_name: str, today: date) -> dict[str, str] | l
 
 
 def _is_past_day(value: Any, today: date) -> bool:
-    if not isinstance(value, str) or len(value) != len("YYYY-MM-DD"):
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
         return False
     try:
         day = date.fromisoformat(value)

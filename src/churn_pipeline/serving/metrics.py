@@ -134,7 +134,7 @@ class Metrics:
         """Name the models of a new deployment."""
         for deployment, value in ((before, 0), (now, 1)):
             for variant in deployment.variants if deployment else ():
-                candidate = str(variant.scorer.description["candidate"])
+                candidate = str(variant.scorer.description.get("candidate", ""))
                 self._models.labels(variant.version, candidate, variant.name).set(value)
 
     def flush(self) -> None:

@@ -10,7 +10,7 @@ from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.variants import Deployment, Variant
 from churn_pipeline.serving.worker import Worker
 
-CHUNK_SCORED = 200
+CHUNK_SCORED = 100
 """Customers scored without a pause for other requests: some 3 ms."""
 CHUNK_EXPLAINED = 10
 

@@ -6,9 +6,7 @@ import logging
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
-from churn_pipeline.scorer import load_scorer
 from churn_pipeline.serving.api_keys import ApiKey, KeyStore
 from churn_pipeline.serving.audit import AuditLog
 from churn_pipeline.serving.deployments import DeploymentFile
@@ -21,7 +19,7 @@ from churn_pipeline.serving.rate_limit import FailureLimiter, RateLimiter
 from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.settings import ServingSettings, load_settings
 from churn_pipeline.serving.shadow import Shadow
-from churn_pipeline.serving.variants import Deployment, Mode, Plan
+from churn_pipeline.serving.variants import Deployment, Plan
 
 logger = logging.getLogger("bentoml.churn")
 
@@ -51,6 +49,8 @@ class Worker:
     ----------
     settings : ServingSettings
     process : Process
+    metrics : Metrics, optional
+        By default, those that BentoML exposes.
 
     Raises
     ------
@@ -58,13 +58,15 @@ class Worker:
         If the keys or the audit log cannot be used.
     """
 
-    def __init__(self, settings: ServingSettings, process: Process) -> None:
+    def __init__(
+        self, settings: ServingSettings, process: Process, metrics: Metrics | None = None
+    ) -> None:
         self.settings = settings
         self.networks = AllowedNetworks(settings.allowed_networks)
         self.keys = KeyStore(settings.api_keys)
         self.failures = FailureLimiter()
         self.cors = Cors(settings.cors_origins)
-        self.metrics = Metrics()
+        self.metrics = metrics or Metrics()
         self.audit = AuditLog(
             settings.audit_log,
             process.worker,
@@ -80,7 +82,7 @@ class Worker:
             self.metrics,
             lambda: self.audit.audit_key,
         )
-        file = DeploymentFile(settings.deployment, load_scorer)
+        file = DeploymentFile(settings.deployment)
         self.models = Models(
             file, lambda: configured_plan(load_settings()), process.start, self.metrics.deployed
         )
@@ -163,7 +165,7 @@ def configured_plan(settings: ServingSettings) -> Plan:
     return Plan(
         champion=str(settings.champion),
         challenger=None if settings.challenger is None else str(settings.challenger),
-        mode=cast(Mode, settings.mode),
+        mode=settings.mode,
         challenger_share=settings.challenger_share,
         unseen_category=settings.unseen_category,
     )
