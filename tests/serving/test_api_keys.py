@@ -78,10 +78,10 @@ def test_whoever_brings_no_good_key_is_refused(path: Path) -> None:
     assert "header is missing" in refusal(store, None)
     swapped = "B" if token[-1] == "A" else "A"
     wrong = [token[:-1] + swapped, token[:15] + other[15:], "churn_00000000_" + token[15:]]
-    for attempt in wrong:
-        message = refusal(store, bearer(attempt))
+    for guess in wrong:
+        message = refusal(store, bearer(guess))
         assert "not known" in message
-        assert attempt[15:] not in message
+        assert guess[15:] not in message
     for attempt in (b"", b"Bearer", b"Basic dTpw", token.encode(), bearer(token) + b" ",
                     b"Bearer " + b"\xff" * 58, bearer(token).replace(b"_", b"-"),
                     bearer(token[:-1]), b"Token  " + token.encode()[:58]):  # fmt: skip

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from churn_pipeline.serving.schemas import DescribedScorer, Schema, component_schemas
+from churn_pipeline.scorer import InvalidRecord, Scorer
+from churn_pipeline.serving.schemas import Schema, component_schemas
 from churn_pipeline.serving.settings import ServingSettings
 
 _REQUEST_ID = "5f0c7d0c9a3b4f6e"
@@ -16,8 +17,8 @@ _REFUSALS = {
         "The key lacks the scope, or the address is not allowed.",
         "the key lacks the scope of this route",
     ),
-    404: ("There is nothing of this kind.", "there is no version to return to"),
-    409: ("It cannot be done now.", "there is no version to return to"),
+    408: ("The body came too slowly.", "the body was not complete in time"),
+    409: ("The models cannot be put to work; those before stay.", "the bundle was changed"),
     413: ("The body or the batch is too large.", "the body is larger than the limit"),
     415: ("The body is declared as something else than JSON.", "the body must be application/json"),
     422: ("A value is not what it has to be.", "the body is not what this route takes"),
@@ -26,7 +27,7 @@ _REFUSALS = {
 }
 
 
-def build_openapi(scorer: DescribedScorer, settings: ServingSettings) -> Schema:
+def build_openapi(scorer: Scorer, settings: ServingSettings) -> Schema:
     """Describe the service.
 
     Parameters
@@ -74,7 +75,7 @@ def build_openapi(scorer: DescribedScorer, settings: ServingSettings) -> Schema:
     return document
 
 
-def _about(scorer: DescribedScorer, settings: ServingSettings) -> str:
+def _about(scorer: Scorer, settings: ServingSettings) -> str:
     parts = [scorer.contract.description]
     if settings.authentication:
         parts.append("Each request brings a key: `Authorization: Bearer churn_<key id>_<secret>`.")
@@ -86,7 +87,7 @@ def _about(scorer: DescribedScorer, settings: ServingSettings) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def _paths(scorer: DescribedScorer, settings: ServingSettings) -> Schema:
+def _paths(scorer: Scorer, settings: ServingSettings) -> Schema:
     identifier = scorer.contract.id.name
     example = dict(scorer.example)
     customer = scorer.read(example)
@@ -99,13 +100,19 @@ def _paths(scorer: DescribedScorer, settings: ServingSettings) -> Schema:
     def results(fields: Mapping[str, Any]) -> Schema:
         return {"results": [{"index": 0, **fields}], "scored": 1, "failed": 0, **answer}
 
+    mistakes = _mistakes(scorer, example)
+
     def post(
         summary: str, scope: str, takes: str, body: Schema, gives: str, answers: Schema, **more: Any
     ) -> Schema:
-        return {"post": _operation(settings, summary, scope, gives, answers, takes, body, **more)}
+        operation = _operation(settings, summary, scope, gives, answers, takes, body, **more)
+        if takes == "Customer":
+            content = operation["responses"]["422"]["content"]["application/json"]
+            content["example"] = mistakes
+        return {"post": operation}
 
-    def admin(method: str, summary: str) -> Schema:
-        return {method: _operation(settings, summary, "admin", "Object", None, tag="admin")}
+    def admin(summary: str, **more: Any) -> Schema:
+        return _operation(settings, summary, "admin", "Deployment", tag="admin", **more)
 
     return {
         "/v1/score": post(
@@ -143,16 +150,37 @@ def _paths(scorer: DescribedScorer, settings: ServingSettings) -> Schema:
         ),
         "/v1/model": {
             "get": _operation(
-                settings, "Describe the model that answers", None, "Object", None, tag="model"
+                settings, "Describe the model that answers", None, "Model", tag="model"
             )
         },
-        "/v1/admin/models": admin("get", "Describe the models that are loaded"),
-        "/v1/admin/reload": admin("post", "Load the bundles again"),
-        "/v1/admin/rollback": admin("post", "Return to the champion before"),
+        "/v1/admin/models": {"get": admin("Say which models answer")},
+        "/v1/admin/reload": {
+            "post": admin(
+                "Load the configured bundles again, or others",
+                takes="Plan",
+                body={},
+                is_required=False,
+                refusals=(409,),
+            )
+        },
+        "/v1/admin/rollback": {
+            "post": admin("Return to the models before", refusals=(409,)),
+        },
         "/livez": {"get": _probe("Whether the process lives")},
         "/readyz": {"get": _probe("Whether requests are answered", 503)},
         "/metrics": {"get": _probe("Metrics for Prometheus")},
     }
+
+
+def _mistakes(scorer: Scorer, example: Schema) -> Schema:
+    """Return the answer to a customer of whom one feature is missing."""
+    feature = next(column.name for column in scorer.contract.features if not column.nullable)
+    try:
+        scorer.read({name: value for name, value in example.items() if name != feature})
+    except InvalidRecord as invalid:
+        errors = [{"field": e.field, "message": e.message} for e in invalid.errors]
+        return {"error": errors[0]["message"], "errors": errors, "request_id": _REQUEST_ID}
+    raise AssertionError(f"{feature} may be missing")
 
 
 _BATCH = (
@@ -166,36 +194,39 @@ def _operation(
     summary: str,
     scope: str | None,
     gives: str,
-    answers: Schema | None,
+    answers: Schema | None = None,
     takes: str | None = None,
     body: Schema | None = None,
     *,
+    is_required: bool = True,
+    refusals: tuple[int, ...] = (),
     status: int = 200,
     tag: str = "scores",
     about: str = "",
 ) -> Schema:
     """Describe one route: its scope, the schema it takes with an example, and those it gives."""
-    refusals = [400, 413, 415, 422] if takes else []
+    codes = {*refusals, 503}
+    if takes:
+        codes |= {400, 408, 413, 415, 422}
     if settings.authentication:
-        refusals += [401, 429]
-    if settings.allowed_networks or (settings.authentication and scope):
-        refusals.append(403)
+        codes |= {401, 429}
+    if settings.allowed_networks or scope == "admin" or (settings.authentication and scope):
+        codes.add(403)
+    needs = f"Needs a key with the scope `{scope}`." if scope and settings.authentication else ""
     operation: Schema = {
         "summary": summary,
-        "description": " ".join(
-            filter(None, [about, f"Needs a key with the scope `{scope}`." if scope else ""])
-        ),
-        "operationId": summary.lower().replace(" ", "_"),
+        "description": " ".join(filter(None, [about, needs])),
+        "operationId": summary.lower().replace(" ", "_").replace(",", ""),
         "tags": [tag],
         "responses": {
             str(status): {"description": "Done.", "content": _json(gives, answers)},
-            **{str(code): _refusal(code) for code in sorted([*refusals, 503])},
+            **{str(code): _refusal(code) for code in sorted(codes)},
         },
     }
     if settings.authentication:
         operation["security"] = [{"key": [scope] if scope else []}]
     if takes:
-        operation["requestBody"] = {"required": True, "content": _json(takes, body)}
+        operation["requestBody"] = {"required": is_required, "content": _json(takes, body)}
     return operation
 
 
@@ -212,7 +243,7 @@ def _refusal(status: int) -> Schema:
     if status == 422:
         error["errors"] = [{"field": None, "message": sentence}]
     refusal: Schema = {"description": description, "content": _json("Error", error)}
-    if status == 429:
+    if status in (429, 503):
         refusal["headers"] = {
             "Retry-After": {
                 "description": "Seconds to wait.",

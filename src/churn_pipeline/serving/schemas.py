@@ -4,36 +4,40 @@ A record that its schema accepts is one that the service scores, and the other w
 contract's conditions across fields, which JSON Schema cannot say, stand in the description.
 """
 
+import re
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any, get_args
 
-from churn_pipeline.contract import Column, Contract
-from churn_pipeline.serving.settings import ServingSettings
+from churn_pipeline.contract import Column
+from churn_pipeline.scorer import Scorer
+from churn_pipeline.scorer.records import MAX_TEXT
+from churn_pipeline.serving.settings import Mode, ServingSettings, UnseenCategory
 
 Schema = dict[str, Any]
 
-_LARGEST_EXACT_INTEGER = 2**53 - 1
+_LARGEST_INTEGER = 2.0**53 - 1
+_SYNTAX = re.compile(r"[\\^$.*+?()\[\]{}|/]")  # what a regular expression of ECMA-262 escapes
 
 
-class DescribedScorer(Protocol):
-    """What the document needs of a scorer."""
-
-    @property
-    def version(self) -> str: ...  # noqa: D102
-    @property
-    def contract(self) -> Contract: ...  # noqa: D102
-    @property
-    def request_columns(self) -> Sequence[Column]: ...  # noqa: D102
-    @property
-    def tiers(self) -> Sequence[Any]: ...  # noqa: D102
-    @property
-    def example(self) -> Mapping[str, Any]: ...  # noqa: D102
-    def read(self, record: object) -> Any: ...  # noqa: D102
-    def score(self, customers: Any) -> Any: ...  # noqa: D102
-    def explain(self, customers: Any, reasons: int = 3) -> Any: ...  # noqa: D102
+def request_columns(scorer: Scorer) -> tuple[Column, ...]:
+    """Return the fields of a request, where a customer's own lifetime value is never missing."""
+    worth = scorer.economics.customer_lifetime_value
+    return tuple(
+        replace(column, nullable=False, minimum=max(0.0, column.minimum or 0.0))
+        if column.name == worth
+        else column
+        for column in scorer.request_columns
+    )
 
 
-def record_schema(columns: Sequence[Column], identifier: str, unseen_category: str) -> Schema:
+def record_schema(
+    columns: Sequence[Column],
+    identifier: str,
+    missing_values: Sequence[str],
+    unseen_category: UnseenCategory,
+) -> Schema:
     """Return the JSON Schema of one customer.
 
     Parameters
@@ -42,15 +46,17 @@ def record_schema(columns: Sequence[Column], identifier: str, unseen_category: s
         The fields of a request.
     identifier : str
         Name of the id among them.
+    missing_values : sequence of str
+        Texts that an id cannot be, since they mean "missing".
     unseen_category : {"refuse", "missing"}
         With ``missing`` a category may be any text.
     """
     return {
         "type": "object",
         "properties": {
-            column.name: _id(column)
-            if column.name == identifier
-            else _field(column, unseen_category)
+            column.name: _text(column, missing_values)
+            if column.type == "text"
+            else _field(column, "refuse" if column.name == identifier else unseen_category)
             for column in columns
         },
         "required": [column.name for column in columns if not column.nullable],
@@ -58,24 +64,29 @@ def record_schema(columns: Sequence[Column], identifier: str, unseen_category: s
     }
 
 
-def _id(column: Column) -> Schema:
-    return {"type": "string", "minLength": 1, "pattern": r"\S", "description": column.meaning}
+def _text(column: Column, missing_values: Sequence[str]) -> Schema:
+    schema: Schema = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_TEXT,
+        "pattern": r"\S",
+        "description": column.meaning,
+    }
+    spelled = [_SYNTAX.sub(r"\\\g<0>", value) for value in missing_values if value.strip()]
+    if spelled:
+        schema["not"] = {"pattern": rf"^\s*({'|'.join(spelled)})\s*$"}
+    return schema
 
 
 def _field(column: Column, unseen_category: str) -> Schema:
     schema: Schema = {"description": _meaning(column)}
     if column.is_numeric:
         schema["type"] = column.type
-        least, most = column.minimum, column.maximum
-        if column.type == "integer":
-            # beyond these, neighbouring integers are one float64
-            least = -_LARGEST_EXACT_INTEGER if least is None else least
-            most = _LARGEST_EXACT_INTEGER if most is None else most
-        schema |= {
-            key: int(limit) if limit == int(limit) else limit
-            for key, limit in (("minimum", least), ("maximum", most))
-            if limit is not None
-        }
+        # beyond this, neighbouring integers are one float64
+        limit = _LARGEST_INTEGER if column.type == "integer" else sys.float_info.max
+        least = max(-limit, -limit if column.minimum is None else column.minimum)
+        most = min(limit, limit if column.maximum is None else column.maximum)
+        schema |= {"minimum": _whole(least), "maximum": _whole(most)}
     else:
         schema["type"] = "string"
         if column.values and unseen_category == "refuse":
@@ -89,14 +100,25 @@ def _field(column: Column, unseen_category: str) -> Schema:
     return schema
 
 
+def _whole(number: float) -> float:
+    """Return whole numbers as integers, as far as those are read exactly."""
+    return int(number) if abs(number) <= _LARGEST_INTEGER and number == int(number) else number
+
+
 def _meaning(column: Column) -> str:
     return f"{column.meaning} Unit: {column.unit}." if column.unit else column.meaning
 
 
-def component_schemas(scorer: DescribedScorer, settings: ServingSettings) -> dict[str, Schema]:
+def component_schemas(scorer: Scorer, settings: ServingSettings) -> dict[str, Schema]:
     """Return the schemas of all requests and answers, by name."""
     identifier = scorer.contract.id.name
-    customer = record_schema(scorer.request_columns, identifier, settings.unseen_category)
+    columns = request_columns(scorer)
+    customer = record_schema(
+        columns,
+        identifier,
+        scorer.contract.missing_values,
+        settings.unseen_category,
+    )
     customer["description"] = _about_records(scorer, settings)
     customer["examples"] = [dict(scorer.example)]
     text = {"type": "string"}
@@ -157,7 +179,7 @@ def component_schemas(scorer: DescribedScorer, settings: ServingSettings) -> dic
         ),
         "Feedback": _feedback(scorer.contract.id),
         "Accepted": _closed({"request_id": {"$ref": "#/components/schemas/RequestId"}}),
-        "Object": {"type": "object"},
+        **_deployment_schemas(answer["request_id"]),
     }
     index = {"index": {"type": "integer", "minimum": 0, "description": "Place in the request."}}
     count = {"type": "integer", "minimum": 0}
@@ -168,7 +190,10 @@ def component_schemas(scorer: DescribedScorer, settings: ServingSettings) -> dic
                     "type": "array",
                     "items": {
                         "anyOf": [
-                            _closed({**index, **fields}),
+                            _closed(
+                                {**index, **fields, "model_version": answer["model_version"]},
+                                optional=("model_version",),
+                            ),
                             _closed({**index, "errors": field_errors}),
                         ]
                     },
@@ -182,6 +207,7 @@ def component_schemas(scorer: DescribedScorer, settings: ServingSettings) -> dic
         {
             "customers": {
                 "type": "array",
+                "minItems": 1,
                 "maxItems": settings.max_batch_customers,
                 # any item is taken: one that cannot be scored gets errors of its own
                 "items": {"anyOf": [{"$ref": "#/components/schemas/Customer"}, {}]},
@@ -191,9 +217,9 @@ def component_schemas(scorer: DescribedScorer, settings: ServingSettings) -> dic
     return schemas
 
 
-def _about_records(scorer: DescribedScorer, settings: ServingSettings) -> str:
+def _about_records(scorer: Scorer, settings: ServingSettings) -> str:
     parts = ["One customer by the contract."]
-    if any(column.nullable for column in scorer.request_columns):
+    if any(column.nullable for column in request_columns(scorer)):
         parts.append("A value that may be missing is left out, or null.")
     if settings.unseen_category == "missing":
         parts.append("A category that the contract does not list is scored as missing.")
@@ -208,11 +234,65 @@ def _about_records(scorer: DescribedScorer, settings: ServingSettings) -> str:
 def _feedback(identifier: Column) -> Schema:
     return _closed(
         {
-            identifier.name: _id(identifier),
+            identifier.name: {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 200,
+                "pattern": r"\S",
+                "description": identifier.meaning,
+            },
             "outcome": {"enum": ["churned", "stayed"]},
-            "date": {"type": "string", "format": "date", "description": "When it was so."},
+            "date": {
+                "type": "string",
+                "format": "date",
+                "description": "When it was so; not in the future.",
+            },
         }
     )
+
+
+def _deployment_schemas(request_id: Schema) -> dict[str, Schema]:
+    text = {"type": "string"}
+    optional_text = {"type": ["string", "null"]}
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    mode = {"enum": list(get_args(Mode))}
+    bundle = _closed({"folder": text, "version": text})
+    return {
+        "Model": {
+            "type": "object",
+            "properties": {
+                "mode": mode,
+                "challenger_version": optional_text,
+                "request_id": request_id,
+            },
+            "required": ["mode", "challenger_version", "request_id"],
+            "description": "What the bundle says of itself: candidate, data, contract, metrics.",
+        },
+        "Deployment": _closed(
+            {
+                "mode": mode,
+                "champion": bundle,
+                "challenger": {"anyOf": [bundle, {"type": "null"}]},
+                "challenger_share": {**share, "type": ["number", "null"]},
+                "previous": {
+                    "anyOf": [
+                        _closed({"champion": text, "challenger": optional_text}),
+                        {"type": "null"},
+                    ]
+                },
+                "request_id": request_id,
+            }
+        ),
+        "Plan": _closed(
+            {
+                "champion": {**text, "description": "Folder of a bundle on the service's disk."},
+                "challenger": {**optional_text, "description": "Likewise; null for none."},
+                "mode": mode,
+                "challenger_share": share,
+            },
+            optional=("champion", "challenger", "mode", "challenger_share"),
+        ),
+    }
 
 
 def _closed(properties: Mapping[str, Any], optional: Sequence[str] = ()) -> Schema:
