@@ -201,7 +201,9 @@ class ServingApp:
         headers = self._worker.cors.preflight_headers(origin)
         if headers is None:
             raise Refusal(403, "origin", "Pages of this origin may not ask.")
-        return Answer(b"", 204, [h for h in headers if h[0] != b"vary"], fixed=())
+        # Every answer to the origin carries some of them already
+        more = set(headers).difference(self._worker.cors.answer_headers(origin))
+        return Answer(b"", 204, sorted(more), fixed=())
 
 
 def _too_many(wait: float) -> Refusal:

@@ -13,6 +13,8 @@ from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.variants import MODES
 from churn_pipeline.serving.worker import Worker
 
+MAX_PATH_CHARACTERS = 1000
+
 
 class Management:
     """Describes, reloads and rolls back the models; stores feedback.
@@ -134,7 +136,7 @@ def _changes(body: Any, folders: tuple[Path, ...]) -> Mapping[str, Any]:
 
 def _inside(key: str, value: str, folders: tuple[Path, ...]) -> str:
     """Return the folder as an absolute path; it must lie below one of ``folders``."""
-    if "\0" not in value:
+    if "\0" not in value and len(value) < MAX_PATH_CHARACTERS:
         folder = (folders[0] / value).resolve()
         if any(folder.is_relative_to(above) for above in folders):
             return str(folder)

@@ -194,8 +194,8 @@ def _records(body: Any, most: int) -> list[Any]:
     if not isinstance(body, dict) or list(body) != ["customers"]:
         raise _malformed(None, 'The body must be {"customers": [record, ...]}.')
     records = body["customers"]
-    if not isinstance(records, list) or not records:
-        raise _malformed("customers", "customers must be a list of at least one record.")
+    if not isinstance(records, list):
+        raise _malformed("customers", "customers must be a list of records.")
     if len(records) > most:
         raise Refusal(
             413, "batch_too_large", f"{len(records)} customers are too many; send {most} at most."

@@ -54,7 +54,7 @@ class FrontedService(Service[Any]):
         # Uvicorn would format a line a request for a log that nobody sees
         access_log = logging.getLogger("uvicorn.access")
         access_log.handlers, access_log.propagate = [], False
-        worker = Worker(settings, Process(START, server_context.worker_index or 1))
+        worker = Worker(load_settings, Process(START, server_context.worker_index or 1))
         self.inner.worker = worker
         parts = (Scoring(worker), Management(worker), Documents(worker))
         return ServingApp(bentoml_app, worker, [route for part in parts for route in part.routes])

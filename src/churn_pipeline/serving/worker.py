@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from churn_pipeline.serving.models import Models
 from churn_pipeline.serving.networks import AllowedNetworks
 from churn_pipeline.serving.rate_limit import FailureLimiter, RateLimiter
 from churn_pipeline.serving.refusals import Refusal
-from churn_pipeline.serving.settings import ServingSettings, load_settings
+from churn_pipeline.serving.settings import ServingSettings
 from churn_pipeline.serving.shadow import Shadow
 from churn_pipeline.serving.variants import Deployment, Plan
 
@@ -47,7 +48,8 @@ class Worker:
 
     Parameters
     ----------
-    settings : ServingSettings
+    read_settings : callable
+        Returns the settings; asked again for what shall be deployed when models are reloaded.
     process : Process
     metrics : Metrics, optional
         By default, those that BentoML exposes.
@@ -59,9 +61,12 @@ class Worker:
     """
 
     def __init__(
-        self, settings: ServingSettings, process: Process, metrics: Metrics | None = None
+        self,
+        read_settings: Callable[[], ServingSettings],
+        process: Process,
+        metrics: Metrics | None = None,
     ) -> None:
-        self.settings = settings
+        self.settings = settings = read_settings()
         self.networks = AllowedNetworks(settings.allowed_networks)
         self.keys = KeyStore(settings.api_keys)
         self.failures = FailureLimiter()
@@ -84,7 +89,7 @@ class Worker:
         )
         file = DeploymentFile(settings.deployment)
         self.models = Models(
-            file, lambda: configured_plan(load_settings()), process.start, self.metrics.deployed
+            file, lambda: configured_plan(read_settings()), process.start, self.metrics.deployed
         )
         self._limiter = _limiter(settings, process)
         self._tasks: list[asyncio.Task[None]] = []
