@@ -64,6 +64,8 @@ class ServingSettings:
         Folder of what a silent challenger scored.
     deployment : Path
         Folder where the workers agree on the models that answer, and on the keys' rates.
+    workers : int or "cpu_count"
+        Processes that answer.
     """
 
     champion: Path = Path("data/06_models/bundle")
@@ -85,6 +87,7 @@ class ServingSettings:
     feedback: Path = Path("data/09_serving/feedback")
     shadow_log: Path = Path("data/09_serving/shadow")
     deployment: Path = Path("data/09_serving/deployment")
+    workers: int | str = 1
 
 
 def load_settings(
@@ -246,6 +249,14 @@ def _whole(minimum: int, maximum: int) -> Reader:
     return read
 
 
+def _workers(value: object) -> int | str:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 256:
+        return value
+    if value == "cpu_count":
+        return "cpu_count"
+    raise ValueError(f"is {value!r}; it must be a whole number from 1 to 256, or cpu_count")
+
+
 def _number(minimum: float, maximum: float, above: bool = False) -> Reader:
     def read(value: object) -> float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -318,4 +329,5 @@ _READERS: Mapping[str, Reader] = {
     "feedback": _path,
     "shadow_log": _path,
     "deployment": _path,
+    "workers": _workers,
 }
