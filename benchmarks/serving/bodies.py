@@ -48,6 +48,16 @@ def write_bodies(shape: str, customers: pd.DataFrame, folder: Path) -> Path:
     return path
 
 
+def write_batches(customers: pd.DataFrame, size: int, folder: Path) -> Path:
+    """Write one batch of some customers a line; return the file."""
+    path = folder / "batches.jsonl"
+    found = records(customers)
+    batches = [found[start : start + size] for start in range(0, len(found), size)]
+    lines = [json.dumps({"customers": batch}) for batch in batches if len(batch) == size]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
 def _shaped(shape: str, record: dict[str, Any]) -> dict[str, Any]:
     if shape == "parameter":
         return {"customer": record}

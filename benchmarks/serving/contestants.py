@@ -4,8 +4,13 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks.serving.servers import HOST, Server, bentoml_serve
+import yaml
 
+from benchmarks.serving.servers import HOST, Server, bentoml_serve
+from churn_pipeline.serving.api_keys import create_key
+
+SERVICE = "this service"
+CONSTANT = "this service, constant"
 FLOOR = "starlette constant"
 MOUNTED = "bentoml mounted constant"
 NATIVE = "bentoml native constant"
@@ -29,11 +34,43 @@ def comparisons(pickled: Path, model: Path) -> list[Server]:
         _bento(MOUNTED, "bento_constants:MountedConstant", "/mounted/score"),
         _bento(NATIVE, "bento_constants:NativeConstant", "/score", "parameter"),
         _bento(PICKLED_BENTO, "pickled_bento:PickledBento", "/score", "parameter", pipeline),
-        Server(
-            PICKLED_FASTAPI, _uvicorn("pickled_fastapi"), "/score", environment=pipeline
-        ),
+        Server(PICKLED_FASTAPI, _uvicorn("pickled_fastapi"), "/score", environment=pipeline),
         _mlflow(model),
     ]
+
+
+def services(bundle: Path, folder: Path, workers: int = 1) -> tuple[Server, Server]:
+    """Return this project's service and the same with a constant instead of scores.
+
+    Authentication, rate limit, audit log and metrics are on, with the default settings; only the
+    key has a limit of its own that no generator reaches.
+
+    Parameters
+    ----------
+    bundle
+        Folder of the bundle that answers.
+    folder
+        For the settings, the keys and what the service writes.
+    workers
+        Number of processes that answer.
+    """
+    settings = folder / "params.yaml"
+    section = {"champion": str(bundle.resolve()), "workers": workers}
+    settings.write_text(yaml.safe_dump({"serving": section}), encoding="utf-8")
+    api_key, _ = create_key(
+        folder / "conf/local/api_keys.json", "benchmark", ["score", "explain"], 1e6, 1_000_000
+    )
+    options = {"CHURN_PARAMS": str(settings)}
+
+    def server(name: str, service: str) -> Server:
+        # the service's own settings say how many workers there are
+        command, _ = bentoml_serve(service)
+        return Server(name, command, "/v1/score", environment=options, api_key=api_key)
+
+    return (
+        server(SERVICE, "churn_pipeline.serving.service:ChurnService"),
+        server(CONSTANT, f"{_APPS}.constant_service:ConstantService"),
+    )
 
 
 def _uvicorn(app: str, *options: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,6 +81,26 @@ class Running:
         """Where to POST."""
         return f"http://{HOST}:{self.port}{self.server.path}"
 
+    def ask(self, path: str, body: bytes) -> bytes:
+        """POST one body and return the answer.
+
+        Raises
+        ------
+        RuntimeError
+            If the status is not 200.
+        """
+        headers = {"Content-Type": "application/json"}
+        if self.server.api_key is not None:
+            headers["Authorization"] = f"Bearer {self.server.api_key}"
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=60)
+        with closing(connection):
+            connection.request("POST", path, body, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        if answer.status != http.client.OK:
+            raise RuntimeError(f"{self.server.name} answers {answer.status}: {content[:500]!r}")
+        return content
+
     def workers(self) -> list[psutil.Process]:
         """Return the processes that answer: those without children of their own."""
         tree = [self.process, *self.process.children(recursive=True)]
@@ -105,9 +125,7 @@ def bentoml_serve(service: str, workers: int = 1) -> tuple[tuple[str, ...], dict
 
 
 @contextmanager
-def running(
-    server: Server, port: int, folder: Path, cpus: Sequence[int] = ()
-) -> Iterator[Running]:
+def running(server: Server, port: int, folder: Path, cpus: Sequence[int] = ()) -> Iterator[Running]:
     """Run a server for the length of a `with` block.
 
     Parameters
@@ -175,12 +193,8 @@ def _tail(log: Path) -> str:
 
 def _stop(started: subprocess.Popen[bytes]) -> None:
     started.terminate()
-    try:
+    with suppress(subprocess.TimeoutExpired):
         started.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        pass
-    try:  # whatever it left behind
+    with suppress(ProcessLookupError):  # whatever it left behind
         os.killpg(started.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     started.wait()
