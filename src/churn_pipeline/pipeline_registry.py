@@ -12,8 +12,10 @@ PIPELINES = (
     "features",
     "tuning",
     "training",
+    "export",
     "evaluation",
     "acceptance",
+    "packaging",
     "feature_search",
 )
 ON_DEMAND = ("feature_search",)

@@ -1,0 +1,1 @@
+"""The scoring service: its routes and what protects them."""

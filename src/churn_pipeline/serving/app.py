@@ -1,0 +1,220 @@
+"""The ASGI application in front of BentoML's: it answers the service's own routes itself.
+
+BentoML's middlewares cost more than a score does, so they see only what belongs to BentoML: the
+probes, the metrics and the life of the process.
+"""
+
+import logging
+import math
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from itertools import count
+from secrets import token_hex
+from traceback import extract_tb
+from typing import Any
+
+from churn_pipeline.serving.api_keys import Unauthorized
+from churn_pipeline.serving.bodies import Receive
+from churn_pipeline.serving.exchange import Answer, Request, Route, encode
+from churn_pipeline.serving.headers import CHALLENGE, JSON_HEADERS
+from churn_pipeline.serving.refusals import ClientGone, Header, Refusal
+from churn_pipeline.serving.worker import Worker
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_OF_BENTOML = frozenset({b"/livez", b"/healthz", b"/readyz", b"/metrics"})
+_FILES_OF_BENTOML = re.compile(rb"/static_content/[a-z0-9-]+\.(css|js|png)")
+
+logger = logging.getLogger("bentoml.churn")
+
+
+class ServingApp:
+    """Answers the routes it is given and passes BentoML's own to BentoML.
+
+    Parameters
+    ----------
+    bentoml_app : callable
+        BentoML's ASGI application.
+    worker : Worker
+        What this process holds.
+    routes : iterable of Route
+    """
+
+    def __init__(self, bentoml_app: Application, worker: Worker, routes: Iterable[Route]) -> None:
+        self._bentoml_app = bentoml_app
+        self._worker = worker
+        self._routes = {(route.method, route.path.encode()): route for route in routes}
+        self._methods: dict[bytes, list[str]] = {}
+        for method, path in self._routes:
+            self._methods.setdefault(path, []).append(method)
+        self._process = token_hex(8)
+        self._numbers = count()
+        self._cors = worker.cors if worker.cors.is_open else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer or pass on one request, or the start and end of the process."""
+        kind = scope["type"]
+        if kind == "http":
+            route = self._routes.get((scope["method"], scope["raw_path"]))
+            if route is not None:
+                await self._answer(route, scope, receive, send)
+            elif not await self._passed_on(scope, receive, send):
+                await self._answer(self._no_route(scope), scope, receive, send)
+        elif kind == "websocket":
+            await send({"type": "websocket.close", "code": 1000, "reason": ""})
+        else:
+            await self._bentoml_app(scope, receive, send)
+
+    async def _passed_on(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        path = scope["raw_path"]
+        if scope["method"] not in ("GET", "HEAD"):
+            return False
+        if path not in _OF_BENTOML and not _FILES_OF_BENTOML.fullmatch(path):
+            return False
+        if path == b"/metrics":
+            self._worker.metrics.flush()
+        await self._bentoml_app(scope, receive, send)
+        return True
+
+    async def _answer(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
+        begin = time.perf_counter()
+        client = scope["client"]
+        request = Request(
+            f"{self._process}{next(self._numbers):08x}",
+            dict(scope["headers"]),
+            client[0] if client else None,
+            receive,
+        )
+        try:
+            if not route.is_public:
+                self._admit(request, route)
+            answer = await route.handle(request)
+        except Refusal as refusal:
+            self._worker.metrics.rejected(refusal.reason)
+            answer = Answer(refusal.content(request.id), refusal.status, refusal.headers)
+        except ClientGone:
+            self._worker.metrics.failed("client_gone")
+            return
+        except Exception as error:
+            answer = self._fault(request, error)
+        await self._send(request, answer, send)
+        self._note(route, request, answer, time.perf_counter() - begin)
+
+    def _admit(self, request: Request, route: Route) -> None:
+        """Refuse the request unless its sender may ask this, here and now."""
+        worker = self._worker
+        if not worker.networks.allows(request.client):
+            raise Refusal(403, "network", "Requests from this address are not allowed.")
+        if worker.settings.authentication:
+            try:
+                key = worker.keys.authenticate(request.headers.get(b"authorization"))
+            except Unauthorized as error:
+                raise self._unauthorized(request, error) from None
+            request.key = key
+            if route.scope is not None and route.scope not in key.scopes:
+                raise Refusal(
+                    403, "scope", f"This key may not do that; it needs the scope {route.scope}."
+                )
+            wait = worker.wait_of(key)
+            if wait:
+                raise _too_many(wait)
+        elif route.scope == "admin":
+            raise Refusal(
+                403,
+                "scope",
+                "Without authentication nobody may do that; turn it on in params.yaml.",
+            )
+
+    def _unauthorized(self, request: Request, error: Unauthorized) -> Refusal:
+        wait = self._worker.failures.failed(request.client)
+        if wait:
+            return _too_many(wait)
+        return Refusal(401, "unauthorized", _sentence(str(error)), headers=(CHALLENGE,))
+
+    def _fault(self, request: Request, error: Exception) -> Answer:
+        """Answer a fault of the service itself; the log gets no value of the request."""
+        place = extract_tb(error.__traceback__)[-1]
+        logger.error(
+            "%s at %s:%s while answering %s",
+            type(error).__name__,
+            place.filename,
+            place.lineno,
+            request.id,
+        )
+        self._worker.metrics.failed("internal")
+        sentence = "The service failed to answer; tell its operator the request id."
+        return Answer({"error": sentence, "request_id": request.id}, 500)
+
+    async def _send(self, request: Request, answer: Answer, send: Send) -> None:
+        content = answer.content
+        body = content if type(content) is bytes else encode(content)
+        headers: list[Header] = [
+            (b"content-length", b"%d" % len(body)),
+            *(JSON_HEADERS if answer.fixed is None else answer.fixed),
+            *answer.headers,
+        ]
+        if self._cors is not None:
+            headers += self._cors.answer_headers(request.headers.get(b"origin"))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _note(self, route: Route, request: Request, answer: Answer, seconds: float) -> None:
+        worker = self._worker
+        worker.metrics.answered(route.path, answer.status, answer.variant, seconds)
+        if route.is_public:
+            return
+        key = request.key.key_id if request.key else None
+        now = time.time()
+        if not answer.customers:
+            worker.audit.append(now, key, route.path, None, None, None, answer.status)
+        for customer_id, tier, version, status in answer.customers:
+            worker.audit.append(now, key, route.path, version, customer_id, tier, status)
+
+    def _no_route(self, scope: Scope) -> Route:
+        """Return a route that refuses, without a label of the client's choice in the metrics."""
+        path = scope["raw_path"]
+        allowed = self._methods.get(path, ["GET", "HEAD"] if path in _OF_BENTOML else [])
+
+        async def refuse(request: Request) -> Answer:
+            if not allowed:
+                raise Refusal(404, "not_found", "There is nothing at this path; see /docs.")
+            headers = request.headers
+            if (
+                self._cors is not None
+                and scope["method"] == "OPTIONS"
+                and b"access-control-request-method" in headers
+            ):
+                return self._preflight(headers.get(b"origin"))
+            raise Refusal(
+                405,
+                "method",
+                f"This path answers {', '.join(allowed)} only.",
+                headers=((b"allow", ", ".join(allowed).encode()),),
+            )
+
+        return Route("", "unknown" if not allowed else path.decode(), refuse, is_public=True)
+
+    def _preflight(self, origin: bytes | None) -> Answer:
+        headers = self._worker.cors.preflight_headers(origin)
+        if headers is None:
+            raise Refusal(403, "origin", "Pages of this origin may not ask.")
+        # Every answer to the origin carries some of them already
+        more = set(headers).difference(self._worker.cors.answer_headers(origin))
+        return Answer(b"", 204, sorted(more), fixed=())
+
+
+def _too_many(wait: float) -> Refusal:
+    seconds = math.ceil(wait)
+    return Refusal(
+        429,
+        "rate_limit",
+        f"Too many requests; wait {seconds} s.",
+        headers=((b"retry-after", b"%d" % seconds),),
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].removesuffix(".") + "."

@@ -1,0 +1,49 @@
+"""The routes of the documentation: OpenAPI for programs, a page for people."""
+
+from collections.abc import Awaitable, Callable
+
+from churn_pipeline.serving.docs_page import FILES
+from churn_pipeline.serving.exchange import Answer, Request, Route, encode
+from churn_pipeline.serving.headers import DOCS_HEADERS
+from churn_pipeline.serving.openapi import build_openapi
+from churn_pipeline.serving.variants import Variant
+from churn_pipeline.serving.worker import Worker
+
+
+class Documents:
+    """Answers what the service looks like, without a key.
+
+    Parameters
+    ----------
+    worker : Worker
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._described: tuple[Variant, bytes] | None = None
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The addresses."""
+        pages = (
+            Route("GET", path, _page(content_type, content), is_public=True)
+            for path, (content_type, content) in FILES.items()
+        )
+        return (Route("GET", "/openapi.json", self.openapi, is_public=True), *pages)
+
+    async def openapi(self, request: Request) -> Answer:
+        """Describe the service by the contract of the model that answers."""
+        champion = self._worker.deployment.champion
+        if self._described is None or self._described[0] is not champion:
+            document = build_openapi(champion.scorer, self._worker.settings)
+            self._described = champion, encode(document)
+        return Answer(self._described[1])
+
+
+def _page(content_type: bytes, content: bytes) -> Callable[[Request], Awaitable[Answer]]:
+    headers = ((b"content-type", content_type), *DOCS_HEADERS)
+
+    async def answer(request: Request) -> Answer:
+        return Answer(content, fixed=headers)
+
+    return answer

@@ -1,0 +1,106 @@
+"""One request and its answer, as the routes see them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from churn_pipeline.serving.api_keys import ApiKey, Scope
+from churn_pipeline.serving.bodies import Receive, read_json
+from churn_pipeline.serving.refusals import Header
+
+encode = msgspec.json.Encoder().encode
+
+AuditedCustomer = tuple[str | None, str | None, str | None, int]
+"""Id, tier, model version and status of a customer in an answer."""
+
+
+class Request:
+    """One request on a route of the service.
+
+    Parameters
+    ----------
+    request_id : str
+        Unique over all workers and restarts.
+    headers : mapping of bytes to bytes
+        Names in lower case; of a header that stands twice the last value.
+    client : str or None
+        Address of the connection.
+    receive : callable
+        ASGI channel of the body.
+
+    Attributes
+    ----------
+    key : ApiKey or None
+        Whose request it is, once that is known.
+    """
+
+    __slots__ = ("_receive", "client", "headers", "id", "key")
+
+    def __init__(
+        self,
+        request_id: str,
+        headers: Mapping[bytes, bytes],
+        client: str | None,
+        receive: Receive,
+    ) -> None:
+        self.id = request_id
+        self.headers = headers
+        self.client = client
+        self.key: ApiKey | None = None
+        self._receive = receive
+
+    async def json(self, max_bytes: int) -> Any:
+        """Return the decoded body; see :func:`~churn_pipeline.serving.bodies.read_json`."""
+        return await read_json(self.headers, self._receive, max_bytes)
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a route answers.
+
+    Attributes
+    ----------
+    content : object
+        The body before its encoding as JSON; or encoded, if it is bytes.
+    status : int
+        HTTP status.
+    headers : sequence of header
+        Besides those of every answer.
+    variant : str
+        ``champion``, ``challenger`` or, where both or none answered, empty.
+    customers : sequence
+        Whom the audit log shall name.
+    fixed : sequence of header or None
+        Takes the place of the headers of JSON answers.
+    """
+
+    content: Any
+    status: int = 200
+    headers: Sequence[Header] = ()
+    variant: str = ""
+    customers: Sequence[AuditedCustomer] = ()
+    fixed: Sequence[Header] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An address of the service.
+
+    Attributes
+    ----------
+    method, path : str
+    handle : callable
+        Answers a request, or raises a :class:`~churn_pipeline.serving.refusals.Refusal`.
+    scope : str or None
+        What a key must be allowed to do; None: any key will do.
+    is_public : bool
+        Whether it needs no key at all.
+    """
+
+    method: str
+    path: str
+    handle: Callable[[Request], Awaitable[Answer]]
+    scope: Scope | None = None
+    is_public: bool = False

@@ -1,0 +1,155 @@
+"""What became of customers: appended as JSON lines, on disk before the answer says so."""
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+OUTCOMES = ("churned", "stayed")
+MAX_ID_CHARACTERS = 200
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def read_feedback(content: Any, id_name: str, today: date) -> dict[str, str] | list[dict[str, Any]]:
+    """Check what a client says became of a customer.
+
+    Parameters
+    ----------
+    content : object
+        Decoded JSON: the customer's id by its name in the contract, ``outcome``, ``date``.
+    id_name : str
+    today : date
+        Later dates are refused.
+
+    Returns
+    -------
+    dict of str
+        ``customer_id``, ``outcome`` and ``date``; or, if it is not usable, a list of problems with
+        ``field`` and ``message``, without the values that were sent.
+    """
+    if not isinstance(content, dict):
+        return [{"field": None, "message": "The body must be a JSON object."}]
+    expected = {
+        id_name: f"must be a text of 1 to {MAX_ID_CHARACTERS} characters",
+        "outcome": f"must be one of {', '.join(OUTCOMES)}",
+        "date": "must be a day that has been, written as YYYY-MM-DD",
+    }
+    problems: dict[str, str] = {
+        name: f"{name} is missing; it {expectation}"
+        for name, expectation in expected.items()
+        if name not in content
+    }
+    customer_id, outcome = content.get(id_name), content.get("outcome")
+    if not isinstance(customer_id, str) or not 0 < len(customer_id.strip()) <= MAX_ID_CHARACTERS:
+        problems.setdefault(id_name, f"{id_name} {expected[id_name]}")
+    if outcome not in OUTCOMES:
+        problems.setdefault("outcome", f"outcome {expected['outcome']}")
+    if not _is_past_day(content.get("date"), today):
+        problems.setdefault("date", f"date {expected['date']}")
+    errors: list[dict[str, Any]] = [
+        {"field": name, "message": f"{message}."} for name, message in problems.items()
+    ]
+    if len(content.keys() - expected.keys()) > 0:
+        errors.append({"field": None, "message": f"Only {', '.join(expected)} may be given."})
+    return errors or {
+        "customer_id": content[id_name],
+        "outcome": content["outcome"],
+        "date": content["date"],
+    }
+
+
+def _is_past_day(value: Any, today: date) -> bool:
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        return False
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        return False
+    # It may already be tomorrow where the client is
+    return (day - today).days <= 1
+
+
+class FeedbackLog:
+    """Appends entries to a file of this worker; concurrent ones share one write to the disk.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets one file a worker process, ``feedback-<time>-<process>.jsonl``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        self._path = folder / f"feedback-{now}-{os.getpid()}-{time.monotonic_ns() % 10**6:06}.jsonl"
+        self._file: int | None = None
+        self._pending: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def append(self, entry: Mapping[str, Any]) -> None:
+        """Store an entry with the time it was received; return when it is on disk.
+
+        Raises
+        ------
+        OSError
+            If it could not be stored.
+        """
+        line = msgspec.json.encode({"received": datetime.now(UTC), **entry}) + b"\n"
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending.append((line, stored))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_pending())
+        await stored
+
+    async def _write_pending(self) -> None:
+        while self._pending:
+            batch, self._pending = self._pending, []
+            problem: OSError | None = None
+            try:
+                await asyncio.to_thread(self._write, b"".join(line for line, _ in batch))
+            except OSError as error:
+                problem = error
+            for _, stored in batch:
+                if stored.done():  # its client has gone
+                    continue
+                if problem is None:
+                    stored.set_result(None)
+                else:
+                    stored.set_exception(problem)
+
+    def _write(self, lines: bytes) -> None:
+        if self._file is None:
+            self._file = self._open()
+        end = os.fstat(self._file).st_size
+        try:
+            written = 0
+            while written < len(lines):
+                written += os.write(self._file, lines[written:])
+            os.fsync(self._file)
+        except OSError:
+            # What was not stored shall not be half there either
+            os.ftruncate(self._file, end)
+            raise
+
+    def _open(self) -> int:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o640)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # so that the file's name is on disk too
+        finally:
+            os.close(folder)
+        return file
+
+    async def close(self) -> None:
+        """Wait for what is being written and close the file."""
+        if self._writer is not None:
+            await self._writer
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

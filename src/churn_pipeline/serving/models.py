@@ -1,0 +1,197 @@
+"""The models of one worker process: loaded, swapped and rolled back while requests go on."""
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from churn_pipeline.errors import ChurnPipelineError
+from churn_pipeline.serving.deployments import DeploymentFile, Placed, Record
+from churn_pipeline.serving.variants import Deployment, DeploymentError, Plan
+
+logger = logging.getLogger("bentoml.churn")
+
+POLL_SECONDS = 0.4
+RETRY_SECONDS = 2.0
+
+
+class Models:
+    """What answers in this worker, kept in step with the other workers by a file.
+
+    Parameters
+    ----------
+    file : DeploymentFile
+        The state that all workers share.
+    configured : callable
+        Reads the settings anew and returns their plan.
+    start : str
+        Identifies this start of the service, the same in all its workers.
+    on_swap : callable
+        Told of each deployment that takes the place of another, in the event loop.
+
+    Attributes
+    ----------
+    current : Deployment or None
+        What answers; None until the first has been loaded.
+    """
+
+    def __init__(
+        self,
+        file: DeploymentFile,
+        configured: Callable[[], Plan],
+        start: str,
+        on_swap: Callable[[Deployment | None, Deployment], None],
+    ) -> None:
+        self.current: Deployment | None = None
+        self._file = file
+        self._configured = configured
+        self._start = start
+        self._on_swap = on_swap
+        self._stamp: tuple[int, int] | None = None
+        self._swapping = asyncio.Lock()
+        self._shared = True
+        self._problem = ""
+
+    async def follow(self) -> None:
+        """Load what shall answer and follow the file from then on; runs until cancelled."""
+        while True:
+            try:
+                await self._follow_once()
+                self._problem = ""
+                pause = POLL_SECONDS
+            except ChurnPipelineError as error:
+                self._complain(str(error))
+                pause = RETRY_SECONDS
+            except Exception as error:
+                # Never the end of following: a later file may be good
+                self._complain(f"unexpected {type(error).__name__} while loading models")
+                pause = RETRY_SECONDS
+            await asyncio.sleep(pause)
+
+    async def _follow_once(self) -> None:
+        if not self._shared:
+            return
+        if self.current is not None:
+            stamp = await asyncio.to_thread(self._file.stamp)
+            if stamp is None or stamp == self._stamp:
+                return
+        async with self._swapping:
+            if self.current is None:
+                await self._load(self._first)
+            elif await asyncio.to_thread(self._file.stamp) != self._stamp:
+                await self._load(self._changed)
+
+    async def _load(self, load: Callable[[], tuple[Deployment, tuple[int, int] | None]]) -> None:
+        deployment, stamp = await asyncio.to_thread(load)
+        before, self.current, self._stamp = self.current, deployment, stamp
+        self._on_swap(before, deployment)
+        # What is loaded stays: no later garbage collection needs to walk through it
+        gc.freeze()
+
+    def _first(self) -> tuple[Deployment, tuple[int, int] | None]:
+        begin = time.perf_counter()
+        try:
+            with self._file.locked():
+                deployment = self._started()
+                stamp = self._file.stamp()
+        except OSError as error:
+            logger.warning(
+                "%s: %s; models cannot be reloaded or rolled back while the service runs",
+                self._file.path.parent,
+                error.strerror,
+            )
+            self._shared = False
+            deployment, stamp = self._file.direct(self._configured()), None
+        gc.collect()
+        versions = ", ".join(f"{v.name} {v.version}" for v in deployment.variants)
+        logger.info("Loaded %s in %.0f ms", versions, 1000 * (time.perf_counter() - begin))
+        return deployment, stamp
+
+    def _started(self) -> Deployment:
+        """Decide what a worker that starts answers with, and write it down."""
+        record = self._file.read()
+        if record is not None and record.start == self._start:
+            return self._file.load(record.current)
+        configured, deployment = self._file.place(self._configured())
+        if record is not None and record.configured == configured != record.current:
+            # Settings and bundles are as before, so what was rolled back or reloaded still holds
+            deployment = self._file.load(record.current)
+            self._file.write(replace(record, start=self._start))
+            return deployment
+        previous = self._before(record, configured)
+        self._file.write(Record(self._start, configured, configured, previous))
+        return deployment
+
+    def _changed(self) -> tuple[Deployment, tuple[int, int] | None]:
+        with self._file.locked():
+            stamp, record = self._file.stamp(), self._file.read()
+        if record is None:
+            raise DeploymentError(f"{self._file.path} is not a whole deployment; reload once more")
+        return self._file.load(record.current), stamp
+
+    async def reload(self, changes: Mapping[str, Any]) -> Deployment:
+        """Deploy the settings' plan, or the current one with changes; return when it answers here.
+
+        Raises
+        ------
+        ChurnPipelineError
+            If it cannot answer. Nothing has changed then.
+        """
+        return await self._change(lambda: self._reloaded(changes))
+
+    async def rollback(self) -> Deployment:
+        """Return to the deployment before the current one; raises as :meth:`reload` does."""
+        return await self._change(self._rolled_back)
+
+    async def _change(self, change: Callable[[], Deployment]) -> Deployment:
+        if not self._shared:
+            raise DeploymentError(
+                f"{self._file.path.parent} cannot be written; make it writable and start again"
+            )
+
+        def changed() -> tuple[Deployment, tuple[int, int] | None]:
+            with self._file.locked():
+                return change(), self._file.stamp()
+
+        async with self._swapping:
+            await self._load(changed)
+            assert self.current is not None
+            return self.current
+
+    def _reloaded(self, changes: Mapping[str, Any]) -> Deployment:
+        record = self._file.read()
+        plan = self._configured()
+        if changes:
+            base = plan if record is None else record.current.plan
+            plan = replace(base, **changes)
+        placed, deployment = self._file.place(plan)
+        configured = record.configured if record and changes else placed
+        self._file.write(Record(self._start, configured, placed, self._before(record, placed)))
+        return deployment
+
+    @staticmethod
+    def _before(record: Record | None, placed: Placed) -> Placed | None:
+        if record is None:
+            return None
+        return record.previous if record.current == placed else record.current
+
+    def _rolled_back(self) -> Deployment:
+        record = self._file.read()
+        if record is None or record.previous is None:
+            raise DeploymentError("There is no deployment before the current one to return to.")
+        deployment = self._file.load(record.previous)
+        self._file.write(replace(record, current=record.previous, previous=record.current))
+        return deployment
+
+    async def previous(self) -> Placed | None:
+        """Return what a rollback would return to."""
+        record = await asyncio.to_thread(self._file.read)
+        return None if record is None else record.previous
+
+    def _complain(self, problem: str) -> None:
+        if problem != self._problem:
+            logger.error("%s", problem)
+            self._problem = problem

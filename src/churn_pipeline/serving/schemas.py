@@ -1,0 +1,304 @@
+"""JSON Schemas of what the service takes and answers, made from the contract and the settings.
+
+A record that its schema accepts is one that the service scores, and the other way round; only the
+contract's conditions across fields, which JSON Schema cannot say, stand in the description.
+"""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, get_args
+
+from churn_pipeline.contract import Column
+from churn_pipeline.scorer import Scorer
+from churn_pipeline.scorer.records import MAX_TEXT
+from churn_pipeline.serving.settings import Mode, ServingSettings, UnseenCategory
+
+Schema = dict[str, Any]
+
+_LARGEST_INTEGER = 2.0**53 - 1
+_SYNTAX = re.compile(r"[\\^$.*+?()\[\]{}|/]")  # what a regular expression of ECMA-262 escapes
+
+
+def request_columns(scorer: Scorer) -> tuple[Column, ...]:
+    """Return the fields of a request, where a customer's own lifetime value is never missing."""
+    worth = scorer.economics.customer_lifetime_value
+    return tuple(
+        replace(column, nullable=False, minimum=max(0.0, column.minimum or 0.0))
+        if column.name == worth
+        else column
+        for column in scorer.request_columns
+    )
+
+
+def record_schema(
+    columns: Sequence[Column],
+    identifier: str,
+    missing_values: Sequence[str],
+    unseen_category: UnseenCategory,
+) -> Schema:
+    """Return the JSON Schema of one customer.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        The fields of a request.
+    identifier : str
+        Name of the id among them.
+    missing_values : sequence of str
+        Texts that an id cannot be, since they mean "missing".
+    unseen_category : {"refuse", "missing"}
+        With ``missing`` a category may be any text.
+    """
+    return {
+        "type": "object",
+        "properties": {
+            column.name: _text(column, missing_values)
+            if column.type == "text"
+            else _field(column, "refuse" if column.name == identifier else unseen_category)
+            for column in columns
+        },
+        "required": [column.name for column in columns if not column.nullable],
+        "additionalProperties": False,
+    }
+
+
+def _text(column: Column, missing_values: Sequence[str]) -> Schema:
+    schema: Schema = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_TEXT,
+        "pattern": r"\S",
+        "description": column.meaning,
+    }
+    spelled = [_SYNTAX.sub(r"\\\g<0>", value) for value in missing_values if value.strip()]
+    if spelled:
+        schema["not"] = {"pattern": rf"^\s*({'|'.join(spelled)})\s*$"}
+    return schema
+
+
+def _field(column: Column, unseen_category: str) -> Schema:
+    schema: Schema = {"description": _meaning(column)}
+    if column.is_numeric:
+        schema["type"] = column.type
+        # beyond this, neighbouring integers are one float64
+        limit = _LARGEST_INTEGER if column.type == "integer" else sys.float_info.max
+        least = max(-limit, -limit if column.minimum is None else column.minimum)
+        most = min(limit, limit if column.maximum is None else column.maximum)
+        schema |= {"minimum": _whole(least), "maximum": _whole(most)}
+    else:
+        schema["type"] = "string"
+        if column.values and unseen_category == "refuse":
+            schema["enum"] = list(column.values)
+        elif column.values:
+            schema["examples"] = list(column.values)
+    if column.nullable:
+        schema["type"] = [schema["type"], "null"]
+        if "enum" in schema:
+            schema["enum"].append(None)
+    return schema
+
+
+def _whole(number: float) -> float:
+    """Return whole numbers as integers, as far as those are read exactly."""
+    return int(number) if abs(number) <= _LARGEST_INTEGER and number == int(number) else number
+
+
+def _meaning(column: Column) -> str:
+    return f"{column.meaning} Unit: {column.unit}." if column.unit else column.meaning
+
+
+def component_schemas(scorer: Scorer, settings: ServingSettings) -> dict[str, Schema]:
+    """Return the schemas of all requests and answers, by name."""
+    identifier = scorer.contract.id.name
+    columns = request_columns(scorer)
+    customer = record_schema(
+        columns,
+        identifier,
+        scorer.contract.missing_values,
+        settings.unseen_category,
+    )
+    customer["description"] = _about_records(scorer, settings)
+    customer["examples"] = [dict(scorer.example)]
+    text = {"type": "string"}
+    number = {"type": "number"}
+    score = {
+        identifier: {**text, "description": scorer.contract.id.meaning},
+        "churn_probability": {
+            **number,
+            "minimum": 0,
+            "maximum": 1,
+            "description": "Calibrated probability that the customer churns.",
+        },
+        "tier": {"enum": [tier.name for tier in scorer.tiers], "description": "Tier of risk."},
+        "recommended_action": {**text, "description": "What is advised for the tier."},
+        "contact": {
+            "type": "boolean",
+            "description": "Whether contacting the customer is expected to pay.",
+        },
+        "expected_profit": {**number, "description": "Of contacting the customer."},
+    }
+    why = {
+        "log_odds": {**number, "description": "Log-odds of the churn probability."},
+        "base_log_odds": {**number, "description": "Of the average customer."},
+        "contributions": {
+            "type": "object",
+            "additionalProperties": number,
+            "description": "What each input adds to the base, in log-odds.",
+        },
+        "reasons": {
+            "type": "array",
+            "items": _closed({"input": text, "text": text, "contribution": number}),
+            "description": "The strongest contributions, in words.",
+        },
+    }
+    answer = {
+        "model_version": {**text, "description": "Model that answered."},
+        "request_id": {"$ref": "#/components/schemas/RequestId"},
+    }
+    field_errors = {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}}
+    schemas = {
+        "Customer": customer,
+        "Score": _closed({**score, **answer}),
+        "Explanation": _closed({**score, **why, **answer}),
+        "FieldError": _closed(
+            {
+                "field": {"type": ["string", "null"], "description": "Null: the whole record."},
+                "message": text,
+            }
+        ),
+        "RequestId": {**text, "description": "To be named when something is to be looked into."},
+        "Error": _closed(
+            {
+                "error": {**text, "description": "What is wrong and how to mend it."},
+                "errors": field_errors,
+                "request_id": {"$ref": "#/components/schemas/RequestId"},
+            },
+            optional=("errors",),
+        ),
+        "Feedback": _feedback(scorer.contract.id),
+        "Accepted": _closed({"request_id": {"$ref": "#/components/schemas/RequestId"}}),
+        **_deployment_schemas(answer["request_id"]),
+    }
+    index = {"index": {"type": "integer", "minimum": 0, "description": "Place in the request."}}
+    count = {"type": "integer", "minimum": 0}
+    for name, fields in (("Scores", score), ("Explanations", {**score, **why})):
+        schemas[name] = _closed(
+            {
+                "results": {
+                    "type": "array",
+                    "items": {
+                        "anyOf": [
+                            _closed(
+                                {**index, **fields, "model_version": answer["model_version"]},
+                                optional=("model_version",),
+                            ),
+                            _closed({**index, "errors": field_errors}),
+                        ]
+                    },
+                },
+                "scored": count,
+                "failed": count,
+                **answer,
+            }
+        )
+    schemas["Batch"] = _closed(
+        {
+            "customers": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": settings.max_batch_customers,
+                # any item is taken: one that cannot be scored gets errors of its own
+                "items": {"anyOf": [{"$ref": "#/components/schemas/Customer"}, {}]},
+            }
+        }
+    )
+    return schemas
+
+
+def _about_records(scorer: Scorer, settings: ServingSettings) -> str:
+    parts = ["One customer by the contract."]
+    if any(column.nullable for column in request_columns(scorer)):
+        parts.append("A value that may be missing is left out, or null.")
+    if settings.unseen_category == "missing":
+        parts.append("A category that the contract does not list is scored as missing.")
+    known = {column.name for column in scorer.request_columns}
+    rules = [r for r in scorer.contract.row_rules if known.issuperset(r.check.columns)]
+    if rules:
+        listed = "\n".join(f"- {rule.meaning}" for rule in rules)
+        parts.append(f"Besides, these conditions are checked:\n\n{listed}")
+    return " ".join(parts)
+
+
+def _feedback(identifier: Column) -> Schema:
+    return _closed(
+        {
+            identifier.name: {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 200,
+                "pattern": r"\S",
+                "description": identifier.meaning,
+            },
+            "outcome": {"enum": ["churned", "stayed"]},
+            "date": {
+                "type": "string",
+                "format": "date",
+                "description": "When it was so; not in the future.",
+            },
+        }
+    )
+
+
+def _deployment_schemas(request_id: Schema) -> dict[str, Schema]:
+    text = {"type": "string"}
+    optional_text = {"type": ["string", "null"]}
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    mode = {"enum": list(get_args(Mode))}
+    bundle = _closed({"folder": text, "version": text})
+    return {
+        "Model": {
+            "type": "object",
+            "properties": {
+                "mode": mode,
+                "challenger_version": optional_text,
+                "request_id": request_id,
+            },
+            "required": ["mode", "challenger_version", "request_id"],
+            "description": "What the bundle says of itself: candidate, data, contract, metrics.",
+        },
+        "Deployment": _closed(
+            {
+                "mode": mode,
+                "champion": bundle,
+                "challenger": {"anyOf": [bundle, {"type": "null"}]},
+                "challenger_share": {**share, "type": ["number", "null"]},
+                "previous": {
+                    "anyOf": [
+                        _closed({"champion": text, "challenger": optional_text}),
+                        {"type": "null"},
+                    ]
+                },
+                "request_id": request_id,
+            }
+        ),
+        "Plan": _closed(
+            {
+                "champion": {**text, "description": "Folder of a bundle on the service's disk."},
+                "challenger": {**optional_text, "description": "Likewise; null for none."},
+                "mode": mode,
+                "challenger_share": share,
+            },
+            optional=("champion", "challenger", "mode", "challenger_share"),
+        ),
+    }
+
+
+def _closed(properties: Mapping[str, Any], optional: Sequence[str] = ()) -> Schema:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }

@@ -1,0 +1,87 @@
+"""The BentoML service: ``bentoml serve churn_pipeline.serving.service:ChurnService``.
+
+BentoML starts and watches the worker processes and answers probes and metrics; the service's own
+routes are answered in front of its application, see :mod:`churn_pipeline.serving.app`.
+"""
+
+import os
+
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
+os.environ.setdefault("OTEL_SDK_DISABLED", "true")
+
+import logging
+import sys
+import types
+from typing import Any
+from uuid import uuid4
+
+import bentoml
+from _bentoml_sdk import Service  # type: ignore[import-untyped]
+from bentoml._internal.context import server_context
+
+from churn_pipeline.serving.networks import trust_no_proxy
+from churn_pipeline.serving.settings import load_settings
+
+# Workers inherit it from the process that starts them
+START = os.environ.setdefault("CHURN_SERVICE_START", uuid4().hex)
+trust_no_proxy(os.environ)
+settings = load_settings()
+
+
+def _spare_the_proxy() -> None:
+    """Keep BentoML from importing its proxy, which serves commands and costs a worker 0.25 s."""
+    name = "_bentoml_impl.server.proxy"
+    if name not in sys.modules:
+        stand_in: Any = types.ModuleType(name)
+        stand_in.create_proxy_app = None
+        sys.modules[name] = stand_in
+
+
+class FrontedService(Service[Any]):
+    """A BentoML service whose ASGI application has another in front."""
+
+    def to_asgi(self, is_main: bool = True) -> Any:
+        """Return the application that a worker process runs."""
+        _spare_the_proxy()
+        bentoml_app = super().to_asgi(is_main=is_main)
+        # Imported in workers only: prometheus_client needs their environment
+        from churn_pipeline.serving.app import ServingApp
+        from churn_pipeline.serving.documents import Documents
+        from churn_pipeline.serving.management import Management
+        from churn_pipeline.serving.scoring import Scoring
+        from churn_pipeline.serving.worker import Process, Worker
+
+        # Uvicorn would format a line a request for a log that nobody sees
+        access_log = logging.getLogger("uvicorn.access")
+        access_log.handlers, access_log.propagate = [], False
+        worker = Worker(load_settings, Process(START, server_context.worker_index or 1))
+        self.inner.worker = worker
+        parts = (Scoring(worker), Management(worker), Documents(worker))
+        return ServingApp(bentoml_app, worker, [route for part in parts for route in part.routes])
+
+
+@bentoml.service(
+    name="churn",
+    service_class=FrontedService,
+    workers=settings.workers,
+    metrics={"enabled": True},
+    logging={"access": {"enabled": False}},
+)
+class ChurnService:
+    """Scores customers by the packaged model."""
+
+    worker: Any = None
+
+    @bentoml.on_startup
+    async def start(self) -> None:
+        """Start loading the models."""
+        self.worker.start()
+
+    def __is_ready__(self) -> bool:
+        """Say whether a model is loaded."""
+        return self.worker.models.current is not None
+
+    @bentoml.on_shutdown
+    async def stop(self) -> None:
+        """Write what has gathered."""
+        await self.worker.stop()

@@ -1,0 +1,184 @@
+"""What one worker process holds while it serves, from its start to its end."""
+
+import asyncio
+import contextlib
+import logging
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from churn_pipeline.serving.api_keys import ApiKey, KeyStore
+from churn_pipeline.serving.audit import AuditLog
+from churn_pipeline.serving.deployments import DeploymentFile
+from churn_pipeline.serving.feedback import FeedbackLog
+from churn_pipeline.serving.headers import Cors
+from churn_pipeline.serving.metrics import Metrics
+from churn_pipeline.serving.models import Models
+from churn_pipeline.serving.networks import AllowedNetworks
+from churn_pipeline.serving.rate_limit import FailureLimiter, RateLimiter
+from churn_pipeline.serving.refusals import Refusal
+from churn_pipeline.serving.settings import ServingSettings
+from churn_pipeline.serving.shadow import Shadow
+from churn_pipeline.serving.variants import Deployment, Plan
+
+logger = logging.getLogger("bentoml.churn")
+
+FLUSH_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Process:
+    """Which process this is.
+
+    Attributes
+    ----------
+    start : str
+        The start of the service it belongs to.
+    worker : int
+        Number of the worker, from 1.
+    """
+
+    start: str
+    worker: int
+
+
+class Worker:
+    """Everything that the routes of one worker process share.
+
+    Parameters
+    ----------
+    read_settings : callable
+        Returns the settings; asked again for what shall be deployed when models are reloaded.
+    process : Process
+    metrics : Metrics, optional
+        By default, those that BentoML exposes.
+
+    Raises
+    ------
+    ChurnPipelineError
+        If the keys or the audit log cannot be used.
+    """
+
+    def __init__(
+        self,
+        read_settings: Callable[[], ServingSettings],
+        process: Process,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.settings = settings = read_settings()
+        self.networks = AllowedNetworks(settings.allowed_networks)
+        self.keys = KeyStore(settings.api_keys)
+        self.failures = FailureLimiter()
+        self.cors = Cors(settings.cors_origins)
+        self.metrics = metrics or Metrics()
+        self.audit = AuditLog(
+            settings.audit_log,
+            process.worker,
+            settings.audit_max_bytes,
+            settings.audit_files,
+            self.keys.audit_key,
+        )
+        self.feedback = FeedbackLog(settings.feedback)
+        self.shadow = Shadow(
+            settings.shadow_log,
+            process.worker,
+            settings.audit_max_bytes,
+            self.metrics,
+            lambda: self.audit.audit_key,
+        )
+        file = DeploymentFile(settings.deployment)
+        self.models = Models(
+            file, lambda: configured_plan(read_settings()), process.start, self.metrics.deployed
+        )
+        self._limiter = _limiter(settings, process)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def deployment(self) -> Deployment:
+        """What answers now.
+
+        Raises
+        ------
+        Refusal
+            503 while nothing has been loaded.
+        """
+        deployment = self.models.current
+        if deployment is None:
+            raise Refusal(
+                503,
+                "not_ready",
+                "No model is loaded yet; the service's log says why if this lasts.",
+                headers=((b"retry-after", b"1"),),
+            )
+        return deployment
+
+    @property
+    def bundle_folders(self) -> tuple[Path, ...]:
+        """The folders below which bundles may be deployed by a request."""
+        settings = self.settings
+        bundles = [b for b in (settings.champion, settings.challenger) if b is not None]
+        return tuple(dict.fromkeys(bundle.parent.resolve() for bundle in bundles))
+
+    def wait_of(self, key: ApiKey) -> float:
+        """Count a request of a key; return 0 or the seconds it must wait."""
+        settings = self.settings
+        return self._limiter.allow(
+            key.key_id,
+            key.requests_per_second or settings.requests_per_second,
+            key.burst or settings.burst,
+        )
+
+    def start(self) -> None:
+        """Start loading the models and writing what gathers; in the event loop."""
+        if not self.settings.authentication:
+            logger.warning("serving.authentication is off: anybody may ask for scores")
+        for work in (self.models.follow(), self._flush_now_and_then(), self.shadow.score_waiting()):
+            self._tasks.append(asyncio.create_task(work))
+
+    async def stop(self) -> None:
+        """Write what has gathered, once all requests have been answered."""
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self.feedback.close()
+        self.shadow.finish()
+        self.metrics.flush()
+        await asyncio.to_thread(self._write)
+        self._limiter.close()
+
+    async def _flush_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            try:
+                self.metrics.flush()
+                if await asyncio.to_thread(self._write):
+                    self.audit.audit_key = self.keys.audit_key
+            except Exception as error:
+                # Never the end of flushing
+                logger.error("%s while writing logs and metrics", type(error).__name__)
+
+    def _write(self) -> bool:
+        self.audit.flush()
+        self.shadow.flush()
+        return self.keys.refresh()
+
+
+def configured_plan(settings: ServingSettings) -> Plan:
+    """Return what the settings ask for."""
+    return Plan(
+        champion=str(settings.champion),
+        challenger=None if settings.challenger is None else str(settings.challenger),
+        mode=settings.mode,
+        challenger_share=settings.challenger_share,
+        unseen_category=settings.unseen_category,
+    )
+
+
+def _limiter(settings: ServingSettings, process: Process) -> RateLimiter:
+    try:
+        return RateLimiter(settings.deployment / "rates")
+    except OSError:
+        folder = Path(tempfile.gettempdir())
+        return RateLimiter(folder / f"churn-rates-{process.start}")

@@ -1,0 +1,148 @@
+"""What tests of the service share: small real bundles, and a real ``bentoml serve`` process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pandas as pd
+import psutil
+import yaml
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.scorer.bundle import Bundle, to_json, write_bundle
+from churn_pipeline.serving.api_keys import SCOPES, create_key
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 60.0
+
+
+def make_bundle(folder: Path, customers: pd.DataFrame, contract: Contract, strength: float) -> str:
+    """Package a logistic regression of inverse penalty ``strength``; return its version."""
+    from churn_pipeline.modeling.candidates import build_candidate
+    from churn_pipeline.modeling.model import ChurnModel
+    from churn_pipeline.modeling.target import churned
+    from churn_pipeline.packaging.assembly import assemble
+    from churn_pipeline.pipelines.features.nodes import derive_features
+
+    name = "logistic_regression"
+    table = derive_features(customers, contract)
+    estimator = build_candidate(name, {"C": strength, "knots": 0, "max_iter": 500}, contract, 1)
+    estimator.fit(table[list(contract.model_inputs)], churned(customers, contract))
+    model = ChurnModel.of(name, estimator, contract.model_inputs)
+    parameters = yaml.safe_load((ROOT / "params.yaml").read_text())
+    bundle = assemble(model, contract, parameters["economics"], table)
+    bundle = Bundle({**bundle.files, "description.json": to_json({"candidate": name})})
+    write_bundle(bundle, folder)
+    return bundle.version
+
+
+def write_settings(folder: Path, **settings: Any) -> None:
+    """Write ``params.yaml`` with the section ``serving``."""
+    section = {"requests_per_second": 100_000, "burst": 100_000, **settings}
+    (folder / "params.yaml").write_text(yaml.safe_dump({"serving": section}))
+
+
+def poll(condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
+    """Return the condition's value as soon as it is true."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, "the condition did not come true"
+        time.sleep(0.02)
+    return value
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+class Server:
+    """A ``bentoml serve`` process in a project folder with bundles and ``params.yaml``."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.token, _ = create_key(folder / "conf/local/api_keys.json", "tests", SCOPES)  # type: ignore[arg-type]
+        self.log_path = folder / "server.log"
+        variables = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "src"),
+            "BENTOML_HOME": str(folder / "bentoml"),
+            **(environment or {}),
+        }
+        target = "churn_pipeline.serving.service:ChurnService"
+        command = [sys.executable, "-m", "bentoml", "serve", target, "--host", "127.0.0.1"]
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--port", str(self.port)],
+                cwd=folder,
+                env=variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        children = psutil.Process(self.process.pid).children()
+        return [child for child in children if "worker" in " ".join(child.cmdline())]
+
+    def status(self, path: str) -> int | None:
+        try:
+            return httpx.get(self.url + path, timeout=10).status_code
+        except httpx.TransportError:
+            return None
+
+    def wait_until_ready(self) -> None:
+        def is_ready() -> bool:
+            assert self.process.poll() is None, self.log
+            return self.status("/readyz") == 200
+
+        poll(is_ready)
+
+    def client(self, token: str | None = None) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {token or self.token}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=20)
+
+    def metrics(self) -> dict[str, float]:
+        """Return each sample of ``/metrics`` by its name and labels."""
+        text = httpx.get(f"{self.url}/metrics", timeout=20).text
+        lines = (line.rpartition(" ") for line in text.splitlines() if line[:1] not in ("#", ""))
+        return {name: float(value) for name, _, value in lines}
+
+    def stop(self, seconds: float = 30) -> None:
+        """End it as a service manager does."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.wait(seconds)
+
+
+@contextlib.contextmanager
+def serving(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Run a server until the end of the block."""
+    server = Server(folder, environment)
+    try:
+        server.wait_until_ready()
+        yield server
+    finally:
+        try:
+            server.stop()
+        finally:
+            for worker in server.workers if server.process.poll() is None else []:
+                worker.kill()
+            server.process.kill()

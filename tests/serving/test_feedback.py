@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn_pipeline.serving.feedback import MAX_ID_CHARACTERS, FeedbackLog, read_feedback
+
+TODAY = date(2026, 3, 1)
+GOOD = {"id": "C-1", "outcome": "churned", "date": "2026-02-28"}
+
+
+def test_good_feedback_is_taken() -> None:
+    entry = read_feedback(GOOD, "id", TODAY)
+    assert entry == {"customer_id": "C-1", "outcome": "churned", "date": "2026-02-28"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("id", ""),
+        ("id", "   "),
+        ("id", "x" * (MAX_ID_CHARACTERS + 1)),
+        ("id", 5),
+        ("id", None),
+        ("outcome", "left"),
+        ("outcome", True),
+        ("outcome", ["churned"]),
+        ("date", "2026-02-30"),
+        ("date", "20260228"),
+        ("date", "2026-W09-1"),
+        ("date", "28.02.2026"),
+        ("date", "2026-03-03"),
+        ("date", "9999-12-31"),
+        ("date", 20260228),
+        ("date", "２０２６-02-28"),
+    ],
+)
+def test_a_faulty_field_is_named_without_its_value(field: str, value: Any) -> None:
+    errors = read_feedback({**GOOD, field: value}, "id", TODAY)
+    assert isinstance(errors, list)
+    assert [error["field"] for error in errors] == [field]
+    assert field in errors[0]["message"]
+    assert len(str(value)) < 4 or str(value) not in errors[0]["message"]
+
+
+@pytest.mark.parametrize("field", GOOD)
+def test_a_missing_field_is_named(field: str) -> None:
+    errors = read_feedback({k: v for k, v in GOOD.items() if k != field}, "id", TODAY)
+    assert isinstance(errors, list)
+    assert [error["field"] for error in errors] == [field]
+    assert "missing" in errors[0]["message"]
+
+
+@pytest.mark.parametrize("content", [None, [], "x", 1, [GOOD]])
+def test_feedback_is_an_object(content: Any) -> None:
+    assert isinstance(read_feedback(content, "id", TODAY), list)
+
+
+def test_more_fields_are_refused() -> None:
+    errors = read_feedback({**GOOD, "secret": "value"}, "id", TODAY)
+    assert isinstance(errors, list)
+    assert "secret" not in errors[0]["message"]
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [
+        json.loads(line)
+        for path in sorted(folder.glob("*.jsonl"))
+        for line in path.read_text().splitlines()
+    ]
+
+
+def test_concurrent_entries_are_on_disk_when_they_return_and_share_syncs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(file), fsync(file)))
+
+    async def one(log: FeedbackLog, number: int) -> None:
+        await log.append({"customer_id": str(number)})
+        assert str(number) in {line["customer_id"] for line in lines(tmp_path)}
+
+    async def many() -> None:
+        log = FeedbackLog(tmp_path)
+        await asyncio.gather(*(one(log, number) for number in range(100)))
+        await log.close()
+
+    asyncio.run(many())
+    stored = lines(tmp_path)
+    assert sorted(int(line["customer_id"]) for line in stored) == list(range(100))
+    assert all(line["received"].endswith("Z") for line in stored)
+    assert len(synced) < 10
+
+
+def test_what_could_not_be_stored_is_an_error_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        log = FeedbackLog(tmp_path)
+        await log.append({"customer_id": "first"})
+        with monkeypatch.context() as broken:
+
+            def fail(file: int) -> None:
+                raise OSError(28, "No space left on device")
+
+            broken.setattr(os, "fsync", fail)
+            with pytest.raises(OSError, match="space"):
+                await log.append({"customer_id": "second"})
+        await log.append({"customer_id": "third"})
+        await log.close()
+
+    asyncio.run(scenario())
+    assert [line["customer_id"] for line in lines(tmp_path)] == ["first", "third"]
+
+
+def test_each_log_has_a_file_of_its_own(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        for name in ("a", "b"):
+            log = FeedbackLog(tmp_path)
+            await log.append({"customer_id": name})
+            await log.close()
+
+    asyncio.run(scenario())
+    assert len(list(tmp_path.glob("feedback-*.jsonl"))) == 2
+
+
+def test_a_log_without_entries_makes_no_file(tmp_path: Path) -> None:
+    asyncio.run(FeedbackLog(tmp_path / "new").close())
+    assert not (tmp_path / "new").exists()

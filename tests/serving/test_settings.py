@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from churn_pipeline.errors import ParameterError
+from churn_pipeline.serving.settings import ServingSettings, load_settings, parse_settings
+
+FOLDER = Path("/project")
+
+
+def test_defaults_hold_where_nothing_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(environ={})
+    assert settings.champion == tmp_path / "data/06_models/bundle"
+    assert settings.challenger is None
+    assert settings.authentication
+    assert settings.allowed_networks == ()
+    (tmp_path / "params.yaml").write_text("training: {folds: 5}\n")
+    assert load_settings(environ={}) == settings
+
+
+def test_the_params_file_is_found_and_paths_begin_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    file = folder / "params.yaml"
+    file.write_text("serving: {champion: models/a, audit_log: /var/log/churn, burst: 7}\n")
+    for settings in (load_settings(file, {}), load_settings(environ={"CHURN_PARAMS": str(file)})):
+        assert settings.champion == folder / "models/a"
+        assert settings.audit_log == Path("/var/log/churn")
+        assert settings.burst == 7
+
+
+def test_the_environment_overrides_the_file() -> None:
+    environ = {
+        "CHURN_SERVING_MODE": "split",
+        "CHURN_SERVING_CHALLENGER": "second",
+        "CHURN_SERVING_CHALLENGER_SHARE": "0.25",
+        "CHURN_SERVING_AUTHENTICATION": "false",
+        "CHURN_SERVING_ALLOWED_NETWORKS": "[10.0.0.0/8, '::1']",
+        "CHURN_SERVING_CORS_ORIGINS": "[https://example.org/]",
+        "CHURN_SERVING_BURST": "9",
+    }
+    settings = parse_settings({"mode": "shadow", "burst": "many"}, FOLDER, environ)
+    assert settings.mode == "split"
+    assert settings.challenger == FOLDER / "second"
+    assert settings.challenger_share == 0.25
+    assert not settings.authentication
+    assert settings.allowed_networks == (ip_network("10.0.0.0/8"), ip_network("::1/128"))
+    assert settings.cors_origins == ("https://example.org",)
+    assert settings.burst == 9  # and the wrong value in the file does no harm
+
+
+def test_variables_that_kubernetes_sets_are_not_settings() -> None:
+    environ = {
+        "CHURN_SERVING_SERVICE_HOST": "10.1.2.3",
+        "CHURN_SERVING_SERVICE_PORT": "3000",
+        "CHURN_SERVING_SERVICE_PORT_HTTP": "3000",
+        "CHURN_SERVING_PORT": "tcp://10.1.2.3:3000",
+        "CHURN_SERVING_PORT_3000_TCP": "tcp://10.1.2.3:3000",
+        "CHURN_SERVING_PORT_3000_TCP_ADDR": "10.1.2.3",
+    }
+    assert parse_settings({}, FOLDER, environ) == parse_settings({}, FOLDER, {})
+
+
+@pytest.mark.parametrize(
+    ("section", "parts"),
+    [
+        ({"max_bodybytes": 5}, ["serving.max_bodybytes", "did you mean max_body_bytes?"]),
+        ({"colour": 5}, ["serving.colour", "valid keys: champion, "]),
+        ({3: 5}, ["serving.3 is not a key"]),
+        ({"mode": "canary"}, ["serving.mode is 'canary'", "champion, shadow, split"]),
+        ({"mode": ["split"]}, ["serving.mode is ['split']"]),
+        ({"mode": "shadow"}, ["serving.mode is 'shadow'", "needs a serving.challenger"]),
+        ({"challenger_share": 1.5}, ["serving.challenger_share is 1.5", "from 0 to 1"]),
+        ({"challenger_share": True}, ["serving.challenger_share is True"]),
+        ({"challenger_share": float("nan")}, ["serving.challenger_share is nan"]),
+        ({"requests_per_second": 0}, ["serving.requests_per_second is 0", "above 0"]),
+        ({"requests_per_second": "many"}, ["serving.requests_per_second is 'many'"]),
+        ({"burst": 0}, ["serving.burst is 0", "whole number from 1"]),
+        ({"burst": 1.0}, ["serving.burst is 1.0"]),
+        ({"audit_files": False}, ["serving.audit_files is False"]),
+        ({"authentication": "on"}, ["serving.authentication is 'on'", "true or false"]),
+        ({"champion": None}, ["serving.champion is None", "path"]),
+        ({"api_keys": " "}, ["serving.api_keys is ' '"]),
+        ({"allowed_networks": "10.0.0.0/8"}, ["serving.allowed_networks", "list of texts"]),
+        ({"allowed_networks": ["10.0.0.1/8"]}, ["'10.0.0.1/8'", "did you mean 10.0.0.0/8?"]),
+        ({"allowed_networks": ["example.org"]}, ["'example.org'", "10.0.0.0/8"]),
+        ({"cors_origins": ["*"]}, ["serving.cors_origins holds '*'", "https://example.org"]),
+        ({"cors_origins": ["https://a.org/x"]}, ["holds 'https://a.org/x'"]),
+        ({"cors_origins": ["https://a.org:port"]}, ["holds 'https://a.org:port'"]),
+        ({"cors_origins": ["https://*.a.org"]}, ["holds 'https://*.a.org'"]),
+        ({"cors_origins": [3]}, ["serving.cors_origins is [3]"]),
+        ([], ["serving must be a mapping"]),
+        ({"burst": 0, "audit_files": 0}, ["serving.burst", "; ", "serving.audit_files"]),
+    ],
+)
+def test_mistakes_are_named(section: Any, parts: list[str]) -> None:
+    with pytest.raises(ParameterError) as caught:
+        parse_settings(section, FOLDER, {})
+    for part in ["params.yaml: ", *parts]:
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "parts"),
+    [
+        ({"CHURN_SERVING_BUST": "3"}, ["CHURN_SERVING_BUST", "did you mean burst?"]),
+        ({"CHURN_SERVING_BURST": "many"}, ["CHURN_SERVING_BURST is 'many'"]),
+        ({"CHURN_SERVING_BURST": ""}, ["CHURN_SERVING_BURST is None"]),
+        ({"CHURN_SERVING_MODE": "[split"}, ["CHURN_SERVING_MODE is no YAML value"]),
+        ({"CHURN_SERVING_MODE": "split"}, ["CHURN_SERVING_MODE is 'split'", "challenger"]),
+    ],
+)
+def test_mistakes_in_the_environment_are_named(environ: dict[str, str], parts: list[str]) -> None:
+    with pytest.raises(ParameterError) as caught:
+        parse_settings({}, FOLDER, environ)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (None, ["absent.yaml cannot be read", "CHURN_PARAMS"]),
+        ("serving: [", ["absent.yaml is no YAML"]),
+        ("- serving", ["absent.yaml must be a mapping of sections"]),
+        (b"\xff\xfe\xfa", ["absent.yaml is no YAML"]),
+    ],
+)
+def test_an_unusable_file_is_named(
+    tmp_path: Path, content: str | bytes | None, parts: list[str]
+) -> None:
+    path = tmp_path / "absent.yaml"
+    if content is not None:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(ParameterError) as caught:
+        load_settings(environ={"CHURN_PARAMS": str(path)})
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_the_projects_own_params_are_good_and_complete(root: Path) -> None:
+    section = yaml.safe_load((root / "params.yaml").read_text()).get("serving")
+    if section is None:
+        pytest.skip("params.yaml has no section serving")
+    settings = parse_settings(section, root, {})
+    assert settings.authentication
+    assert settings.cors_origins == ()
+    assert isinstance(settings, ServingSettings)
