@@ -87,7 +87,9 @@ def changed_since(root: Path, out: Path) -> list[str]:
     try:
         # DVC names paths as seen from the working folder
         with contextlib.chdir(root), Repo() as repo:
-            status = repo.status(targets=[str(out)], with_deps=True)
+            # by the stage's name: by the output's, DVC leaves out what the stage depends on
+            (found,) = repo.find_outs_by_path(str(out))
+            status = repo.status(targets=[found.stage.addressing], with_deps=True)
     except DvcException as error:
         raise BentoError(
             f"DVC cannot say whether {out} is up to date ({error}); "
@@ -173,7 +175,7 @@ def _build(context: Path, version: str, scorer: Scorer) -> Any:
     from bentoml._internal.service.loader import import_service
 
     config = yaml.safe_load((context / _BENTOFILE).read_text(encoding="utf-8"))
-    service = import_service(config["service"])
+    service: Any = import_service(config["service"])
     # "slim" is none of BentoML's distributions, which bring compilers and git into the image
     service.image = bentoml.images.Image(
         base_image=_BASE_IMAGE,

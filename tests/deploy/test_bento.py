@@ -138,7 +138,7 @@ def test_the_dockerfile_installs_the_lock_and_no_compilers(built: tuple[Path, Pa
 
 
 def test_the_bento_serves(built: tuple[Path, Path], tmp_path: Path) -> None:
-    token, _ = create_key(tmp_path / "keys.json", "test", ("score",))
+    token, _ = create_key(tmp_path / "keys.json", "test", ["score"])
     state = {
         f"CHURN_SERVING_{name}": str(tmp_path / name.lower())
         for name in ("AUDIT_LOG", "FEEDBACK", "SHADOW_LOG", "DEPLOYMENT")

@@ -37,12 +37,9 @@ def wanted() -> list[Requirement]:
 
 def test_versions_are_those_of_the_project() -> None:
     project = locked(ROOT / "requirements.lock")
-    differing = {
-        name: (version, project.get(name))
-        for name, version in locked(LOCK).items()
-        if project.get(name) != version
-    }
-    assert differing == {}, "run scripts/lock_bento.sh"
+    ours = locked(LOCK)
+    differing = {name: ours[name] for name in ours if ours[name] != project.get(name)}
+    assert differing == {}, "run `make lock`"
 
 
 def test_every_package_has_hashes_and_no_index_is_named() -> None:
