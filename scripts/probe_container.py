@@ -81,9 +81,7 @@ def check_walls() -> None:
     else:
         raise AssertionError("there is a way out to the network")
     tools = ("gcc", "make", "git", "uv", "curl")
-    found = [
-        tool for tool in tools if any((Path(p) / tool).exists() for p in os.get_exec_path())
-    ]
+    found = [tool for tool in tools if any((Path(p) / tool).exists() for p in os.get_exec_path())]
     assert not found, f"the image holds {', '.join(found)}"
 
 

@@ -79,7 +79,10 @@ def fill_pool(environment: Environment, **_: Any) -> None:
         drawn = draw_customers(document)
         customers = [next(drawn) for _ in range(_POOL)]
         answer = requests.post(
-            f"{host}/v1/score/batch", json={"customers": customers}, headers=_headers(key), timeout=60
+            f"{host}/v1/score/batch",
+            json={"customers": customers},
+            headers=_headers(key),
+            timeout=60,
         )
         if answer.status_code != 200:
             raise ValueError(f"it answers {answer.status_code}: {answer.json()['error']}")

@@ -71,10 +71,15 @@ def test_the_service_reads_the_keys_that_the_tool_writes() -> None:
     assert SERVICES["keys"]["profiles"] == ["tools"], "it must not start with the service"
     assert SERVICES["keys"]["image"] == SERVICES["churn"]["image"]
     module = SERVICES["keys"]["entrypoint"][-1]
-    assert subprocess.run(
-        ["python", "-m", module, "--help"], env=os.environ | {"PYTHONPATH": "src"},
-        cwd=PATH.parents[1], capture_output=True
-    ).returncode == 0
+    assert (
+        subprocess.run(
+            ["python", "-m", module, "--help"],
+            env=os.environ | {"PYTHONPATH": "src"},
+            cwd=PATH.parents[1],
+            capture_output=True,
+        ).returncode
+        == 0
+    )
 
 
 def test_health_is_checked_by_the_image() -> None:
