@@ -99,7 +99,7 @@ async def _run(
             await asyncio.sleep(wait)
         pool.submit(request, begin + arrival)
     deadline = perf_counter() + _PATIENCE
-    while pool.pending() and perf_counter() < deadline:
+    while not pool.is_done() and perf_counter() < deadline:
         await asyncio.sleep(0.01)
     seconds = perf_counter() - begin
     latencies = 1e3 * np.array(pool.latencies or [np.nan])
@@ -121,7 +121,7 @@ class _Pool:
         self.failed = 0
         self._idle: deque[_Connection] = deque()
         self._waiting: deque[tuple[bytes, float]] = deque()
-        self._under_way = 0
+        self._under_way = self._open = 0
 
     def submit(self, request: bytes, due: float) -> None:
         """Send a request that was due at a moment, as soon as a connection is free."""
@@ -138,6 +138,7 @@ class _Pool:
 
     def connected(self, connection: "_Connection") -> None:
         """Take a new connection."""
+        self._open += 1
         self._free(connection)
 
     def answered(self, connection: "_Connection", due: float, ok: bool) -> None:
@@ -150,11 +151,16 @@ class _Pool:
         self._free(connection)
 
     def lost(self, connection: "_Connection", busy: bool) -> None:
-        """Count a connection that the server closed, with the request that was under way."""
+        """Count a connection that the server closed as one failure; it is not opened again."""
         self._under_way -= busy
+        self._open -= 1
         self.failed += 1
         if connection in self._idle:
             self._idle.remove(connection)
+
+    def is_done(self) -> bool:
+        """Return whether no answer can come any more."""
+        return not self._open or not self.pending()
 
     def _free(self, connection: "_Connection") -> None:
         self._idle.append(connection)
@@ -192,9 +198,8 @@ class _Connection(asyncio.Protocol):
         self._pool.answered(self, due, ok=head.startswith(b"HTTP/1.1 200"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave the pool; at the end of the run nobody minds."""
-        if not self._transport.is_closing() or exc is not None or self._due is not None:
-            self._pool.lost(self, busy=self._due is not None)
+        """Leave the pool."""
+        self._pool.lost(self, busy=self._due is not None)
 
 
 def _content_length(head: bytes) -> int:

@@ -1,10 +1,13 @@
 """The scikit-learn pipeline that people would serve as it is, pickled and as an MLflow model."""
 
+import logging
 import pickle
+import warnings
 from pathlib import Path
 
 import mlflow
 import pandas as pd
+from mlflow.models import infer_signature
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -34,13 +37,19 @@ def save_pipeline(pipeline: Pipeline, customers: pd.DataFrame, folder: Path) -> 
     """
     pickled, model = folder / "pipeline.pkl", folder / "mlflow_model"
     pickled.write_bytes(pickle.dumps(pipeline))
-    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    features = customers.drop(columns=["customerID", "Churn"])
+    with warnings.catch_warnings():
+        # that integers cannot be missing: none is
+        warnings.filterwarnings("ignore", message=".*integer column", category=UserWarning)
+        signature = infer_signature(features, pipeline.predict_proba(features))
+    # that pickles can run anything: that is what people do
+    logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
     mlflow.sklearn.save_model(
         pipeline,
         model,
         serialization_format="cloudpickle",
         pyfunc_predict_fn="predict_proba",
-        input_example=customers.drop(columns=["customerID", "Churn"]).head(2),
+        signature=signature,
         pip_requirements=[],
     )
     return pickled, model

@@ -17,8 +17,9 @@ PIPELINES = (
     "acceptance",
     "packaging",
     "feature_search",
+    "scoring",
 )
-ON_DEMAND = ("feature_search",)
+ON_DEMAND = ("feature_search", "scoring")
 
 
 def register_pipelines() -> dict[str, Pipeline]:

@@ -68,7 +68,7 @@ class App:
             headers.setdefault("Authorization", f"Bearer {token or self.token}")
 
         async def asked() -> httpx.Response:
-            transport = httpx.ASGITransport(self.application)  # type: ignore[arg-type]
+            transport = httpx.ASGITransport(self.application)
             async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
                 return await client.request(method, path, headers=headers, **request)
 
@@ -170,7 +170,7 @@ def test_short_requests_are_answered_within_a_long_batch(app: App) -> None:
     order: list[str] = []
 
     async def ask(name: str, path: str, content: Any) -> None:
-        transport = httpx.ASGITransport(app.application)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app.application)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             headers = {"Authorization": f"Bearer {app.token}"}
             answer = await client.post(path, json=content, headers=headers)

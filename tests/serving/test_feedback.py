@@ -81,7 +81,12 @@ def test_concurrent_entries_are_on_disk_when_they_return_and_share_syncs(
 ) -> None:
     synced: list[int] = []
     fsync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(file), fsync(file)))
+
+    def counted(file: int) -> None:
+        synced.append(file)
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", counted)
 
     async def one(log: FeedbackLog, number: int) -> None:
         await log.append({"customer_id": str(number)})

@@ -1,7 +1,7 @@
 """Score and explain customers by a bundle."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -121,13 +121,14 @@ class Scorer:
         if not customers:
             return []
         rows = np.array([customer.row for customer in customers])
+        values = [customer.lifetime_value for customer in customers]
+        return self.decide(self.churn_probability(rows), values)
+
+    def decide(self, churn_probability: Floats, lifetime_values: Iterable[float]) -> list[Score]:
+        """Decide of customers by their churn probabilities and lifetime values, (n,) each."""
         decide = self._decider.decide
-        return [
-            decide(probability, customer.lifetime_value)
-            for probability, customer in zip(
-                self.churn_probability(rows).tolist(), customers, strict=True
-            )
-        ]
+        pairs = zip(churn_probability.tolist(), lifetime_values, strict=True)
+        return [decide(probability, value) for probability, value in pairs]
 
     def explain(self, customers: Sequence[Customer], reasons: int = 3) -> list[Explanation]:
         """Explain customers' scores, with so many reasons at most."""
