@@ -122,6 +122,7 @@ def decode(body: bytes) -> Any:
     """
     try:
         value = _decode(body)
+        n_fields = _n_fields(value)
     except UnicodeDecodeError:
         raise _not_json("it is not UTF-8") from None
     except RecursionError:
@@ -132,7 +133,7 @@ def decode(body: bytes) -> Any:
         # These sentences hold positions, never pieces of the body
         raise _not_json(str(error).removeprefix("JSON is malformed: ")) from None
     # As many colons as fields: no field stands twice. More: one twice, or a colon in a text
-    if body.count(b":") != _n_fields(value):
+    if body.count(b":") != n_fields:
         _refuse_repeated_fields(body)
     return value
 
