@@ -220,14 +220,17 @@ Pairs = list[tuple[str, str]]  # JSON texts of the names and of the values of an
 TOKENS = st.sampled_from(
     [
         "null", "true", "false", "0", "-0", "-0.0", "-1", "1", "1.5", "1e2", "12.0", "1e999",
-        "-1e999", "1e-999", "9007199254740993", "1" * 40, "-" + "9" * 400, "1" * 5000, "0." + "3" * 900,
+        "-1e999", "1e-999", "9007199254740993", "1" * 40, "-" + "9" * 400, "1" * 5000,
+        "0." + "3" * 900,
         "NaN", "Infinity", "-Infinity", "nan", "inf", "0x10", "01", "+1", ".5", "1.", "1_000",
         CANARY_NUMBER, f"-{CANARY_NUMBER}", f"0.{CANARY_NUMBER}", f"1e{CANARY_NUMBER}",
         '""', '" "', '"1"', '"0"', '"12.5"', '"yes"', '"nan"', '"Yes "', f'"{CANARY}"',
         f'"{CANARY * 60}"', '"\\u0000"', '"\\ud800"', f'"{CANARY}\\udfff"', '"\\ud83d\\ude00"',
         '"\\x"', '"\\u12"', f"'{CANARY}'", CANARY, "undefined", "[]", "{}", '[["a"]]', "[null]",
-        f'["{CANARY}"]', f'{{"{CANARY}": "{CANARY}"}}', '{"": {}}', "", "[", "{", "}", '"', "//", "/**/1",
-        "[" * 30 + "]" * 30, '{"a":' * 400 + "1" + "}" * 400, "[" * 20_000, "[1," * 990 + "1" + "]" * 990,
+        f'["{CANARY}"]', f'{{"{CANARY}": "{CANARY}"}}', '{"": {}}', "", "[", "{", "}", '"', "//",
+        "/**/1",
+        "[" * 30 + "]" * 30, '{"a":' * 400 + "1" + "}" * 400, "[" * 20_000,
+        "[1," * 990 + "1" + "]" * 990,
         '{"a":' * 985 + "1" + "}" * 985,
     ]
 )  # fmt: skip
@@ -242,7 +245,8 @@ NAMES = st.one_of(
 CONTENT_TYPES = st.sampled_from(
     [
         None, b"", b"text/plain", b"application/xml", b"application/x-www-form-urlencoded",
-        b"multipart/form-data; boundary=x", b"application/json; charset=utf-16", b"application/jsonx",
+        b"multipart/form-data; boundary=x", b"application/json; charset=utf-16",
+        b"application/jsonx",
         b"application/json, text/plain", b"*/*", b"\xff\xfe", b"application/json; charset=latin-1",
     ]
 )  # fmt: skip
@@ -252,21 +256,52 @@ GOOD_TYPES = st.sampled_from(
 GOOD_ID = f'"{CANARY} 1"'
 
 
+PATHS = st.sampled_from(
+    ["/v1/score", "/v1/score", "/v1/score/batch", "/v1/explain", "/v1/explain/batch",
+     "/v1/feedback"]
+)  # fmt: skip
+KINDS = st.sampled_from(
+    ["good", "order", "escapes", "value", "value", "value", "values", "id", "missing", "more",
+     "more", "many", "twice"]
+)  # fmt: skip
+BATCHES = st.sampled_from(["records", "records", "records", "values", "one", "twice", "more"])
+HARMS = st.sampled_from(
+    ["none"] * 8
+    + ["chunked", "good type", "type", "coded", "cut", "bytes", "random", "charset", "around",
+       "huge", "wrapped"]
+)  # fmt: skip
+CODINGS = st.sampled_from([b"gzip", b"deflate", b"br", b"identity", b"", b"x"])
+CHARSETS = st.sampled_from(["utf-16", "utf-16-be", "utf-32", "utf-8-sig"])
+AROUND = st.sampled_from(
+    [b"", b" ", b"\0", b"\xef\xbb\xbf", b"\xff", b"// x\n", b"\x1f\x8b", b",", b"}", b"null",
+     b"\xc0\x80"]
+)  # fmt: skip
+WRAPPERS = st.sampled_from([b"[%s]", b'{"customer":%s}', b'"%s"', b"[[%s]]", b"%s,%s"])
+BLANKS = st.sampled_from(["", " ", "\n\t"])
+BYTES = st.binary(max_size=60)
+SHARES = st.integers(0, 9999)
+FEW = st.integers(0, 3)
+SIZES = st.integers(1, 2000)
+
+
 def dumps(pairs: Pairs, blank: str = "") -> str:
     return "{" + ",".join(f"{blank}{name}{blank}:{value}" for name, value in pairs) + blank + "}"
 
 
-@st.composite
-def objects(draw: st.DrawFn, good: Pairs) -> tuple[str, bool]:
+# These draw by themselves rather than being strategies: a strategy that is made anew for each body
+# takes most of the time.
+
+
+def draw_object(draw: st.DrawFn, good: Pairs) -> tuple[str, bool]:
     """Draw an object like a good one, and whether it still is one."""
     pairs = list(good)
-    kind = draw(st.sampled_from(KINDS))
-    place = draw(st.integers(0, len(pairs) - 1))
+    kind = draw(KINDS)
+    place = draw(SHARES) % len(pairs)
     name, value = pairs[place]
     if kind == "good":
-        return dumps(pairs, draw(st.sampled_from(["", " ", "\n\t"]))), True
+        return dumps(pairs, draw(BLANKS)), True
     if kind == "order":
-        return dumps(draw(st.permutations(pairs))), True
+        return dumps(pairs[place:] + pairs[:place]), True
     if kind == "escapes":
         escaped = "".join(f"\\u{ord(c):04x}" for c in json.loads(name))
         pairs[place] = (f'"{escaped}"', value)
@@ -282,61 +317,18 @@ def objects(draw: st.DrawFn, good: Pairs) -> tuple[str, bool]:
     elif kind == "more":
         pairs.insert(place, (draw(NAMES), draw(VALUES)))
     elif kind == "many":
-        pairs += [(f'"x{i}"', f'"{CANARY}"') for i in range(draw(st.integers(1, 2000)))]
+        pairs += [(f'"x{i}"', f'"{CANARY}"') for i in range(draw(SIZES))]
     elif kind == "twice":
-        pairs.append((name, draw(st.one_of(st.just(value), VALUES))))
+        pairs.append((name, value if draw(FEW) == 0 else draw(VALUES)))
     return dumps(pairs), False
 
 
-KINDS = ["good", "order", "escapes", "value", "value", "value", "values", "id", "missing", "more",
-         "more", "many", "twice"]  # fmt: skip
-
-
-@st.composite
-def bodies(draw: st.DrawFn, records: list[Pairs], id_name: str) -> Body:
-    """Draw what is sent to one of the routes."""
-    path = draw(st.sampled_from(PATHS))
-    good = draw(st.sampled_from(records))
-    if path == "/v1/feedback":
-        today = f'"{datetime.now(UTC).date()}"'
-        good = [(json.dumps(id_name), GOOD_ID), ('"outcome"', '"stayed"'), ('"date"', today)]
-    text, is_good = draw(objects(good))
-    if path.endswith("/batch"):
-        # a batch is answered by 200 whatever its records are, as long as it is JSON
-        text, is_good = draw(batches(text, records)), False
-    content = text.encode("utf-8", "surrogatepass")
-    harm = draw(st.sampled_from(HARMS))
-    if harm == "none":
-        return Body(path, content, is_good)
-    if harm == "chunked":
-        return Body(path, content, is_good, chunk=draw(st.integers(1 + len(content) // 50, 5000)))
-    if harm == "good type":
-        return Body(path, content, is_good, draw(GOOD_TYPES))
-    if harm == "type":
-        return Body(path, content, False, draw(CONTENT_TYPES))
-    if harm == "coded":
-        encoding = draw(st.sampled_from([b"gzip", b"deflate", b"br", b"identity", b"", b"x"]))
-        packed = gzip.compress(content, 1) if encoding == b"gzip" else content
-        return Body(path, packed, False, encoding=encoding)
-    return Body(path, draw(harmed(harm, content)), False)
-
-
-PATHS = ["/v1/score", "/v1/score", "/v1/score/batch", "/v1/explain", "/v1/explain/batch",
-         "/v1/feedback"]  # fmt: skip
-HARMS = ["none"] * 8 + ["chunked", "good type", "type", "coded", "cut", "bytes", "random", "charset",
-         "around", "huge", "wrapped"]  # fmt: skip
-
-
-@st.composite
-def batches(draw: st.DrawFn, text: str, records: list[Pairs]) -> str:
-    kind = draw(
-        st.sampled_from(["records", "records", "records", "values", "one", "twice", "more"])
-    )
+def draw_batch(draw: st.DrawFn, text: str, good: Pairs) -> str:
+    kind = draw(BATCHES)
     if kind == "records":
-        size = draw(st.integers(0, 5))
-        return f'{{"customers":[{",".join([text, *map(dumps, records[:size])])}]}}'
+        return f'{{"customers":[{",".join([text, *[dumps(good)] * draw(FEW)])}]}}'
     if kind == "values":
-        return f'{{"customers":[{",".join(draw(st.lists(VALUES, max_size=4)))}]}}'
+        return f'{{"customers":[{",".join(draw(VALUES) for _ in range(draw(FEW)))}]}}'
     if kind == "one":
         return f'{{"customers":{text}}}'
     if kind == "twice":
@@ -344,32 +336,56 @@ def batches(draw: st.DrawFn, text: str, records: list[Pairs]) -> str:
     return f'{{"customers":[{text}],{draw(NAMES)}:{draw(VALUES)}}}'
 
 
-@st.composite
-def harmed(draw: st.DrawFn, harm: str, content: bytes) -> bytes:
+def draw_harm(draw: st.DrawFn, harm: str, content: bytes) -> bytes:
     if harm == "cut":
-        return content[: draw(st.integers(0, max(0, len(content) - 1)))]
+        return content[: draw(SHARES) % len(content)]
     if harm == "bytes":
         spoilt = bytearray(content)
-        for _ in range(draw(st.integers(1, 3))):
-            spoilt[draw(st.integers(0, len(spoilt) - 1))] = draw(st.integers(0, 255))
+        for _ in range(1 + draw(FEW)):
+            spoilt[draw(SHARES) % len(spoilt)] = draw(SHARES) % 256
         return bytes(spoilt)
     if harm == "random":
-        return draw(st.binary(max_size=60))
+        return draw(BYTES)
     if harm == "charset":
-        text = content.decode("utf-8", "replace")
-        return text.encode(draw(st.sampled_from(["utf-16", "utf-16-be", "utf-32", "utf-8-sig"])))
+        return content.decode("utf-8", "replace").encode(draw(CHARSETS))
     if harm == "around":
-        before, after = draw(st.tuples(AROUND, AROUND))
-        return before + content + after
+        return draw(AROUND) + content + draw(AROUND)
     if harm == "huge":
-        return content + b" " * (MOST_BYTES - len(content) + draw(st.integers(-2, 40_000)))
-    wrapper = draw(st.sampled_from([b"[%s]", b'{"customer":%s}', b'"%s"', b"[[%s]]", b"%s,%s"]))
-    return wrapper.replace(b"%s", content)
+        return content + b" " * (MOST_BYTES - len(content) - 2 + draw(SIZES) % 7)
+    return draw(WRAPPERS).replace(b"%s", content)
 
 
-AROUND = st.sampled_from(
-    [b"", b" ", b"\0", b"\xef\xbb\xbf", b"\xff", b"// x\n", b"\x1f\x8b", b",", b"}", b"null", b"\xc0\x80"]
-)  # fmt: skip
+@st.composite
+def bodies(draw: st.DrawFn, records: list[Pairs], id_name: str) -> list[Body]:
+    """Draw what is sent to some of the routes."""
+    return [draw_body(draw, records, id_name) for _ in range(BODIES_AN_EXAMPLE)]
+
+
+def draw_body(draw: st.DrawFn, records: list[Pairs], id_name: str) -> Body:
+    path = draw(PATHS)
+    good = records[draw(SHARES) % len(records)]
+    if path == "/v1/feedback":
+        today = f'"{datetime.now(UTC).date()}"'
+        good = [(json.dumps(id_name), GOOD_ID), ('"outcome"', '"stayed"'), ('"date"', today)]
+    text, is_good = draw_object(draw, good)
+    if path.endswith("/batch"):
+        # a batch is answered by 200 whatever its records are, as long as it is JSON
+        text, is_good = draw_batch(draw, text, good), False
+    content = text.encode("utf-8", "surrogatepass")
+    harm = draw(HARMS)
+    if harm == "none":
+        return Body(path, content, is_good)
+    if harm == "chunked":
+        return Body(path, content, is_good, chunk=len(content) // 50 + draw(SIZES))
+    if harm == "good type":
+        return Body(path, content, is_good, draw(GOOD_TYPES))
+    if harm == "type":
+        return Body(path, content, False, draw(CONTENT_TYPES))
+    if harm == "coded":
+        encoding = draw(CODINGS)
+        packed = gzip.compress(content, 1) if encoding == b"gzip" else content
+        return Body(path, packed, False, encoding=encoding)
+    return Body(path, draw_harm(draw, harm, content), False)
 
 
 @pytest.fixture(scope="module")
@@ -401,13 +417,7 @@ def test_no_body_breaks_the_service(
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(
-        st.lists(
-            bodies(records, contract.id.name),
-            min_size=BODIES_AN_EXAMPLE,
-            max_size=BODIES_AN_EXAMPLE,
-        )
-    )
+    @given(bodies(records, contract.id.name))
     def send(sent: list[Body]) -> None:
         try:
             for start in range(0, len(sent), len(connections)):
@@ -425,7 +435,7 @@ def test_no_body_breaks_the_service(
 
     send()
     assert sum(statuses.values()) >= BODIES
-    for path in set(PATHS):
+    for path in {route for route, _ in statuses}:
         seen = {status for (route, status) in statuses if route == path}
         assert seen >= {202 if path == "/v1/feedback" else 200, 400, 413, 415, 422}, path
     assert sum(n for (_, status), n in statuses.items() if status in (200, 202)) > BODIES / 10
@@ -471,9 +481,8 @@ def assert_names_fields(errors: list[dict[str, Any]]) -> None:
         if error["field"] is None:
             assert re.match(r"(The body|a customer is|Only|\d+ more names)", error["message"])
         else:
-            assert all(name in error["message"] for name in error["field"].split(", ")[:1]) or (
-                ", " in error["field"]  # the meaning of a row rule
-            )
+            # of several fields, the message is the meaning of a row rule
+            assert error["field"] in error["message"] or ", " in error["field"]
 
 
 def assert_nothing_leaked(server: Server) -> None:
