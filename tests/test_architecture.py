@@ -53,6 +53,63 @@ def test_light_modules_stay_light(module: str, heavy: set[str]) -> None:
     assert done.stdout.strip() == ""
 
 
+TRAINING = {"pandas", "sklearn", "kedro", "mlflow", "scipy", "xgboost", "lightgbm", "onnx"}
+
+SCORE = """
+import sys
+from pathlib import Path
+from churn_pipeline.scorer import load_scorer
+scorer = load_scorer(Path(sys.argv[1]))
+customer = scorer.read(scorer.example)
+assert 0 < scorer.score([customer])[0].churn_probability < 1
+assert scorer.explain([customer])[0].contributions
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        (SCORE, TRAINING | {"bentoml", "starlette", "prometheus_client", "churn_pipeline.serving"}),
+        ("import churn_pipeline.serving.service", TRAINING),
+        ("import churn_pipeline.serving.app, churn_pipeline.serving.documents", TRAINING),
+    ],
+    ids=["scorer", "service", "routes"],
+)
+def test_what_is_shipped_loads_nothing_of_the_training_side(
+    code: str, heavy: set[str], bundle_folder: Path
+) -> None:
+    code = f"{code}\nimport sys; print(*{heavy!r} & set(sys.modules))"
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(bundle_folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+        cwd=SOURCE.parents[1],
+    )
+    assert done.stdout.strip() == ""
+
+
+def test_what_is_shipped_imports_only_what_the_container_has() -> None:
+    own = ("errors", "contract", "scorer", "serving")
+    others = {"numpy", "onnxruntime", "msgspec", "yaml", "click", "prometheus_client", "starlette"}
+    bentoml = {"bentoml", "_bentoml_sdk"}
+    unused = {"cells", "schema", "violations"}  # of the contract, for tables
+    for package in ("scorer", "serving", "contract"):
+        allowed = others | (bentoml if package == "serving" else set())
+        for path in (SOURCE / package).rglob("*.py"):
+            if path.stem in unused:
+                continue
+            for name in imports(path):
+                top, _, rest = name.partition(".")
+                if top == "churn_pipeline":
+                    assert rest.split(".")[0] in own, f"{path}: {name}"
+                    assert package == "serving" or "serving" not in name, f"{path}: {name}"
+                else:
+                    assert top in allowed | sys.stdlib_module_names, f"{path}: {name}"
+
+
 def test_nothing_outside_the_simulation_knows_the_telco_table(contract: Contract) -> None:
     ordinary = {
         "Contract",  # the class of the data contract

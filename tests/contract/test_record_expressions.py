@@ -38,11 +38,14 @@ def numbers(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 def conditions(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     compare = st.tuples(inner, st.sampled_from(["==", "!=", "<", "<=", ">", ">="]), inner)
+    pair = st.tuples(inner, inner)
     simple = st.one_of(
         compare.map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
         inner.map(lambda x: f"is_missing({x})"),
         inner.map(lambda x: f"({x} in (1, 2))"),
         inner.map(lambda x: f"({x} not in (1, 2))"),
+        pair.map(lambda t: f"({t[0]} in ({t[1]}, -1))"),
+        pair.map(lambda t: f"({t[0]} not in (0, {t[1]}))"),
         st.tuples(inner, inner).map(lambda t: f"(0 <= {t[0]} < {t[1]})"),
     )
     return st.one_of(
@@ -91,11 +94,24 @@ def test_texts_compare_alike(text: str, s: str, t: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("1 / 0", math.nan), ("0 / 0", math.nan), ("log(0)", math.nan), ("sqrt(-1)", math.nan),
-     ("minimum(1 / 0, 3)", 3.0), ("maximum(-1 / 0, 3)", 3.0), ("x * 1e308 * 10 - x", math.nan)],
+     ("minimum(1 / 0, 3)", 3.0), ("maximum(-1 / 0, 3)", 3.0), ("x * 1e308 * 10 - x", math.nan),
+     ("minimum(1 / -(x == 1), 3)", math.nan)],
 )  # fmt: skip
 def test_what_is_not_finite_is_missing(text: str, expected: float) -> None:
     found = compile_for_record(Expression(text))({"x": 5.0})
     assert bits(found) == bits(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("x in (y, 1)", 0.0), ("x not in (y, 1)", 1.0), ("x in (0 / 0,)", 0.0), ("x in (x,)", 0.0),
+     ("1 < z in (y, z)", 1.0), ("z in (y, z) and z == 2", 1.0), ("not (z not in (-2, z))", 1.0)],
+)  # fmt: skip
+def test_a_missing_value_is_in_no_list(text: str, expected: float) -> None:
+    values = {"x": math.nan, "y": math.nan, "z": 2.0}
+    expression = Expression(text)
+    assert compile_for_record(expression)(values) == expected
+    assert float(expression(values)) == expected
 
 
 def test_the_contracts_own_expressions(contract: Contract) -> None:

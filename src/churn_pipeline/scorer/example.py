@@ -7,6 +7,7 @@ from churn_pipeline.contract import Column
 from churn_pipeline.scorer.records import InvalidRecord, RecordReader
 
 _TRIES = 3000
+_LARGEST_INTEGER = 2.0**53 - 1  # that has no neighbour of the same float
 
 
 def example_record(reader: RecordReader) -> dict[str, Any]:
@@ -65,8 +66,13 @@ def _values(column: Column) -> Iterator[Any]:
     if column.type == "text":
         yield "C-1001"
         return
-    low = column.minimum if column.minimum is not None else min(0.0, column.maximum or 0.0)
-    high = column.maximum if column.maximum is not None else low + 100
+    low, high = column.minimum, column.maximum
+    if low is None:
+        low = 0.0 if high is None or high >= 0 else high - 100
+    if high is None:
+        high = low + 100
+    if column.type == "integer":
+        low, high = max(low, -_LARGEST_INTEGER), min(high, _LARGEST_INTEGER)
     for share in (0.25, 0.0, 0.05, 0.1, 0.5, 0.75, 1.0):
         value = (1 - share) * low + share * high  # the width may be infinite
         if column.type == "integer":

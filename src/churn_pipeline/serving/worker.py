@@ -108,7 +108,7 @@ class Worker:
             raise Refusal(
                 503,
                 "not_ready",
-                "No model is loaded yet; the service's log says why if this lasts.",
+                "There is no model yet; the service's log says why if this lasts.",
                 headers=((b"retry-after", b"1"),),
             )
         return deployment

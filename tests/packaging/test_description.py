@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.packaging.description import NAME, describe
+from churn_pipeline.pipelines.features.nodes import derive_features
+from churn_pipeline.pipelines.packaging.nodes import package_model
+from churn_pipeline.scorer import Bundle, Scorer
+from tests.bundles import bundle_of, fitted
+
+REPORTS: dict[str, Any] = {
+    "acceptance": {"gates_passed": 5},
+    "selection": {
+        "champion": "xgboost",
+        "calibration": {"method": "isotonic"},
+        "candidates": {
+            "xgboost": {"settings": {"max_depth": 3}},
+            "random_forest": {"settings": {"max_depth": 9}},
+        },
+    },
+    "metrics": {"roc_auc": {"value": 0.84, "low": 0.82, "high": 0.86}},
+    "economics": {"threshold": 0.16},
+    "data_quality": {"source": {"name": "customers.csv", "sha256": "ab" * 32}},
+}
+
+
+@pytest.fixture(scope="module")
+def table(customers: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    return derive_features(customers[:400], contract)
+
+
+@pytest.fixture(scope="module")
+def scorer(table: pd.DataFrame, contract: Contract) -> Bundle:
+    return bundle_of(fitted("xgboost", table, contract), table, contract)
+
+
+def test_the_champion_is_described(scorer: Bundle, contract: Contract) -> None:
+    found = describe(scorer, **REPORTS, train_customers=400, test_customers=100)
+    assert found == {
+        "name": NAME,
+        "candidate": "xgboost",
+        "settings": {"max_depth": 3},
+        "calibration": "isotonic",
+        "contract": {
+            "name": contract.name,
+            "sha256": hashlib.sha256(scorer.files["contract.json"]).hexdigest(),
+        },
+        "data": {
+            "file": "customers.csv",
+            "sha256": "ab" * 32,
+            "train_customers": 400,
+            "test_customers": 100,
+        },
+        "metrics": REPORTS["metrics"],
+        "break_even_probability": 0.16,
+        "gates_passed": 5,
+    }
+
+
+def test_a_package_scores_as_its_scorer_and_says_what_it_is(
+    scorer: Bundle, table: pd.DataFrame, contract: Contract
+) -> None:
+    plain = Scorer(scorer)
+    scores = pd.DataFrame({"churn_probability": plain.churn_probability(plain.rows(table))})
+    tables: dict[str, Any] = {"train": table, "test_predictions": scores[:50], "contract": contract}
+    package = package_model(scorer, **REPORTS, **tables)
+    assert package.files.keys() == {*scorer.files, "description.json", "reference.json"}
+    assert package == package_model(scorer, **REPORTS, **tables)
+    loaded = Scorer(package)
+    assert loaded.description["candidate"] == "xgboost"
+    assert loaded.description["data"]["train_customers"] == len(table)
+    assert loaded.description["data"]["test_customers"] == 50
+    assert loaded.version != plain.version
+    assert package.json("reference.json")["customers"] == len(table)
+    found = loaded.churn_probability(loaded.rows(table))
+    assert (found == scores["churn_probability"].to_numpy()).all()

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog, DatasetError, MemoryDataset
+from kedro.runner import SequentialRunner
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.errors import DataError
+from churn_pipeline.io.raw_table import RawTableDataset
+from churn_pipeline.pipelines.scoring import create_pipeline, nodes
+from churn_pipeline.pipelines.scoring.nodes import contract_of_requests
+from churn_pipeline.scorer import Bundle, Scorer, read_bundle
+from tests.bundles import packaged
+
+N = 300
+COLUMNS = ["churn_probability", "tier", "recommended_action", "contact", "expected_profit"]
+
+
+@pytest.fixture(scope="module")
+def bundle(bundle_folder: Path) -> Bundle:
+    return read_bundle(bundle_folder)
+
+
+@pytest.fixture(scope="module")
+def fresh(customers: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Customers whose churn nobody knows yet."""
+    return customers[-N:].drop(columns=contract.target.name).reset_index(drop=True)
+
+
+def run(file: pd.DataFrame, bundle: Bundle, folder: Path) -> dict[str, Any]:
+    """Run the pipeline on a file; return its outputs."""
+    path = folder / "customers.csv"
+    file.to_csv(path, index=False)
+    catalog = DataCatalog(
+        {
+            "customers_to_score": RawTableDataset(filepath=str(path)),
+            "bundle": MemoryDataset(bundle, copy_mode="assign"),
+            "scores": MemoryDataset(),
+            "rejected_to_score": MemoryDataset(),
+        }
+    )
+    SequentialRunner().run(create_pipeline(), catalog)
+    return {name: catalog.load(name) for name in ("scores", "rejected_to_score")}
+
+
+def test_customers_are_ranked_by_what_contacting_them_is_worth(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    outputs = run(fresh, bundle, tmp_path)
+    scores = outputs["scores"]
+    assert outputs["rejected_to_score"].empty
+    assert sorted(scores[contract.id.name]) == sorted(fresh[contract.id.name])
+    assert (np.diff(scores["expected_profit"]) <= 0).all()
+    assert (scores["contact"] == (scores["expected_profit"] > 0)).all()
+    assert 0 < scores["contact"].mean() < 1
+    assert set(scores["model_version"]) == {bundle.version}
+    reasons = [f"{kind}_{place}" for place in (1, 2, 3) for kind in ("reason", "contribution")]
+    assert list(scores) == [contract.id.name, *COLUMNS, *reasons, "model_version"]
+
+
+def test_scores_and_reasons_are_those_of_the_scorer(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    scorer = Scorer(bundle)
+    scores = run(fresh, bundle, tmp_path)["scores"].set_index(contract.id.name)
+    for row in fresh[:40].to_dict("records"):
+        customer = scorer.read({k: None if v != v else v for k, v in row.items()})
+        (score,), (why,) = scorer.score([customer]), scorer.explain([customer])
+        line = scores.loc[customer.id]
+        for name in COLUMNS:
+            assert line[name] == getattr(score, name)
+        for place, reason in enumerate(why.reasons, start=1):
+            assert line[f"reason_{place}"] == reason.text
+            assert line[f"contribution_{place}"] == pytest.approx(reason.contribution, abs=1e-12)
+
+
+def test_equal_profits_keep_the_order_of_the_file(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    twins = pd.concat([fresh[:1]] * 20, ignore_index=True)
+    twins[contract.id.name] = [f"T{i}" for i in range(20)]
+    scores = run(twins, bundle, tmp_path)["scores"]
+    assert list(scores[contract.id.name]) == list(twins[contract.id.name])
+
+
+def test_a_file_with_target_and_more_columns_gets_the_same_scores(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    wider = fresh.assign(**{contract.target.name: "nobody knows", "note": "x"})
+    wider = wider[wider.columns[::-1]]
+    pd.testing.assert_frame_equal(
+        run(wider, bundle, tmp_path)["scores"], run(fresh, bundle, tmp_path)["scores"]
+    )
+
+
+def test_rows_that_break_the_contract_are_set_aside_with_their_reason(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    spoilt: Any = fresh.astype(object)
+    spoilt.loc[3, "tenure"] = -1
+    spoilt.loc[5, "PaymentMethod"] = "Barter"
+    spoilt.loc[7, "InternetService"] = None
+    spoilt.loc[9, contract.id.name] = spoilt.loc[8, contract.id.name]
+    outputs = run(spoilt, bundle, tmp_path)
+    assert len(outputs["scores"]) == N - 4
+    rejected = outputs["rejected_to_score"]
+    assert list(rejected["rejected_line"]) == [5, 7, 9, 11]
+    for reason, name in zip(
+        rejected["rejected_reason"],
+        ["tenure", "PaymentMethod", "InternetService", contract.id.name],
+        strict=True,
+    ):
+        assert name in reason
+
+
+def test_a_file_without_a_good_row_is_one_sentence(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path
+) -> None:
+    bad = fresh[:3].assign(tenure=-5)
+    with pytest.raises(DataError, match=r"no row of customers\.csv meets the contract") as caught:
+        run(bad, bundle, tmp_path)
+    assert "rejected_to_score" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_without_rows_is_refused(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path
+) -> None:
+    with pytest.raises(DatasetError, match=r"customers\.csv has no rows"):
+        run(fresh[:0], bundle, tmp_path)
+
+
+def test_a_missing_column_is_named(fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="tenure"):
+        run(fresh.drop(columns="tenure"), bundle, tmp_path)
+
+
+def test_individual_lifetime_values_are_those_of_their_column(
+    customers: pd.DataFrame, contract: Contract, fresh: pd.DataFrame, tmp_path: Path
+) -> None:
+    worth = replace(
+        contract.columns["MonthlyCharges"],
+        name="worth",
+        roles=("ignored",),
+        minimum=None,
+        maximum=None,
+        nullable=True,
+    )
+    wider = replace(contract, columns={**contract.columns, "worth": worth})
+    bundle = packaged(
+        "logistic_regression",
+        customers.assign(worth=100.0),
+        wider,
+        customer_lifetime_value="worth",
+    )
+    values = np.arange(N) * 2.0
+    file = fresh.assign(worth=values).astype(object)
+    file.loc[1, "worth"] = None
+    file.loc[2, "worth"] = -3.0
+    outputs = run(file, bundle, tmp_path)
+    rejected = outputs["rejected_to_score"]
+    assert list(rejected["rejected_line"]) == [3, 4]
+    assert list(rejected["rejected_columns"].map(list)) == [["worth"], ["worth"]]
+    scores = outputs["scores"].set_index(contract.id.name)
+    scorer = Scorer(bundle)
+    for place in (0, 10, 299):
+        line = scores.loc[fresh[contract.id.name][place]]
+        profit = scorer.economics.profit_of_contact(line["churn_probability"], values[place])
+        assert line["expected_profit"] == profit
+
+
+def test_large_files_are_scored_in_chunks_of_the_same_bits(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(fresh, bundle, tmp_path)["scores"]
+    monkeypatch.setattr(nodes, "_CUSTOMERS_A_CHUNK", 70)
+    pd.testing.assert_frame_equal(run(fresh, bundle, tmp_path)["scores"], whole, check_exact=True)
+
+
+def test_what_is_asked_of_customers_is_what_requests_bring(
+    bundle: Bundle, contract: Contract
+) -> None:
+    asked = contract_of_requests(bundle)
+    assert contract.target.name not in asked.columns
+    assert asked.row_rules == contract.row_rules  # none of them reads the target
+    assert list(asked.columns) == [c.name for c in Scorer(bundle).request_columns]
