@@ -1,6 +1,7 @@
 """Score and explain customers by a bundle."""
 
 import io
+import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -74,9 +75,8 @@ class Scorer:
         self.economics = Economics.of(decisions["economics"])
         self.tiers: tuple[Tier, ...] = tiers({tier["name"]: tier for tier in decisions["tiers"]})
         self._decider = Decider(self.economics, self.tiers)
-        self.description: dict[str, Any] = (
-            bundle.json("description.json") if "description.json" in bundle.files else {}
-        )
+        told = bundle.files.get("description.json", b"{}")
+        self.description: dict[str, Any] = {**json.loads(told), "version": self.version}
         self._session = _session(bundle)
         # the wrapper of onnxruntime's Python class costs as much as a small model
         self._run = self._session._sess.run
