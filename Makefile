@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup repro serve test lint format telco kedro-viz mlflow-ui browser lock bento \
-	bento-lock container container-check benchmark-serving clean
+	container container-check benchmark-serving clean
 PORT ?= 3000
 
 help:  ## list the targets
@@ -28,11 +28,10 @@ serve: setup  ## answer scores over HTTP: http://127.0.0.1:3000/docs (another PO
 bento: setup  ## pack the service with the accepted model into bentos/
 	python scripts/build_bento.py
 
-container: bento  ## build the image with docker, podman or buildah
+container: setup  ## build the image with docker, podman or buildah
 	scripts/build_container.sh
 
-container-check:  ## build, run and attack the image, with Debian's packages only (as root)
-	$(MAKE) bento
+container-check: setup  ## build the image, run it locked down, with Debian's packages only (as root)
 	scripts/check_container.sh
 
 test: setup  ## run the tests with branch coverage
@@ -60,8 +59,6 @@ browser:  ## install headless Chromium for the browser tests (Debian and Ubuntu,
 
 lock: setup  ## resolve the dependencies anew into requirements.lock
 	scripts/lock.sh
-
-bento-lock: setup  ## resolve what the Bento installs anew into bentos/requirements.lock
 	scripts/lock_bento.sh
 
 benchmark-serving: setup  ## measure the service side by side with others (half an hour)
