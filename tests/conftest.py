@@ -60,6 +60,19 @@ def customers(contract: Contract) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
+def bundle_folder(
+    customers: pd.DataFrame, contract: Contract, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The bundle of a small logistic regression; not to be changed."""
+    from churn_pipeline.scorer.bundle import write_bundle
+    from tests.bundles import packaged
+
+    folder = tmp_path_factory.mktemp("bundle") / "bundle"
+    write_bundle(packaged("logistic_regression", customers, contract), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def migrated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow store; to be copied, since creating one takes seconds."""
     from churn_pipeline.orchestration.tracking import create_store

@@ -12,6 +12,7 @@ from kedro.framework.startup import ProjectMetadata
 from churn_pipeline.errors import ChurnPipelineError, RegistryError
 from churn_pipeline.orchestration.provenance import git_user
 from churn_pipeline.orchestration.tracking import mlflow_tracking_uri
+from churn_pipeline.scorer.bundle import MANIFEST
 
 
 class _Command(click.Command):
@@ -136,6 +137,26 @@ def history() -> None:
             ),
         ]
     )
+
+
+@model.command()
+@click.argument("version", default="champion")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder to write; what stands there is replaced.",
+)
+def fetch(version: str, folder: Path) -> None:
+    """Write the bundle of VERSION (a number, champion or challenger) to a folder, to serve it."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+        raise click.BadParameter(f"{folder} holds something else; name another folder")
+    client = _client()
+    from churn_pipeline.orchestration.registry import fetch_bundle
+
+    bundle = fetch_bundle(client, version, folder)
+    click.echo(f"{folder}: bundle {bundle.version} of {version}")
 
 
 def _client() -> Any:

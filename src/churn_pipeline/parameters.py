@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from itertools import pairwise
 from math import inf
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from churn_pipeline.errors import ParameterError
+from churn_pipeline.serving.settings import parse_settings
 
 
 class _Section(BaseModel):
@@ -104,6 +106,10 @@ class _Gates(_Section):
     no_regression: bool
 
 
+class _Scoring(_Section):
+    source: str = Field(min_length=1)
+
+
 class _Parameters(_Section):
     simulation: _Simulation
     ingestion: _Ingestion
@@ -115,6 +121,8 @@ class _Parameters(_Section):
     evaluation: _Evaluation
     economics: _Economics
     gates: _Gates
+    scoring: _Scoring
+    serving: Any
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
@@ -130,6 +138,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     except ValidationError as error:
         problems = "; ".join(map(_describe, error.errors()))
         raise ParameterError(f"params.yaml: {problems}") from None
+    parse_settings(parameters["serving"], Path.cwd(), environ={})
 
 
 def _describe(problem: ErrorDetails) -> str:

@@ -12,11 +12,14 @@ PIPELINES = (
     "features",
     "tuning",
     "training",
+    "export",
     "evaluation",
     "acceptance",
+    "packaging",
     "feature_search",
+    "scoring",
 )
-ON_DEMAND = ("feature_search",)
+ON_DEMAND = ("feature_search", "scoring")
 
 
 def register_pipelines() -> dict[str, Pipeline]:

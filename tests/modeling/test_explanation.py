@@ -1,125 +1,13 @@
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract, parse_contract
 from churn_pipeline.contract.cells import cast_columns
-from churn_pipeline.modeling.candidates import CANDIDATES, build_candidate
-from churn_pipeline.modeling.explanation import (
-    dependence,
-    explain,
-    explained_inputs,
-    importance,
-    top_reasons,
-)
-from churn_pipeline.modeling.model import ChurnModel
-from churn_pipeline.modeling.recalibration import IsotonicCalibrator, SigmoidCalibrator
+from churn_pipeline.modeling.explanation import dependence, importance, top_reasons
 from churn_pipeline.pipelines.features.nodes import derive_features
-
-SETTINGS: dict[str, dict[str, Any]] = {
-    "logistic_regression": {"knots": 2, "max_iter": 500},
-    "random_forest": {"n_estimators": 8},
-    "xgboost": {"n_estimators": 12},
-    "lightgbm": {"n_estimators": 12},
-}
-CALIBRATORS = {
-    "none": None,
-    "sigmoid": SigmoidCalibrator(1.4, -0.3),
-    "isotonic": IsotonicCalibrator((-3.0, -1.0, 0.0, 2.0), (-2.5, -2.0, -1.9, 3.0)),
-}
-every_candidate = pytest.mark.parametrize("name", list(CANDIDATES))
-
-
-@pytest.fixture(scope="module")
-def models(
-    contract: Contract, inputs: pd.DataFrame, target: NDArray[np.int8]
-) -> dict[str, ChurnModel]:
-    return {
-        name: ChurnModel.of(
-            name,
-            build_candidate(name, settings, contract, 1).fit(inputs[:800], target[:800]),
-            contract.model_inputs,
-        )
-        for name, settings in SETTINGS.items()
-    }
-
-
-def calibrated(model: ChurnModel, calibrator: Any) -> ChurnModel:
-    return ChurnModel.of(model.candidate, model.pipeline, model.inputs, calibrator)
-
-
-@every_candidate
-@pytest.mark.parametrize("method", list(CALIBRATORS))
-def test_base_and_contributions_add_up_to_the_models_log_odds(
-    name: str,
-    method: str,
-    models: dict[str, ChurnModel],
-    inputs: pd.DataFrame,
-    contract: Contract,
-) -> None:
-    model, customers = calibrated(models[name], CALIBRATORS[method]), inputs[800:1000]
-    found = explain(model, customers, contract, inputs[:800])
-    total = found.base_log_odds + found.contributions.sum(axis=1)
-    np.testing.assert_allclose(total, model.log_odds(customers), atol=1e-6)
-    assert list(found.contributions) == list(dict.fromkeys(explained_inputs(contract).values()))
-
-
-@every_candidate
-def test_sigmoid_stretches_the_contributions(
-    name: str, models: dict[str, ChurnModel], inputs: pd.DataFrame, contract: Contract
-) -> None:
-    raw = explain(models[name], inputs[:50], contract, inputs)
-    model = calibrated(models[name], CALIBRATORS["sigmoid"])
-    found = explain(model, inputs[:50], contract, inputs)
-    np.testing.assert_allclose(found.contributions, 1.4 * raw.contributions, atol=1e-9)
-    assert found.base_log_odds == pytest.approx(1.4 * raw.base_log_odds - 0.3)
-
-
-def test_isotonic_keeps_sign_and_order_of_the_contributions(
-    models: dict[str, ChurnModel], inputs: pd.DataFrame, contract: Contract
-) -> None:
-    raw = explain(models["xgboost"], inputs[:50], contract, inputs).contributions.to_numpy()
-    model = calibrated(models["xgboost"], CALIBRATORS["isotonic"])
-    found = explain(model, inputs[:50], contract, inputs).contributions.to_numpy()
-    scale = np.divide(found, raw, out=np.full_like(raw, np.nan), where=np.abs(raw) > 1e-6)
-    assert (np.nanmin(scale, axis=1) >= 0).all()
-    np.testing.assert_allclose(np.nanmin(scale, axis=1), np.nanmax(scale, axis=1), atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("column", "value"), [("Contract", "Two year"), ("tenure", 40), ("PaymentMethod", None)]
-)
-def test_what_a_linear_model_makes_of_one_change_goes_to_that_input(
-    column: str,
-    value: object,
-    models: dict[str, ChurnModel],
-    customers: pd.DataFrame,
-    contract: Contract,
-) -> None:
-    model, background = models["logistic_regression"], derive_features(customers, contract)
-    before = background[:1]
-    changed = customers[:1].copy()
-    changed[column] = pd.Series([value], index=changed.index).astype(changed[column].dtype)
-    after = derive_features(changed, contract)
-    one, two = (
-        explain(model, table, contract, background).contributions for table in (before, after)
-    )
-    gain = (two - one).iloc[0]
-    assert gain[column] == pytest.approx((model.log_odds(after) - model.log_odds(before))[0])
-    assert abs(gain[column]) > 0.01
-    assert gain.drop(column).abs().max() < 1e-12
-
-
-def test_derived_column_of_one_source_counts_as_its_source(contract: Contract) -> None:
-    names = explained_inputs(contract)
-    assert names["log_tenure"] == names["first_month"] == names["tenure"] == "tenure"
-    assert names["addon_services"] == "addon_services"  # it reads six columns
-    assert set(names) == set(contract.model_inputs)
 
 
 def small_contract() -> Contract:

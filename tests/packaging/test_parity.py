@@ -14,32 +14,16 @@ from churn_pipeline.errors import BundleError
 from churn_pipeline.modeling.candidates import CANDIDATES, build_candidate
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import IsotonicCalibrator, SigmoidCalibrator
-from churn_pipeline.packaging.assembly import assemble, check_parity, columns_of
+from churn_pipeline.packaging.assembly import assemble, check_parity
 from churn_pipeline.pipelines.features.nodes import derive_features
 from churn_pipeline.scorer import Scorer
+from tests.bundles import ECONOMICS, SETTINGS
 
-SETTINGS: dict[str, dict[str, Any]] = {
-    "logistic_regression": {"knots": 2, "max_iter": 500},
-    "random_forest": {"n_estimators": 8},
-    "xgboost": {"n_estimators": 12},
-    "lightgbm": {"n_estimators": 12},
-}
 CALIBRATORS: dict[str, Any] = {
     "none": None,
     "sigmoid": SigmoidCalibrator(1.4, -0.3),
     "isotonic": IsotonicCalibrator((-3.0, -1.0, 0.0, 2.0), (-2.5, -2.0, -1.9, 3.0)),
     "one_step": IsotonicCalibrator((-1.0,), (-0.7,)),
-}
-ECONOMICS: dict[str, Any] = {
-    "customer_lifetime_value": 200,
-    "incentive_cost": 10,
-    "contact_cost": 1,
-    "acceptance_alpha": 6,
-    "acceptance_beta": 14,
-    "tiers": {
-        "low": {"minimum": 0.0, "action": "None."},
-        "high": {"minimum": 0.4, "action": "Call."},
-    },
 }
 every_candidate = pytest.mark.parametrize("name", list(CANDIDATES))
 
@@ -90,10 +74,11 @@ def test_the_bundle_gives_the_fitted_models_probabilities(
     scorer = Scorer(bundle)
     facts = check_parity(model, scorer, table, contract)
     assert facts["customers"] == len(table)
-    assert facts["largest_difference"] < 1e-9
+    found = scorer.churn_probability(scorer.rows(table))
+    np.testing.assert_allclose(found, model.churn_probability(table), atol=1e-12)
     assert bundle.version == assemble(model, contract, ECONOMICS, table[:1200]).version
 
-    rows = scorer.rows(columns_of(table, contract))[1200:1500]
+    rows = scorer.rows(table)[1200:1500]
     total = scorer.base_log_odds + scorer.contributions(rows).sum(axis=1)
     np.testing.assert_allclose(total, scorer.log_odds(rows), atol=1e-9)
 
@@ -103,7 +88,7 @@ def test_one_customer_gets_the_bits_of_a_batch(
     name: str, models: dict[str, Any], table: pd.DataFrame, contract: Contract
 ) -> None:
     scorer = Scorer(assemble(models[name], contract, ECONOMICS, table[:1200]))
-    rows = scorer.rows(columns_of(table, contract))[:600]
+    rows = scorer.rows(table)[:600]
     whole = scorer.churn_probability(rows)
     for size in (1, 2, 3, 7, 100):
         parts = [rows[start : start + size] for start in range(0, 100, size)]

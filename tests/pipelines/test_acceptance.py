@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.pipelines.acceptance.nodes import accept
 from churn_pipeline.pipelines.evaluation.gates import check_gates
+from tests.bundles import bundle_of
 
 EVALUATION: dict[str, Any] = {"confidence": 0.95}
 GATES: dict[str, Any] = {
@@ -71,7 +73,11 @@ def run(
         for name, value in figures.items()
     }
     shuffled = test.sample(frac=1, random_state=3)  # lines are matched by the id
-    return check_gates(model, champion, metrics, predictions, shuffled, contract, gates, EVALUATION)
+    plain = replace(contract, derived_columns=())  # as the baseline sees it
+    bundle = bundle_of(model, test, plain)
+    return check_gates(
+        bundle, champion, metrics, predictions, shuffled, contract, gates, EVALUATION
+    )
 
 
 @pytest.mark.parametrize("champion", ["none", "identical", "poor"])

@@ -25,6 +25,7 @@ from churn_pipeline.pipelines.evaluation.nodes import (
 )
 from churn_pipeline.reporting.names import METRIC_NAMES
 from churn_pipeline.scorer.decisions import Economics
+from tests.bundles import bundle_of
 
 EVALUATION = {
     "top_share": 0.1,
@@ -75,7 +76,7 @@ def predictions(
     sides: Sides,
     contract: Contract,
 ) -> pd.DataFrame:
-    model = models["logistic_regression"]
+    model = bundle_of(models["logistic_regression"], sides[0], contract)
     return score_test_customers(model, references, sides[1], contract, ECONOMICS)
 
 
@@ -112,7 +113,8 @@ def test_calibration_counts_for_the_decisions(
     plain = models["logistic_regression"]
     calibrator = SigmoidCalibrator(slope=0.5, intercept=-1)
     model = ChurnModel.of(plain.candidate, plain.pipeline, plain.inputs, calibrator)
-    found = score_test_customers(model, {}, sides[1], contract, ECONOMICS)
+    bundle = bundle_of(model, sides[0], contract)
+    found = score_test_customers(bundle, {}, sides[1], contract, ECONOMICS)
     expected = expit(0.5 * plain.log_odds(sides[1]) - 1)
     np.testing.assert_allclose(found["churn_probability"], expected)
     assert found["contacted"].tolist() == (expected > 11 / 67).tolist()
@@ -125,7 +127,8 @@ def test_a_column_may_hold_the_lifetime_values(
     sides: Sides,
     contract: Contract,
 ) -> None:
-    model, test = models["logistic_regression"], sides[1].copy()
+    model = bundle_of(models["logistic_regression"], sides[0], contract)
+    test = sides[1].copy()
     worth = np.random.default_rng(0).gamma(1, 150, len(test))
     economics = ECONOMICS | {"customer_lifetime_value": "worth"}
     found = score_test_customers(model, references, test.assign(worth=worth), contract, economics)

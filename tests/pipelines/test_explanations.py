@@ -15,6 +15,8 @@ from churn_pipeline.pipelines.evaluation.explanations import (
     draw_explanations,
     explain_test_customers,
 )
+from churn_pipeline.scorer import Bundle
+from tests.bundles import bundle_of
 
 Sides = tuple[pd.DataFrame, pd.DataFrame]
 Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
@@ -38,8 +40,13 @@ def model(request: pytest.FixtureRequest, sides: Sides, contract: Contract) -> C
 
 
 @pytest.fixture(scope="module")
-def tables(model: ChurnModel, sides: Sides, contract: Contract) -> Tables:
-    return explain_test_customers(model, *sides, contract, EVALUATION)
+def bundle(model: ChurnModel, sides: Sides, contract: Contract) -> Bundle:
+    return bundle_of(model, sides[0], contract)
+
+
+@pytest.fixture(scope="module")
+def tables(bundle: Bundle, sides: Sides, contract: Contract) -> Tables:
+    return explain_test_customers(bundle, sides[1], contract, EVALUATION)
 
 
 def test_every_test_customer_has_the_models_scores_and_reasons(
@@ -51,8 +58,9 @@ def test_every_test_customer_has_the_models_scores_and_reasons(
         "reason_1", "contribution_1", "reason_2", "contribution_2", "reason_3", "contribution_3",
     ]  # fmt: skip
     assert reasons[contract.id.name].tolist() == test[contract.id.name].tolist()
-    np.testing.assert_array_equal(reasons["churn_probability"], model.churn_probability(test))
-    np.testing.assert_array_equal(reasons["log_odds"], model.log_odds(test))
+    expected = model.churn_probability(test)
+    np.testing.assert_allclose(reasons["churn_probability"], expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(reasons["log_odds"], model.log_odds(test), rtol=0, atol=1e-12)
     assert reasons["base_log_odds"].nunique() == 1
     assert reasons["reason_1"].notna().mean() > 0.9
     assert (reasons["contribution_1"].dropna() > 0).all()
@@ -83,31 +91,30 @@ def test_dependence_shows_the_six_most_important_inputs(tables: Tables, sides: S
 
 
 def test_same_inputs_give_the_same_tables(
-    tables: Tables, model: ChurnModel, sides: Sides, contract: Contract
+    tables: Tables, bundle: Bundle, sides: Sides, contract: Contract
 ) -> None:
-    again = explain_test_customers(model, *sides, contract, EVALUATION)
+    again = explain_test_customers(bundle, sides[1], contract, EVALUATION)
     for one, two in zip(tables, again, strict=True):
         pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
 def test_seed_chooses_the_customers_in_detail(
-    tables: Tables, model: ChurnModel, sides: Sides, contract: Contract
+    bundle: Bundle, sides: Sides, contract: Contract
 ) -> None:
     many = pd.concat([sides[1]] * 2, ignore_index=True)
     one, two = (
-        explain_test_customers(model, sides[0], many, contract, {"seed": seed})[2]
-        for seed in (1, 2)
+        explain_test_customers(bundle, many, contract, {"seed": seed})[2] for seed in (1, 2)
     )
     assert len(one) == len(two) == 3000
     assert not one.equals(two)
 
 
-def test_customers_may_have_any_index(model: ChurnModel, sides: Sides, contract: Contract) -> None:
-    train, test = sides
+def test_customers_may_have_any_index(bundle: Bundle, sides: Sides, contract: Contract) -> None:
+    test = sides[1]
     moved = test.set_axis(np.arange(len(test))[::-1] + 5)
     for one, two in zip(
-        explain_test_customers(model, train, test, contract, EVALUATION),
-        explain_test_customers(model, train, moved, contract, EVALUATION),
+        explain_test_customers(bundle, test, contract, EVALUATION),
+        explain_test_customers(bundle, moved, contract, EVALUATION),
         strict=True,
     ):
         pd.testing.assert_frame_equal(one, two)

@@ -160,6 +160,16 @@ def test_a_customer_is_scored_with_the_key_that_was_entered(
     assert complaints(browser) == []
 
 
+def test_the_schema_says_what_a_field_may_hold(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(f"{site.url}/docs")
+    find(browser, "[data-path='/v1/score']").click()
+    find(browser, ".tab li:nth-child(2) button").click()
+    schema = find(browser, ".json-schema-2020-12")
+    WebDriverWait(browser, 30).until(lambda _: "Unit: months." in schema.text)
+    assert "Month-to-month" in schema.text
+    assert complaints(browser) == []
+
+
 def test_without_a_key_the_page_shows_the_refusal(browser: webdriver.Chrome, site: Site) -> None:
     browser.get(f"{site.url}/docs")
     find(browser, "[data-path='/v1/score']").click()
@@ -174,13 +184,13 @@ def test_nothing_is_wider_than_the_window(
     browser: webdriver.Chrome, site: Site, width: int, tmp_path: Path
 ) -> None:
     set_width = {"width": width, "height": 1200, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", set_width)  # type: ignore[no-untyped-call]
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", set_width)
     try:
         browser.get(f"{site.url}/docs")
         find(browser, "[data-path='/v1/score']").click()
         find(browser, ".try-out__btn")
         browser.save_screenshot(str(tmp_path / f"docs-{width}.png"))
-        content = browser.execute_script("return document.documentElement.scrollWidth")  # type: ignore[no-untyped-call]
+        content = browser.execute_script("return document.documentElement.scrollWidth")
         assert content <= width
     finally:
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})  # type: ignore[no-untyped-call]
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -75,6 +75,8 @@ class TrackingHooks:
             log_trials(mlflow.MlflowClient(), mlflow.active_run(), data)
         if kind == "model":
             self._register(data, Path(dataset._filepath))
+        if kind == "bundle":
+            self._attach(data, Path(dataset._filepath))
         if dataset_name == "data_quality":
             self._set_tags(_data_tags(data))
         if dataset_name == "gates":
@@ -149,12 +151,24 @@ class TrackingHooks:
 
         from churn_pipeline.orchestration.registry import grade
 
-        assert self._catalog is not None
         assert self._run_id is not None
-        if "model_version" not in self._tags:  # trained by another stage, or long ago
+        grade(MlflowClient(), self._registered(), gates, self._run_id)
+
+    def _attach(self, bundle: Any, folder: Path) -> None:
+        from mlflow import MlflowClient
+
+        from churn_pipeline.orchestration.registry import attach_bundle
+
+        assert self._run_id is not None
+        attach_bundle(MlflowClient(), self._registered(), bundle, folder, self._run_id)
+
+    def _registered(self) -> str:
+        """Return the version of the model, registering one trained by another stage or long ago."""
+        assert self._catalog is not None
+        if "model_version" not in self._tags:
             model = self._catalog.load("model")
             self._register(model, Path(self._catalog["model"]._filepath))
-        grade(MlflowClient(), self._tags["model_version"], gates, self._run_id)
+        return self._tags["model_version"]
 
 
 def _mlflow_in_a_run() -> Any | None:

@@ -5,7 +5,7 @@ The function takes the contract, a seed and the settings, and returns an unfitte
 step of it, so that each fold fits its own. The classifier needs ``fit`` and ``predict_proba``, no
 more: see :func:`churn_pipeline.modeling.model.classifier_log_odds` for its log-odds,
 :func:`churn_pipeline.modeling.scoring_cost.scoring_cost` for its cost and
-:func:`churn_pipeline.modeling.explanation.explain` for its explanations. Settings are the
+:func:`churn_pipeline.packaging.graph.to_onnx` for what it is shipped as. Settings are the
 function's own arguments and, if it takes any keyword, those of the classifier.
 """
 

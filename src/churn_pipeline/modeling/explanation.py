@@ -1,101 +1,10 @@
-"""Why a customer has the churn probability that the model gives: SHAP values by model input."""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+"""Explanations of many customers: which inputs matter, how they act, the reasons of each."""
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.features.encoding import input_of_columns
-from churn_pipeline.modeling.model import ChurnModel, classifier_log_odds
-from churn_pipeline.modeling.shap_values import linear_shap, permutation_shap, tree_shap
-
-_DIGITS = 7  # of a number in a text
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Contributions in log-odds.
-
-    Attributes
-    ----------
-    base_log_odds : float
-        Log-odds before anything is known of a customer.
-    contributions : DataFrame, (n_customers, n_inputs)
-        One column a name of :func:`explained_inputs`; a line and ``base_log_odds`` add up to the
-        model's log-odds of the customer.
-    """
-
-    base_log_odds: float
-    contributions: pd.DataFrame
-
-
-def explained_inputs(contract: Contract) -> dict[str, str]:
-    """Return under which name each model input is explained.
-
-    A derived column that reads one column of the file only is a part of what that column says.
-    """
-    names = {name: name for name in contract.model_inputs}
-    for column in contract.derived_columns:
-        if len(column.expression.columns) == 1:
-            (source,) = column.expression.columns
-            names[column.name] = source if source in names else column.name
-    return names
-
-
-def explain(
-    model: ChurnModel, customers: pd.DataFrame, contract: Contract, background: pd.DataFrame
-) -> Explanation:
-    """Compute SHAP values in log-odds, exact ones where the model is linear or has trees.
-
-    Parameters
-    ----------
-    model : ChurnModel
-    customers : DataFrame, (n_customers, …)
-    contract : Contract
-    background : DataFrame
-        Training customers; contributions are differences from their mean, unless the model is a
-        tree ensemble.
-
-    Returns
-    -------
-    Explanation
-        An isotonic calibrator bends the log-odds: its effect is shared out in proportion.
-    """
-    encoder, classifier = model.pipeline
-    inputs = list(model.inputs)
-    matrix = encoder.transform(customers[inputs])
-    if model.trees is not None:
-        base, by_column = tree_shap(model.trees, matrix, matrix.shape[1])
-    else:
-        mean = np.nanmean(encoder.transform(background[inputs]), axis=0)
-        if isinstance(classifier, LogisticRegression):
-            intercept = float(classifier.intercept_[0])
-            base, by_column = linear_shap(classifier.coef_[0], intercept, mean, matrix)
-        else:
-            log_odds = partial(classifier_log_odds, classifier)
-            base, by_column = permutation_shap(log_odds, mean, matrix)
-    values = _sum_by_input(by_column, input_of_columns(encoder), explained_inputs(contract))
-    if model.calibrator is not None:
-        raw = base + values.to_numpy().sum(axis=1)
-        (calibrated_base,) = model.calibrator(np.array([base]))
-        gain = model.calibrator(raw) - calibrated_base
-        moved = raw - base
-        scale = np.divide(gain, moved, out=np.ones_like(gain), where=moved != 0)
-        base, values = float(calibrated_base), values.mul(scale, axis=0)
-    return Explanation(base, values)
-
-
-def _sum_by_input(
-    values: NDArray[np.float64], inputs: NDArray[np.str_], names: Mapping[str, str]
-) -> pd.DataFrame:
-    groups = np.array([names[name] for name in inputs])
-    order = [name for name in dict.fromkeys(names.values()) if name in set(groups)]
-    return pd.DataFrame({name: values[:, groups == name].sum(axis=1) for name in order})
+from churn_pipeline.scorer.explanation import reason_text, spelled
 
 
 def importance(contributions: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -146,7 +55,7 @@ def dependence(
         pd.DataFrame(
             {
                 "input": name,
-                "value": [_spelled(value) for value in customers[name].iloc[chosen]],
+                "value": [spelled(value) for value in customers[name].iloc[chosen]],
                 "shap": contributions[name].to_numpy()[chosen],
             }
         )
@@ -179,7 +88,7 @@ def top_reasons(
     order = np.argsort(-values, axis=1, kind="stable")
     texts = np.empty(values.T.shape, dtype=object)
     for line, name in zip(texts, map(str, contributions), strict=True):
-        line[:] = [_reason(name, value, contract) for value in customers[name]]
+        line[:] = [reason_text(name, value, contract) for value in customers[name]]
     rows = np.arange(len(values))
     table: dict[str, object] = {}
     for rank in range(n):
@@ -192,21 +101,3 @@ def top_reasons(
         table[f"reason_{rank + 1}"] = pd.array(words, dtype="str")
         table[f"contribution_{rank + 1}"] = amount
     return pd.DataFrame(table)
-
-
-def _reason(name: str, value: object, contract: Contract) -> str:
-    if (text := _spelled(value)) == "":
-        return f"{name} is missing"
-    derived = {column.name: column.unit for column in contract.derived_columns}
-    unit = contract.columns[name].unit if name in contract.columns else derived[name]
-    return f"{name} is {text} {unit}" if unit else f"{name} is {text}"
-
-
-def _spelled(value: object) -> str:
-    if value is None or value != value:
-        return ""
-    if isinstance(value, int | float | np.integer | np.floating):
-        number = float(value)
-        digits = max(_DIGITS, len(str(int(abs(number)))))  # of a large number, the whole part
-        return np.format_float_positional(number, precision=digits, fractional=False, trim="-")
-    return str(value)

@@ -145,7 +145,9 @@ def check(gates: Mapping[str, Any], measured: Measured) -> list[Gate]:
 
 
 def time_scoring(
-    model: ChurnModel, customers: pd.DataFrame, clock: Callable[[], float] = time.perf_counter
+    score: Callable[[NDArray[np.float64]], object],
+    customers: NDArray[np.float64],
+    clock: Callable[[], float] = time.perf_counter,
 ) -> float:
     """Return the milliseconds that it takes to score one customer, the fastest of some calls.
 
@@ -153,19 +155,20 @@ def time_scoring(
 
     Parameters
     ----------
-    model : ChurnModel
-    customers : DataFrame
+    score : callable
+        Scores rows of model inputs, (n, n_inputs).
+    customers : ndarray of float, (n, n_inputs)
         The first thirty are scored, each in a call of its own; at least one.
     clock : callable
         Returns seconds.
     """
-    rows = [customers.iloc[[i]] for i in range(min(_TIMED_CUSTOMERS, len(customers)))]
+    rows = [customers[[i]] for i in range(min(_TIMED_CUSTOMERS, len(customers)))]
     for row in rows[:_WARM_UP]:
-        model.churn_probability(row)
+        score(row)
     seconds = []
     for row in rows:
         start = clock()
-        model.churn_probability(row)
+        score(row)
         seconds.append(clock() - start)
     return 1000 * min(seconds)
 

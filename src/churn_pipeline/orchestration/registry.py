@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow.pyfunc
@@ -14,12 +15,15 @@ from mlflow.models.model import ModelInfo
 from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 
+from churn_pipeline.errors import RegistryError
 from churn_pipeline.modeling.gates import REGRESSION
 from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.scorer.bundle import Bundle, read_bundle, write_bundle
 
 MODEL_NAME = "churn_model"
 CHALLENGER = "challenger"
 CHAMPION = "champion"
+_BUNDLE = "bundle"
 IDENTITY = ("model_sha256", "data_sha256")
 
 _LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy", "xgboost", "lightgbm")
@@ -93,6 +97,63 @@ def grade(client: MlflowClient, number: str, gates: Mapping[str, Any], run_id: s
     }
     for key, value in tags.items():
         client.set_model_version_tag(MODEL_NAME, number, key, value)
+
+
+def attach_bundle(
+    client: MlflowClient, number: str, bundle: Bundle, folder: Path, run_id: str
+) -> None:
+    """Keep a version's bundle with the run that packaged it.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    number : str
+        The version.
+    bundle : Bundle
+    folder : Path
+        Where it was saved.
+    run_id : str
+    """
+    client.log_artifacts(run_id, str(folder), _BUNDLE)
+    for key, value in {"bundle_version": bundle.version, "bundle_run_id": run_id}.items():
+        client.set_model_version_tag(MODEL_NAME, number, key, value)
+
+
+def fetch_bundle(client: MlflowClient, wanted: str, folder: Path) -> Bundle:
+    """Write the bundle of a version to a folder.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    wanted : str
+        The version's number or one of its aliases.
+    folder : Path
+        What stands there is replaced.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such version, or it has no bundle.
+    BundleError
+        If its bundle was changed since.
+    """
+    model = registered_model(client)
+    number = wanted if wanted.isdigit() else (model and alias(model, wanted))
+    found = next((item for item in versions(client) if str(item.version) == number), None)
+    if found is None:
+        raise RegistryError(
+            f"no version of {MODEL_NAME} is called {wanted}; `kedro model list` shows all"
+        )
+    run_id = found.tags.get("bundle_run_id")
+    if run_id is None:
+        raise RegistryError(
+            f"version {number} of {MODEL_NAME} has no bundle: it was not packaged, since it failed "
+            "a gate or its run stopped before; `dvc repro` packages the present model"
+        )
+    with TemporaryDirectory() as temporary:
+        bundle = read_bundle(Path(client.download_artifacts(run_id, _BUNDLE, temporary)))
+    write_bundle(bundle, folder)
+    return bundle
 
 
 def find_version(client: MlflowClient, tags: Mapping[str, str]) -> ModelVersion | None:

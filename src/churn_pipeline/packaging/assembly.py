@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pandas as pd
-from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.document import contract_document
@@ -21,14 +20,6 @@ from churn_pipeline.scorer.rows import table_rows
 from churn_pipeline.scorer.scorer import Scorer
 
 MAX_DIFFERENCE = 1e-6  # in probability, between the fitted estimator and the bundle
-
-
-def columns_of(table: pd.DataFrame, contract: Contract) -> dict[str, NDArray[Any]]:
-    """Return the table's features as the scorer takes them."""
-    return {
-        column.name: table[column.name].to_numpy(dtype=np.float64 if column.is_numeric else object)
-        for column in contract.features
-    }
 
 
 def assemble(
@@ -62,7 +53,7 @@ def assemble(
     }
     terms = np.empty((0, 0))
     if model.trees is None:
-        rows = table_rows(columns_of(train, contract), contract)
+        rows = table_rows(train, contract)
         session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
         (terms,) = session.run(["terms"], {"rows": rows})
     files["explainer.npz"] = to_npz(explainer_arrays(model, contract, terms))
@@ -77,7 +68,7 @@ def check_parity(
     Returns
     -------
     dict
-        ``customers`` and ``largest_difference`` in probability.
+        ``customers`` (how many) and ``tolerance`` (which no difference exceeds).
 
     Raises
     ------
@@ -85,13 +76,14 @@ def check_parity(
         If they differ by more than 1e-6 for any customer.
     """
     expected = model.churn_probability(customers)
-    found = scorer.churn_probability(scorer.rows(columns_of(customers, contract)))
+    found = scorer.churn_probability(scorer.rows(customers))
     difference = np.abs(found - expected)
     worst = int(np.argmax(difference))
     if not difference[worst] <= MAX_DIFFERENCE:
         raise BundleError(
             f"the bundle gives customer {customers[contract.id.name].iloc[worst]} a churn "
-            f"probability of {found[worst]:.9f}, the fitted {model.candidate} {expected[worst]:.9f}: "
-            f"they may differ by {MAX_DIFFERENCE:g}; this is a fault of the conversion"
+            f"probability of {found[worst]:.9f}, the fitted {model.candidate} gives "
+            f"{expected[worst]:.9f}; they may differ by {MAX_DIFFERENCE:g}: a fault of the "
+            "conversion"
         )
-    return {"customers": len(customers), "largest_difference": float(difference[worst])}
+    return {"customers": len(customers), "tolerance": MAX_DIFFERENCE}

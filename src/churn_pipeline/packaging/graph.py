@@ -140,10 +140,15 @@ def _calibrate(graph: _Graph, raw: str, calibrator: Any) -> None:
     if calibrator is None:
         graph.add("Identity", raw, output="log_odds")
     elif isinstance(calibrator, SigmoidCalibrator):
-        scaled = graph.add("Mul", raw, np.array([calibrator.slope]))
-        graph.add("Add", scaled, np.array([calibrator.intercept]), output="log_odds")
+        scaled = graph.add("Mul", raw, np.array([calibrator.slope], dtype=np.float64))
+        graph.add(
+            "Add", scaled, np.array([calibrator.intercept], dtype=np.float64), output="log_odds"
+        )
     elif isinstance(calibrator, IsotonicCalibrator):
-        _interpolate(graph, raw, np.array(calibrator.points), np.array(calibrator.values))
+        points, values = (
+            np.array(x, dtype=np.float64) for x in (calibrator.points, calibrator.values)
+        )
+        _interpolate(graph, raw, points, values)
     else:
         raise BundleError(
             f"the calibrator {calibrator.method} cannot be packaged; give it an ONNX form in "
@@ -167,3 +172,7 @@ def _interpolate(graph: _Graph, raw: str, points: Floats, values: Floats) -> Non
     beyond = graph.add("Sub", inside, start)
     rise = graph.add("Mul", beyond, graph.add("Gather", slopes, place, axis=0))
     graph.add("Add", graph.add("Gather", values[:-1], place, axis=0), rise, output="log_odds")
+
+
+def _doubles(*values: float) -> Floats:
+    return np.array(values, dtype=np.float64)

@@ -106,7 +106,8 @@ class LinearContributions:
         """Return (n, n_explained)."""
         moved = terms - self.mean_terms
         if len(moved) == 1:
-            return np.bincount(self.explained, moved[0], self.n_explained)[None, :]
+            alone = np.bincount(self.explained, moved[0], self.n_explained)
+            return alone[None, :].astype(np.float64)
         found = np.zeros((len(moved), self.n_explained))
         for term, explained in enumerate(self.explained):  # in bincount's order, for equal bits
             found[:, explained] += moved[:, term]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from churn_pipeline.contract import Column, Contract
 from churn_pipeline.contract.record_expressions import compile_for_record
+from churn_pipeline.errors import ParameterError
 
 _LONGEST_NAME = 64
 MAX_TEXT = 256  # characters of a text, such as an id
@@ -255,6 +256,19 @@ class RecordReader:
 
 
 def request_columns(contract: Contract, lifetime_value: float | str) -> tuple[Column, ...]:
-    """Return the columns that a request gives of a customer: id, features, lifetime value."""
+    """Return the columns that a request gives of a customer: id, features, lifetime value.
+
+    Raises
+    ------
+    ParameterError
+        If the lifetime value is that of a column which does not hold numbers.
+    """
+    if isinstance(lifetime_value, str):
+        usable = [c.name for c in contract.columns.values() if c.is_numeric and c != contract.id]
+        if lifetime_value not in usable:
+            raise ParameterError(
+                f"params.yaml: economics.customer_lifetime_value is {lifetime_value!r}, which is "
+                f"no column of numbers in the contract; give a number or one of {usable}"
+            )
     wanted = {contract.id.name, lifetime_value} | {column.name for column in contract.features}
     return tuple(column for name, column in contract.columns.items() if name in wanted)

@@ -1,10 +1,10 @@
 """From a table's columns to the numbers that the model takes."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.derivation import derive
@@ -12,14 +12,21 @@ from churn_pipeline.contract.derivation import derive
 Floats = NDArray[np.float64]
 
 
-def table_rows(table: Mapping[str, ArrayLike], contract: Contract) -> Floats:
+class Table(Protocol):
+    """Columns by name: a mapping of arrays, or a data frame."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """Return a column, (n,)."""
+
+
+def table_rows(table: Table, contract: Contract) -> Floats:
     """Return the rows that :meth:`churn_pipeline.scorer.records.RecordReader.read` makes.
 
     Nothing is checked: ingestion has done so.
 
     Parameters
     ----------
-    table : mapping of str to array-like, (n,)
+    table : Table
         The contract's features: numbers, NaN where missing, or texts. A text that a category does
         not allow, such as None, counts as missing.
     contract : Contract

@@ -1,13 +1,13 @@
 """Score and explain customers by a bundle."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from churn_pipeline.contract import Column, Contract, parse_contract
 from churn_pipeline.errors import BundleError, ParameterError
@@ -22,7 +22,7 @@ from churn_pipeline.scorer.explanation import (
     value_of,
 )
 from churn_pipeline.scorer.records import Customer, RecordReader
-from churn_pipeline.scorer.rows import table_rows
+from churn_pipeline.scorer.rows import Table, table_rows
 
 Floats = NDArray[np.float64]
 
@@ -121,13 +121,14 @@ class Scorer:
         if not customers:
             return []
         rows = np.array([customer.row for customer in customers])
+        values = [customer.lifetime_value for customer in customers]
+        return self.decide(self.churn_probability(rows), values)
+
+    def decide(self, churn_probability: Floats, lifetime_values: Iterable[float]) -> list[Score]:
+        """Decide of customers by their churn probabilities and lifetime values, (n,) each."""
         decide = self._decider.decide
-        return [
-            decide(probability, customer.lifetime_value)
-            for probability, customer in zip(
-                self.churn_probability(rows).tolist(), customers, strict=True
-            )
-        ]
+        pairs = zip(churn_probability.tolist(), lifetime_values, strict=True)
+        return [decide(probability, value) for probability, value in pairs]
 
     def explain(self, customers: Sequence[Customer], reasons: int = 3) -> list[Explanation]:
         """Explain customers' scores, with so many reasons at most."""
@@ -184,7 +185,7 @@ class Scorer:
             parts.append(self._explainer.explain(part, terms, log_odds))
         return parts[1] if len(parts) == 2 else np.concatenate(parts)
 
-    def rows(self, table: Mapping[str, ArrayLike]) -> Floats:
+    def rows(self, table: Table) -> Floats:
         """Return the rows of a table, see :func:`churn_pipeline.scorer.rows.table_rows`."""
         return table_rows(table, self.contract)
 

@@ -33,6 +33,7 @@ SCRIPT = b"""window.addEventListener("load", () => {
     validatorUrl: null,
     persistAuthorization: false,
     displayRequestDuration: true,
+    defaultModelExpandDepth: 3,
     defaultModelsExpandDepth: 0,
     presets: [SwaggerUIBundle.presets.apis],
     layout: "BaseLayout",
@@ -40,9 +41,14 @@ SCRIPT = b"""window.addEventListener("load", () => {
 });
 """
 
+# the answers link to no other routes; without that column they fit on a telephone
 STYLE = b"""body { margin: 0; }
 .swagger-ui .info { margin: 30px 0; }
-.swagger-ui .markdown p, .swagger-ui .markdown li { max-width: 70em; }
+.swagger-ui .response-col_links { display: none; }
+@media (max-width: 640px) {
+  .swagger-ui .wrapper { padding: 0 10px; }
+  .swagger-ui .opblock-summary-path { overflow-wrap: anywhere; }
+}
 """
 
 FILES: Mapping[str, tuple[bytes, bytes]] = {

@@ -23,7 +23,7 @@ DOCS_HEADERS: tuple[Header, ...] = (
     (b"cache-control", b"no-cache"),
     (
         b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+        b"default-src 'none'; script-src 'self'; style-src 'self'; "
         b"img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
         b"frame-ancestors 'none'",
     ),

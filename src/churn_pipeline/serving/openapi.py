@@ -50,7 +50,6 @@ def build_openapi(scorer: Scorer, settings: ServingSettings) -> Schema:
             "version": "1.0.0",
             "description": _about(scorer, settings),
         },
-        "servers": [{"url": "/"}],
         "tags": [
             {"name": name, "description": text}
             for name, text in (

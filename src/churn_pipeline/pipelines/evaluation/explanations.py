@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.modeling.explanation import dependence, explain, importance, top_reasons
-from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.modeling.explanation import dependence, importance, top_reasons
 from churn_pipeline.reporting import explanation_figures
+from churn_pipeline.scorer import Bundle, Scorer
 
 _REASONS = 3
 _INPUTS_IN_DETAIL = 6
@@ -17,8 +17,7 @@ _DECIMALS = 6
 
 
 def explain_test_customers(
-    model: ChurnModel,
-    train: pd.DataFrame,
+    scorer: Bundle,
     test: pd.DataFrame,
     contract: Contract,
     evaluation: dict[str, Any],
@@ -27,10 +26,7 @@ def explain_test_customers(
 
     Parameters
     ----------
-    model : ChurnModel
-    train : DataFrame
-        The background of a linear model, see
-        :func:`churn_pipeline.modeling.explanation.explain`.
+    scorer : Bundle
     test : DataFrame
     contract : Contract
     evaluation : dict
@@ -48,14 +44,17 @@ def explain_test_customers(
         Values and SHAP values of the six most important inputs at most for 500 customers at most,
         see :func:`churn_pipeline.modeling.explanation.dependence`.
     """
-    explanation = explain(model, test, contract, background=train)
-    contributions = explanation.contributions
+    champion = Scorer(scorer)
+    rows = champion.rows(test)
+    contributions = pd.DataFrame(
+        champion.contributions(rows), columns=list(champion.explained_inputs)
+    )
     scores = pd.DataFrame(
         {
             contract.id.name: test[contract.id.name].to_numpy(),
-            "churn_probability": model.churn_probability(test),
-            "log_odds": model.log_odds(test),
-            "base_log_odds": explanation.base_log_odds,
+            "churn_probability": champion.churn_probability(rows),
+            "log_odds": champion.log_odds(rows),
+            "base_log_odds": champion.base_log_odds,
         }
     )
     reasons = top_reasons(contributions, test, contract, _REASONS)

@@ -19,12 +19,13 @@ from churn_pipeline.modeling.gates import (
 )
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.reporting.gates_table import gates_table
+from churn_pipeline.scorer import Bundle, Scorer
 
 logger = logging.getLogger(__name__)
 
 
 def check_gates(
-    model: ChurnModel,
+    scorer: Bundle,
     champion_model: ChurnModel | LostChampion | None,
     metrics: dict[str, Any],
     test_predictions: pd.DataFrame,
@@ -37,7 +38,7 @@ def check_gates(
 
     Parameters
     ----------
-    model : ChurnModel
+    scorer : Bundle
         The new model.
     champion_model : ChurnModel, LostChampion or None
         The model in use so far; None if there is none.
@@ -66,7 +67,7 @@ def check_gates(
         gates,
         Measured(
             metrics,
-            time_scoring(model, customers) if is_on(gates, SCORING_TIME) else None,
+            _time(Scorer(scorer), customers) if is_on(gates, SCORING_TIME) else None,
             compare_with_champion(
                 test_predictions["churned"].to_numpy(dtype=np.int8),
                 test_predictions["churn_probability"].to_numpy(dtype=np.float64),
@@ -92,3 +93,7 @@ def check_gates(
             for gate in checked
         ],
     }
+
+
+def _time(scorer: Scorer, customers: pd.DataFrame) -> float:
+    return time_scoring(scorer.churn_probability, scorer.rows(customers))

@@ -14,19 +14,20 @@ from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.profit import add_decisions
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.reporting import figures
+from churn_pipeline.scorer import Bundle, Scorer
 from churn_pipeline.scorer.decisions import Economics, assign_tier, tiers
 
 _REFERENCES = ("runner_up", "baseline")
 
 
 def score_test_customers(
-    model: ChurnModel,
+    scorer: Bundle,
     reference_models: dict[str, ChurnModel],
     test: pd.DataFrame,
     contract: Contract,
     economics: dict[str, Any],
 ) -> pd.DataFrame:
-    """Score the test side and decide whom to contact.
+    """Score the test side by what will be shipped, and decide whom to contact.
 
     Returns
     -------
@@ -40,6 +41,7 @@ def score_test_customers(
     ParameterError, DataError
         If ``economics.customer_lifetime_value`` names a column that does not hold such values.
     """
+    champion = Scorer(scorer)
     scores = {
         f"{role}_probability": reference_models[role].churn_probability(test)
         for role in _REFERENCES
@@ -49,7 +51,7 @@ def score_test_customers(
         {
             contract.id.name: test[contract.id.name],
             "churned": churned(test, contract),
-            "churn_probability": model.churn_probability(test),
+            "churn_probability": champion.churn_probability(champion.rows(test)),
             **scores,
         }
     )

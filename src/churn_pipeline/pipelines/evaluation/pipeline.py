@@ -34,7 +34,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 score_test_customers,
-                inputs=["model", "reference_models", "test", "contract", "params:economics"],
+                inputs=["scorer", "reference_models", "test", "contract", "params:economics"],
                 outputs="test_predictions",
                 name="score_test_customers",
             ),
@@ -64,7 +64,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 explain_test_customers,
-                inputs=["model", "train", "test", "contract", "params:evaluation"],
+                inputs=["scorer", "test", "contract", "params:evaluation"],
                 outputs=["reasons", "shap_importance", "shap_dependence"],
                 name="explain_test_customers",
             ),
@@ -98,7 +98,7 @@ def create_pipeline() -> Pipeline:
             node(
                 check_gates,
                 inputs=[
-                    "model",
+                    "scorer",
                     "champion_model",
                     "metrics",
                     "test_predictions",

@@ -9,12 +9,39 @@ import pytest
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from churn_pipeline.modeling import shap_values
-from churn_pipeline.modeling.shap_values import linear_shap, tree_shap
+from churn_pipeline.contract import Contract, parse_contract
 from churn_pipeline.modeling.trees import TreeEnsemble, tree_ensemble
+from churn_pipeline.packaging.explainer import path_groups
+from churn_pipeline.scorer import tree_paths
 from tests.modeling.ensembles import COLUMNS, customers, fit
 
 every_library = pytest.mark.parametrize("library", ["xgboost", "lightgbm", "forest"])
+
+
+def numbers(n_columns: int) -> Contract:
+    """Return a contract of nothing but numbers, so that the trees' columns are its inputs."""
+    features = {f"x{i}": {"type": "number", "meaning": "m"} for i in range(n_columns)}
+    return parse_contract(
+        {
+            "name": "numbers",
+            "columns": {
+                "key": {"type": "text", "role": "id", "meaning": "m"},
+                "left": {"type": "category", "role": "target", "values": ["n", "y"],
+                         "positive": "y", "meaning": "m"},
+                **features,
+            },
+        }
+    )  # fmt: skip
+
+
+def tree_shap(
+    trees: TreeEnsemble, matrix: NDArray[Any], n_columns: int
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the base and the contributions as export and scorer compute them."""
+    groups = path_groups(trees, numbers(n_columns))
+    base = trees.base + sum(float(g.value @ g.cover_share.prod(axis=0)) for g in groups)
+    rows = matrix.astype(np.float64)
+    return base, tree_paths.TreePaths(groups, n_columns)(rows, np.empty((len(rows), 0)))
 
 
 def expected_log_odds(trees: TreeEnsemble, customer: NDArray[Any], known: tuple[int, ...]) -> float:
@@ -100,10 +127,10 @@ def test_customers_and_chunks_do_not_depend_on_each_other(
     trees = tree_ensemble(fit(library))
     matrix, _ = customers(100, seed=11)
     base, together = tree_shap(trees, matrix, COLUMNS)
-    # so few customers are computed one by one, many by the conditions that they meet
     alone = np.vstack([tree_shap(trees, row[None, :], COLUMNS)[1] for row in matrix[:5]])
     np.testing.assert_allclose(alone, together[:5], atol=1e-12)
-    monkeypatch.setattr(shap_values, "_CELLS_A_CHUNK", 2000)
+    monkeypatch.setattr(tree_paths, "_CELLS_A_CHUNK", 2000)
+    monkeypatch.setattr(tree_paths, "_TABLE_CELLS", 2000)  # some by tables, some not
     chunked_base, chunked = tree_shap(trees, matrix, COLUMNS)
     np.testing.assert_allclose(chunked, together, atol=1e-12)
     assert chunked_base == base
@@ -140,24 +167,3 @@ def test_nodes_of_hardly_any_weight_give_exact_values() -> None:
     base, found = tree_shap(trees, matrix, COLUMNS)
     total = base + found.sum(axis=1)
     np.testing.assert_allclose(total, trees.log_odds(matrix), atol=1e-12 * np.abs(found).max())
-
-
-def test_linear_shap_by_hand() -> None:
-    base, found = linear_shap(
-        np.array([2.0, -1.0]), 0.5, np.array([3.0, 1.0]), np.array([[4.0, 1.0], [0.0, 5.0]])
-    )
-    assert base == 0.5 + 6 - 1
-    assert found.tolist() == [[2.0, 0.0], [-6.0, -4.0]]
-
-
-def test_linear_shap_is_the_shapley_value_of_mean_replacement() -> None:
-    generator = np.random.default_rng(0)
-    weights, mean, customer = generator.normal(size=(3, 4))
-    _, (found,) = linear_shap(weights, 0.3, mean, customer[None, :])
-    for column in range(4):
-        # the gain is the same whatever else is known, so that one order of columns will do
-        for known in combinations(set(range(4)) - {column}, 2):
-            without, with_it = mean.copy(), mean.copy()
-            without[list(known)] = customer[list(known)]
-            with_it[[*known, column]] = customer[[*known, column]]
-            assert found[column] == pytest.approx(weights @ (with_it - without))

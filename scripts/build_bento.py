@@ -1,0 +1,211 @@
+"""Build the Bento: the accepted bundle, the code that serves it, and its locked dependencies.
+
+What goes in is listed in ``bentos/bentofile.yaml``; the result lies in ``bentos/store``, under a
+version made of the model's version and a hash of everything packed, so that the same content has
+the same tag. Two builds of the same content differ in ``creation_time`` of ``bento.yaml`` only.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from churn_pipeline.errors import ChurnPipelineError, GateError
+from churn_pipeline.scorer import Scorer, load_scorer
+
+ROOT = Path(__file__).resolve().parents[1]
+STORE = Path("bentos/store")
+_BENTOFILE = Path("bentos/bentofile.yaml")
+_BUNDLE = Path("data/06_models/bundle")
+_ACCEPTANCE = Path("data/08_reporting/acceptance.json")
+_BASE_IMAGE = "docker.io/library/python:3.11-slim"
+
+
+class BentoError(ChurnPipelineError):
+    """There is nothing that could be packed; the message names the remedy."""
+
+
+def check(root: Path, stale: bool = False) -> Scorer:
+    """Refuse what must not be shipped.
+
+    Parameters
+    ----------
+    root : Path
+        The project.
+    stale : bool
+        True packs a bundle that was made by other code or knobs than the present ones.
+
+    Returns
+    -------
+    Scorer
+        The bundle's.
+
+    Raises
+    ------
+    ChurnPipelineError
+        If the bundle is missing or damaged, was not accepted, or is not of the present code.
+    """
+    scorer = load_scorer(root / _BUNDLE)
+    try:
+        accepted = json.loads((root / _ACCEPTANCE).read_text(encoding="utf-8"))["champion"]
+    except FileNotFoundError:
+        raise GateError(
+            f"{_ACCEPTANCE} is missing: no model has passed the gates; run `make repro`"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise GateError(f"{_ACCEPTANCE} is damaged; run `make repro`") from None
+    candidate = scorer.description["candidate"]
+    if candidate != accepted:
+        raise GateError(
+            f"{_BUNDLE} holds {candidate}, but {_ACCEPTANCE} accepts {accepted}; run `make repro`"
+        )
+    if not stale and (changes := changed_since(root, _BUNDLE)):
+        shown = ", ".join(changes[:3]) + (", …" if len(changes) > 3 else "")
+        raise BentoError(
+            f"{_BUNDLE} is not what the present code makes (changed since: {shown}); "
+            "run `make repro`, or pack it as it is with --stale"
+        )
+    return scorer
+
+
+def changed_since(root: Path, out: Path) -> list[str]:
+    """Return what changed since DVC made an output: code, configuration, knobs, or itself.
+
+    Data are left out, since a machine that only serves need not hold them.
+    """
+    try:
+        with Repo(str(root)) as repo:
+            status = repo.status(targets=[str(root / out)], with_deps=True)
+    except DvcException as error:
+        raise BentoError(
+            f"DVC does not know how {out} was made ({error}); pack it with --stale"
+        ) from None
+    return sorted(set(_changes(status, out)))
+
+
+def _changes(status: Mapping[str, Sequence[Any]], out: Path) -> Iterator[str]:
+    for stage, entries in status.items():
+        for entry in entries:
+            if not isinstance(entry, Mapping):
+                yield f"the stage {stage.rpartition(':')[2]}"
+                continue
+            for path, how in (*entry.get("changed deps", {}).items(),):
+                if isinstance(how, Mapping):
+                    yield from (f"{key} in {path}" for key in how)
+                elif not path.startswith("data/"):
+                    yield path
+            if str(out) in entry.get("changed outs", {}):
+                yield str(out)
+
+
+def packed_files(root: Path) -> list[Path]:
+    """Return the files that ``bentofile.yaml`` lists, relative to the project, sorted.
+
+    Raises
+    ------
+    BentoError
+        If one of the listed paths does not exist.
+    """
+    files = []
+    for listed in yaml.safe_load((root / _BENTOFILE).read_text(encoding="utf-8"))["include"]:
+        path = root / listed.strip("/")
+        if not path.exists():
+            raise BentoError(f"{_BENTOFILE} lists {listed}, which does not exist")
+        found = [path] if path.is_file() else [item for item in path.rglob("*") if item.is_file()]
+        files += [item.relative_to(root) for item in found if "__pycache__" not in item.parts]
+    return sorted(set(files))
+
+
+def content_hash(root: Path, files: Sequence[Path]) -> str:
+    """Return the first eight hex digits of the sha256 of everything that shapes the Bento."""
+    total = hashlib.sha256()
+    shaping = [_BENTOFILE, Path("bentos/requirements.lock"), *files]
+    for path, file in [(str(path), root / path) for path in shaping] + [("", Path(__file__))]:
+        total.update(f"{path}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()[:8]
+
+
+def build(root: Path, scorer: Scorer) -> tuple[str, Path]:
+    """Build the Bento into the store, unless the same is already there.
+
+    Returns
+    -------
+    tuple of str and Path
+        Its tag and its folder.
+    """
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    os.environ["BENTOML_HOME"] = str(root / STORE)
+    (root / STORE).mkdir(parents=True, exist_ok=True)
+    # after the variable that says where its store is
+    import bentoml
+    from bentoml.exceptions import NotFound
+
+    files = packed_files(root)
+    version = f"{scorer.version}-{content_hash(root, files)}"
+    try:
+        bento = bentoml.get(f"churn:{version}")
+    except NotFound:
+        with tempfile.TemporaryDirectory() as folder:
+            # only what is packed: BentoML walks through everything that lies in the folder
+            context = Path(folder)
+            for file in [*files, _BENTOFILE, Path("bentos/requirements.lock")]:
+                (context / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(root / file, context / file)
+            bento = _build(context, version, scorer)
+    return str(bento.tag), Path(bento.path)
+
+
+def _build(context: Path, version: str, scorer: Scorer) -> Any:
+    import bentoml.bentos
+    from bentoml._internal.service.loader import import_service
+
+    config = yaml.safe_load((context / _BENTOFILE).read_text(encoding="utf-8"))
+    service = import_service(config["service"])
+    # "slim" is none of BentoML's distributions, which bring compilers and git into the image
+    service.image = bentoml.images.Image(
+        base_image=_BASE_IMAGE,
+        distro="slim",
+        python_version="3.11",
+        commands=[f"command -v uv >/dev/null || pip install {_locked_uv()}"],
+    )
+    return bentoml.bentos.build_bentofile(
+        str(context / _BENTOFILE),
+        version=version,
+        labels={"model": scorer.version, "candidate": str(scorer.description["candidate"])},
+        build_ctx=str(context),
+    )
+
+
+def _locked_uv() -> str:
+    """Return ``uv==<version>`` with the version of the project's lock."""
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    return next(line.split()[0] for line in lock.splitlines() if line.startswith("uv=="))
+
+
+def main() -> None:
+    """Build it and print its tag, size and folder."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--stale", action="store_true", help="pack a bundle of older code")
+    parser.add_argument("--tag", action="store_true", help="print the tag and nothing else")
+    arguments = parser.parse_args()
+    try:
+        tag, folder = build(ROOT, check(ROOT, arguments.stale))
+    except ChurnPipelineError as error:
+        sys.exit(f"{error}")
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    where = folder.relative_to(ROOT)
+    print(tag if arguments.tag else f"{tag}: {size / 1e6:.1f} MB in {where}")
+
+
+if __name__ == "__main__":
+    main()

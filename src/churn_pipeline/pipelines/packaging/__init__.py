@@ -1,0 +1,5 @@
+"""The packaging pipeline."""
+
+from churn_pipeline.pipelines.packaging.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

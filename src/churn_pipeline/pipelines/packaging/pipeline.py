@@ -1,0 +1,30 @@
+"""Packaging: the accepted model with all that is said of it, ready to be shipped."""
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from churn_pipeline.pipelines.packaging.nodes import package_model
+
+
+def create_pipeline() -> Pipeline:
+    """Make the bundle of the accepted model."""
+    return pipeline(
+        [
+            node(
+                package_model,
+                inputs=[
+                    "scorer",
+                    "acceptance",
+                    "selection",
+                    "metrics",
+                    "economics",
+                    "data_quality",
+                    "train",
+                    "test_predictions",
+                    "contract",
+                ],
+                outputs="bundle",
+                name="package_model",
+            ),
+        ],
+        tags="packaging",
+    )

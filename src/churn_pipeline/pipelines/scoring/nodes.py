@@ -1,0 +1,79 @@
+"""Nodes of the scoring pipeline."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.contract.derivation import derive
+from churn_pipeline.errors import DataError
+from churn_pipeline.io.raw_table import RawTable
+from churn_pipeline.modeling.explanation import top_reasons
+from churn_pipeline.scorer import Bundle, Scorer
+
+_REASONS = 3
+_CUSTOMERS_A_CHUNK = 50_000
+
+
+def contract_of_requests(bundle: Bundle) -> Contract:
+    """Return what is asked of customers to score: no target, nor what the model does not see."""
+    scorer = Scorer(bundle)
+    columns = {column.name: column for column in scorer.request_columns}
+    rules = [rule for rule in scorer.contract.row_rules if columns.keys() >= {*rule.check.columns}]
+    return replace(scorer.contract, columns=columns, row_rules=tuple(rules))
+
+
+def score_customers(accepted: pd.DataFrame, bundle: Bundle, raw: RawTable) -> pd.DataFrame:
+    """Score customers and rank them by what contacting them is worth.
+
+    Parameters
+    ----------
+    accepted : DataFrame
+        Customers that meet the contract.
+    bundle : Bundle
+    raw : RawTable
+        The file that they are from, for the error.
+
+    Returns
+    -------
+    DataFrame
+        One line a customer: the id column, ``churn_probability``, ``tier``,
+        ``recommended_action``, ``contact``, ``expected_profit``, ``reason_1`` … and
+        ``contribution_1`` … (see :func:`churn_pipeline.modeling.explanation.top_reasons`), and
+        ``model_version``; the highest expected profit first.
+
+    Raises
+    ------
+    DataError
+        If no row of the file meets the contract.
+    """
+    if accepted.empty:
+        raise DataError(
+            f"no row of {raw.name} meets the contract; the rows and their reasons are in "
+            "data/07_model_output/rejected_to_score.parquet"
+        )
+    scorer = Scorer(bundle)
+    starts = range(0, len(accepted), _CUSTOMERS_A_CHUNK)
+    parts = [_score(accepted.iloc[i : i + _CUSTOMERS_A_CHUNK], scorer) for i in starts]
+    scores = pd.concat(parts, ignore_index=True).assign(model_version=scorer.version)
+    order = np.argsort(-scores["expected_profit"].to_numpy(), kind="stable")
+    return scores.iloc[order].reset_index(drop=True)
+
+
+def _score(customers: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:
+    contract, worth = scorer.contract, scorer.economics.customer_lifetime_value
+    rows = scorer.rows(customers)
+    values = (
+        customers[worth].to_numpy(dtype=np.float64)
+        if isinstance(worth, str)
+        else np.full(len(rows), worth)
+    )
+    scores = pd.DataFrame(scorer.decide(scorer.churn_probability(rows), values))
+    scores.insert(0, contract.id.name, customers[contract.id.name].to_numpy())
+    contributions = pd.DataFrame(scorer.contributions(rows), columns=list(scorer.explained_inputs))
+    own = {column.name: customers[column.name].to_numpy() for column in contract.features}
+    derived = derive(own, contract)
+    table = customers.reset_index(drop=True).assign(**derived)
+    reasons = top_reasons(contributions, table, contract, _REASONS)
+    return pd.concat([scores, reasons], axis=1)

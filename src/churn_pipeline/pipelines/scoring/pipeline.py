@@ -1,0 +1,44 @@
+"""Scoring: whom to contact among the customers of a file, why, and what it is worth."""
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from churn_pipeline.pipelines.ingestion.nodes import check_customers, quarantine_customers
+from churn_pipeline.pipelines.scoring.nodes import contract_of_requests, score_customers
+
+
+def create_pipeline() -> Pipeline:
+    """Score a file of customers by the packaged model; run on demand."""
+    return pipeline(
+        [
+            node(
+                contract_of_requests,
+                inputs="bundle",
+                outputs="request_contract",
+                name="contract_of_requests",
+            ),
+            node(
+                check_customers,
+                inputs=["customers_to_score", "request_contract"],
+                outputs=["checked_to_score", "violations_to_score"],
+                name="check_customers_to_score",
+            ),
+            node(
+                quarantine_customers,
+                inputs=[
+                    "customers_to_score",
+                    "checked_to_score",
+                    "violations_to_score",
+                    "request_contract",
+                ],
+                outputs=["accepted_to_score", "rejected_to_score"],
+                name="quarantine_customers_to_score",
+            ),
+            node(
+                score_customers,
+                inputs=["accepted_to_score", "bundle", "customers_to_score"],
+                outputs="scores",
+                name="score_customers",
+            ),
+        ],
+        tags="scoring",
+    )

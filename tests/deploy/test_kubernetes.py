@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+PATH = Path(__file__).parents[2] / "deploy" / "kubernetes.yaml"
+DOCUMENTS: list[dict[str, Any]] = list(yaml.safe_load_all(PATH.read_text(encoding="utf-8")))
+# preStop.sleep is on by default from 1.30 on
+OLDEST = "1.30"
+
+
+def kind(name: str) -> dict[str, Any]:
+    return next(document for document in DOCUMENTS if document["kind"] == name)
+
+
+def template() -> dict[str, Any]:
+    return kind("Deployment")["spec"]["template"]
+
+
+def container() -> dict[str, Any]:
+    (only,) = template()["spec"]["containers"]
+    return only
+
+
+@pytest.mark.parametrize("version", [OLDEST, kubernetes_validate.latest_version()])
+@pytest.mark.parametrize("document", DOCUMENTS, ids=[item["kind"] for item in DOCUMENTS])
+def test_every_document_is_valid(document: dict[str, Any], version: str) -> None:
+    kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_a_misspelt_key_would_be_found() -> None:
+    broken = yaml.safe_load(yaml.safe_dump(kind("Deployment")))
+    broken["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(broken, OLDEST, strict=True)
+
+
+def test_every_selector_finds_the_pods() -> None:
+    labels = template()["metadata"]["labels"].items()
+    spread = template()["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"]
+    selectors = [
+        kind("Deployment")["spec"]["selector"]["matchLabels"],
+        kind("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        kind("NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+        kind("Service")["spec"]["selector"],
+        spread,
+    ]
+    for selector in selectors:
+        assert selector
+        assert selector.items() <= labels
+
+
+def test_the_autoscaler_scales_the_deployment_and_the_budget_leaves_room() -> None:
+    autoscaler = kind("HorizontalPodAutoscaler")["spec"]
+    assert autoscaler["scaleTargetRef"]["name"] == kind("Deployment")["metadata"]["name"]
+    assert autoscaler["minReplicas"] == kind("Deployment")["spec"]["replicas"] == 2
+    assert kind("PodDisruptionBudget")["spec"]["minAvailable"] < autoscaler["minReplicas"]
+    assert "cpu" in container()["resources"]["requests"], "a share of the request needs a request"
+
+
+def test_ports_are_those_of_the_container() -> None:
+    ports = {port["name"]: port["containerPort"] for port in container()["ports"]}
+    assert ports == {"http": 3000}
+    assert {port["targetPort"] for port in kind("Service")["spec"]["ports"]} <= set(ports)
+    allowed = kind("NetworkPolicy")["spec"]["ingress"][0]["ports"]
+    assert {port["port"] for port in allowed} <= set(ports)
+    annotations = template()["metadata"]["annotations"]
+    assert int(annotations["prometheus.io/port"]) == ports["http"]
+
+
+def test_the_container_is_confined() -> None:
+    pod = template()["spec"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not pod["automountServiceAccountToken"]
+    security = container()["securityContext"]
+    assert security["readOnlyRootFilesystem"]
+    assert not security["allowPrivilegeEscalation"]
+    assert security["capabilities"] == {"drop": ["ALL"]}
+    assert {"cpu", "memory"} <= set(container()["resources"]["limits"])
+    policy = kind("NetworkPolicy")["spec"]
+    assert "Egress" in policy["policyTypes"]
+    assert policy["egress"] == []
+
+
+def test_user_and_folders_are_those_of_the_image() -> None:
+    dockerfile = (PATH.parents[1] / "bentos" / "Dockerfile").read_text(encoding="utf-8")
+    context = template()["spec"]["securityContext"]
+    assert f"USER {context['runAsUser']}:{context['runAsGroup']}" in dockerfile
+    for mount in container()["volumeMounts"]:
+        folder = mount["mountPath"]
+        assert f"={folder}/" in dockerfile, f"the image has nothing in {folder}"
+
+
+def test_every_volume_that_is_mounted_exists() -> None:
+    volumes = {volume["name"]: volume for volume in template()["spec"]["volumes"]}
+    assert {mount["name"] for mount in container()["volumeMounts"]} == set(volumes)
+    claim = volumes["state"]["persistentVolumeClaim"]["claimName"]
+    assert claim == kind("PersistentVolumeClaim")["metadata"]["name"]
+    keys = next(mount for mount in container()["volumeMounts"] if mount["name"] == "keys")
+    assert keys["readOnly"]
+    assert "Secret" not in {document["kind"] for document in DOCUMENTS}, "no secret in the manifest"
+
+
+def test_settings_are_settings_of_the_service() -> None:
+    from dataclasses import fields
+
+    from churn_pipeline.serving.settings import ServingSettings
+
+    known = {f"CHURN_SERVING_{field.name.upper()}" for field in fields(ServingSettings)}
+    given = {item["name"] for item in container()["env"] if item["name"].startswith("CHURN_")}
+    assert given <= known
+    # a Service called churn-serving would give every pod a variable CHURN_SERVING_SERVICE_HOST
+    assert not template()["spec"]["enableServiceLinks"]
