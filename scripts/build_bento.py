@@ -6,6 +6,7 @@ the same tag. Two builds of the same content differ in ``creation_time`` of ``be
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -64,7 +65,7 @@ def check(root: Path, stale: bool = False) -> Scorer:
         ) from None
     except (ValueError, KeyError, TypeError):
         raise GateError(f"{_ACCEPTANCE} is damaged; run `make repro`") from None
-    candidate = scorer.description["candidate"]
+    candidate = scorer.description.get("candidate")
     if candidate != accepted:
         raise GateError(
             f"{_BUNDLE} holds {candidate}, but {_ACCEPTANCE} accepts {accepted}; run `make repro`"
@@ -84,11 +85,15 @@ def changed_since(root: Path, out: Path) -> list[str]:
     Data are left out, since a machine that only serves need not hold them.
     """
     try:
-        with Repo(str(root)) as repo:
-            status = repo.status(targets=[str(root / out)], with_deps=True)
+        # DVC names paths as seen from the working folder
+        with contextlib.chdir(root), Repo() as repo:
+            # by the stage's name: by the output's, DVC leaves out what the stage depends on
+            (found,) = repo.find_outs_by_path(str(out))
+            status = repo.status(targets=[found.stage.addressing], with_deps=True)
     except DvcException as error:
         raise BentoError(
-            f"DVC does not know how {out} was made ({error}); pack it with --stale"
+            f"DVC cannot say whether {out} is up to date ({error}); "
+            "run `make repro`, or pack it as it is with --stale"
         ) from None
     return sorted(set(_changes(status, out)))
 
@@ -99,7 +104,7 @@ def _changes(status: Mapping[str, Sequence[Any]], out: Path) -> Iterator[str]:
             if not isinstance(entry, Mapping):
                 yield f"the stage {stage.rpartition(':')[2]}"
                 continue
-            for path, how in (*entry.get("changed deps", {}).items(),):
+            for path, how in entry.get("changed deps", {}).items():
                 if isinstance(how, Mapping):
                     yield from (f"{key} in {path}" for key in how)
                 elif not path.startswith("data/"):
@@ -170,7 +175,7 @@ def _build(context: Path, version: str, scorer: Scorer) -> Any:
     from bentoml._internal.service.loader import import_service
 
     config = yaml.safe_load((context / _BENTOFILE).read_text(encoding="utf-8"))
-    service = import_service(config["service"])
+    service: Any = import_service(config["service"])
     # "slim" is none of BentoML's distributions, which bring compilers and git into the image
     service.image = bentoml.images.Image(
         base_image=_BASE_IMAGE,
@@ -181,7 +186,7 @@ def _build(context: Path, version: str, scorer: Scorer) -> Any:
     return bentoml.bentos.build_bentofile(
         str(context / _BENTOFILE),
         version=version,
-        labels={"model": scorer.version, "candidate": str(scorer.description["candidate"])},
+        labels={"model": scorer.version, "candidate": scorer.description["candidate"]},
         build_ctx=str(context),
     )
 

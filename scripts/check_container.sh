@@ -117,7 +117,7 @@ podman healthcheck run "$name" >/dev/null || { echo "the image's health check fa
 echo "health check: passed"
 
 started=$(date +%s%N)
-podman stop --time 20 "$name" >/dev/null
+podman stop --time 20 "$name" >/dev/null 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
 code=$(podman inspect --format '{{.State.ExitCode}}' "$name")
 echo "SIGTERM: exit code $code after $(seconds "$started") s"
 [ "$code" -eq 0 ] || { podman logs --tail 30 "$name" >&2; exit 1; }

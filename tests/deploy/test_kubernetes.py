@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
+
+from churn_pipeline.serving.settings import ServingSettings
 
 PATH = Path(__file__).parents[2] / "deploy" / "kubernetes.yaml"
 DOCUMENTS: list[dict[str, Any]] = list(yaml.safe_load_all(PATH.read_text(encoding="utf-8")))
@@ -107,10 +110,6 @@ def test_every_volume_that_is_mounted_exists() -> None:
 
 
 def test_settings_are_settings_of_the_service() -> None:
-    from dataclasses import fields
-
-    from churn_pipeline.serving.settings import ServingSettings
-
     known = {f"CHURN_SERVING_{field.name.upper()}" for field in fields(ServingSettings)}
     given = {item["name"] for item in container()["env"] if item["name"].startswith("CHURN_")}
     assert given <= known
