@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pandas as pd
+import psutil
 import pytest
 
 from churn_pipeline.contract import Contract
@@ -105,6 +106,17 @@ def answered_by(server: Server, example: dict[str, Any]) -> set[str]:
 def test_the_probes_and_the_documents_are_answered(server: Server) -> None:
     paths = ("/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/")
     assert {path: server.status(path) for path in paths} == dict.fromkeys(paths, 200)
+
+
+def test_each_worker_listens_many_times_to_take_clients_in_bursts(server: Server) -> None:
+    for worker in server.workers:
+        files = Path(f"/proc/{worker.pid}/fd")
+        if not files.is_dir():
+            pytest.skip("this system has no /proc to count a process's listeners in")
+        (listener,) = (s for s in worker.net_connections("tcp") if s.status == psutil.CONN_LISTEN)
+        assert listener.laddr.port == server.port
+        socket_of = [path.readlink() for path in files.iterdir() if path.is_symlink()]
+        assert socket_of.count((files / str(listener.fd)).readlink()) == 32
 
 
 def test_http_gives_the_bits_of_the_scorer(
