@@ -20,6 +20,12 @@ def test_good_feedback_is_taken() -> None:
     assert entry == {"customer_id": "C-1", "outcome": "churned", "date": "2026-02-28"}
 
 
+def test_blanks_around_an_id_do_not_count_as_in_a_score() -> None:
+    entry = read_feedback({**GOOD, "id": " C-1\t"}, "id", TODAY)
+    assert isinstance(entry, dict)
+    assert entry["customer_id"] == "C-1"
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

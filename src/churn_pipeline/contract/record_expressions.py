@@ -116,15 +116,44 @@ class _ForRecord(ast.NodeTransformer):
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         operand = self.visit(node.operand)
         if isinstance(node.op, ast.Not):
-            operand = _call("_truth", operand)
-        return ast.UnaryOp(node.op, operand)
+            return ast.UnaryOp(node.op, _call("_truth", operand))
+        # -False is 0 to Python, -0.0 to numpy
+        return ast.BinOp(ast.Constant(-1.0), ast.Mult(), operand)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
         return ast.BoolOp(node.op, [_call("_truth", self.visit(value)) for value in node.values])
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        if not all(map(_is_literal, _listed(node))):
+            return self._one_by_one(node)
         sides = [self.visit(side) for side in node.comparators]
         return ast.Compare(self.visit(node.left), node.ops, sides)
+
+    def _one_by_one(self, node: ast.Compare) -> ast.expr:
+        """Write ``in`` as comparisons: Python's finds a missing value among missing ones."""
+        links: list[ast.expr] = []
+        sides = [node.left, *node.comparators]
+        for left, op, right in zip(sides, node.ops, node.comparators, strict=False):
+            if isinstance(op, ast.In | ast.NotIn):
+                assert isinstance(right, ast.Tuple | ast.List)
+                equals: list[ast.expr] = [
+                    ast.Compare(self.visit(left), [ast.Eq()], [self.visit(value)])
+                    for value in right.elts
+                ]
+                found = ast.BoolOp(ast.Or(), equals) if len(equals) > 1 else equals[0]
+                links.append(found if isinstance(op, ast.In) else ast.UnaryOp(ast.Not(), found))
+            else:
+                links.append(ast.Compare(self.visit(left), [op], [self.visit(right)]))
+        return ast.BoolOp(ast.And(), links) if len(links) > 1 else links[0]
+
+
+def _listed(node: ast.Compare) -> list[ast.expr]:
+    lists = [side for side in node.comparators if isinstance(side, ast.Tuple | ast.List)]
+    return [value for values in lists for value in values.elts]
+
+
+def _is_literal(node: ast.expr) -> bool:
+    return all(isinstance(n, ast.Constant | ast.UnaryOp | ast.USub) for n in ast.walk(node))
 
 
 def _column(name: str) -> ast.expr:

@@ -48,9 +48,13 @@ class Bundle:
         BundleError
             If there is no such file.
         """
+        return json.loads(self.content(name))
+
+    def content(self, name: str) -> bytes:
+        """Return the content of a file; raises as :meth:`json` does."""
         if name not in self.files:
             raise BundleError(f"the bundle has no {name}; package the model again")
-        return json.loads(self.files[name])
+        return self.files[name]
 
     def with_files(self, files: Mapping[str, bytes]) -> Self:
         """Return the bundle with more files."""
@@ -99,10 +103,12 @@ def _sums(folder: Path) -> dict[str, str]:
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_bytes())
-        version, sums = manifest["format"], dict(manifest["files"])
+        version, sums = manifest["format"], {**manifest["files"]}
     except FileNotFoundError:
         raise BundleError(f"{path} is missing; {folder} holds no bundle") from None
-    except (ValueError, TypeError, KeyError):
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror}); {_REMEDY}") from None
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise BundleError(f"{path} is not the manifest of a bundle; {_REMEDY}") from None
     if version != FORMAT:
         raise BundleError(

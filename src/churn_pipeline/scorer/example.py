@@ -68,7 +68,7 @@ def _values(column: Column) -> Iterator[Any]:
     low = column.minimum if column.minimum is not None else min(0.0, column.maximum or 0.0)
     high = column.maximum if column.maximum is not None else low + 100
     for share in (0.25, 0.0, 0.05, 0.1, 0.5, 0.75, 1.0):
-        value = low + share * (high - low)
+        value = (1 - share) * low + share * high  # the width may be infinite
         if column.type == "integer":
             yield int(-(-value // 1))
         else:

@@ -11,6 +11,7 @@ from churn_pipeline.contract.record_expressions import compile_for_record
 from churn_pipeline.errors import ParameterError
 
 _LONGEST_NAME = 64
+_MOST_UNKNOWN = 20  # names that are complained of one by one
 MAX_TEXT = 256  # characters of a text, such as an id
 _LARGEST_EXACT_INTEGER = 2.0**53
 _LARGEST = 1.7976931348623157e308
@@ -237,11 +238,18 @@ class RecordReader:
         )
 
     def _id_text(self, value: float | str) -> str:
-        return value.strip() if isinstance(value, str) else f"{value:.17g}"
+        if isinstance(value, str):
+            return value.strip()
+        is_whole = abs(value) < _LARGEST_EXACT_INTEGER and value == int(value)
+        return str(int(value)) if is_whole else repr(value)
 
     def _refusal(self, record: Mapping[Any, Any]) -> InvalidRecord:
         """Say all that is wrong; slower than finding that something is."""
-        errors = [self._unknown(name) for name in record if name not in self._names]
+        unknown = [name for name in record if name not in self._names]
+        errors = [self._unknown(name) for name in unknown[:_MOST_UNKNOWN]]
+        if len(unknown) > _MOST_UNKNOWN:
+            more = len(unknown) - _MOST_UNKNOWN
+            errors.append(FieldError(None, f"{more} more names are not fields; leave them out"))
         values: dict[str, Any] = {}
         for name, check in self._checks:
             value = check(record.get(name))

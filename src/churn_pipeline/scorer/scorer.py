@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_pipeline.contract import Column, Contract, parse_contract
-from churn_pipeline.errors import BundleError, ParameterError
+from churn_pipeline.errors import BundleError, ChurnPipelineError, ParameterError
 from churn_pipeline.scorer.bundle import Bundle, read_bundle
 from churn_pipeline.scorer.decisions import Decider, Economics, Score, Tier, tiers
 from churn_pipeline.scorer.example import example_record
@@ -70,6 +70,17 @@ class Scorer:
                 f"valid options: {', '.join(_UNSEEN)}"
             )
         self.version = bundle.version
+        try:
+            self._take(bundle, unseen_category == "missing")
+        except ChurnPipelineError:
+            raise
+        except Exception as error:
+            raise BundleError(
+                f"the bundle {self.version} cannot be used ({type(error).__name__}: {error}); "
+                "package the model again"
+            ) from error
+
+    def _take(self, bundle: Bundle, unseen_as_missing: bool) -> None:
         self.contract: Contract = parse_contract(bundle.json("contract.json"), "contract.json")
         decisions = bundle.json("decisions.json")
         self.economics = Economics.of(decisions["economics"])
@@ -81,10 +92,15 @@ class Scorer:
         # the wrapper of onnxruntime's Python class costs as much as a small model
         self._run = self._session._sess.run
         self._outputs = [output.name for output in self._session.get_outputs()]
-        self._n_inputs = len(self.contract.model_inputs)
+        (taken,) = (value.shape[1] for value in self._session.get_inputs())
+        if taken != len(self.contract.model_inputs):
+            raise BundleError(
+                f"model.onnx takes {taken} inputs, contract.json describes "
+                f"{len(self.contract.model_inputs)}; package the model again"
+            )
         worth = self.economics.customer_lifetime_value
-        self._reader = RecordReader(self.contract, worth, unseen_category == "missing")
-        with np.load(io.BytesIO(bundle.files["explainer.npz"]), allow_pickle=False) as arrays:
+        self._reader = RecordReader(self.contract, worth, unseen_as_missing)
+        with np.load(io.BytesIO(bundle.content("explainer.npz")), allow_pickle=False) as arrays:
             self._explainer = Explainer.of(dict(arrays), self.contract)
 
     @property
@@ -196,13 +212,10 @@ class Scorer:
 def _session(bundle: Bundle) -> Any:
     import onnxruntime  # a tenth of a second, which those who only decide need not wait
 
-    if "model.onnx" not in bundle.files:
-        raise BundleError("the bundle has no model.onnx; package the model again")
+    model = bundle.content("model.onnx")
     options = onnxruntime.SessionOptions()
     # one row is too small a work to share, and shared sums could have other bits
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        bundle.files["model.onnx"], options, providers=["CPUExecutionProvider"]
-    )
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

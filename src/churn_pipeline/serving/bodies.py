@@ -122,6 +122,9 @@ def decode(body: bytes) -> Any:
     """
     try:
         value = _decode(body)
+        # As many colons as fields: no field stands twice. More: one twice, or a colon in a text
+        colons = body.count(b":")
+        is_plain = colons == _n_outer_fields(value, colons) or colons == _n_fields(value)
     except UnicodeDecodeError:
         raise _not_json("it is not UTF-8") from None
     except RecursionError:
@@ -131,9 +134,7 @@ def decode(body: bytes) -> Any:
     except msgspec.DecodeError as error:
         # These sentences hold positions, never pieces of the body
         raise _not_json(str(error).removeprefix("JSON is malformed: ")) from None
-    # As many colons as fields: no field stands twice. More: one twice, or a colon in a text
-    colons = body.count(b":")
-    if colons != _n_outer_fields(value, colons) and colons != _n_fields(value):
+    if not is_plain:
         _refuse_repeated_fields(body)
     return value
 

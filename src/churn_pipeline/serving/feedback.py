@@ -11,8 +11,10 @@ from typing import Any
 
 import msgspec
 
+from churn_pipeline.scorer.records import MAX_TEXT
+
 OUTCOMES = ("churned", "stayed")
-MAX_ID_CHARACTERS = 200
+MAX_ID_CHARACTERS = MAX_TEXT
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -46,7 +48,9 @@ def read_feedback(content: Any, id_name: str, today: date) -> dict[str, str] | l
         if name not in content
     }
     customer_id, outcome = content.get(id_name), content.get("outcome")
-    if not isinstance(customer_id, str) or not 0 < len(customer_id.strip()) <= MAX_ID_CHARACTERS:
+    if not isinstance(customer_id, str) or not (
+        customer_id.strip() and len(customer_id) <= MAX_ID_CHARACTERS
+    ):
         problems.setdefault(id_name, f"{id_name} {expected[id_name]}")
     if outcome not in OUTCOMES:
         problems.setdefault("outcome", f"outcome {expected['outcome']}")
@@ -58,7 +62,7 @@ def read_feedback(content: Any, id_name: str, today: date) -> dict[str, str] | l
     if len(content.keys() - expected.keys()) > 0:
         errors.append({"field": None, "message": f"Only {', '.join(expected)} may be given."})
     return errors or {
-        "customer_id": content[id_name],
+        "customer_id": content[id_name].strip(),
         "outcome": content["outcome"],
         "date": content["date"],
     }

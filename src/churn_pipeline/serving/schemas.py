@@ -207,7 +207,6 @@ def component_schemas(scorer: Scorer, settings: ServingSettings) -> dict[str, Sc
         {
             "customers": {
                 "type": "array",
-                "minItems": 1,
                 "maxItems": settings.max_batch_customers,
                 # any item is taken: one that cannot be scored gets errors of its own
                 "items": {"anyOf": [{"$ref": "#/components/schemas/Customer"}, {}]},
@@ -237,7 +236,7 @@ def _feedback(identifier: Column) -> Schema:
             identifier.name: {
                 "type": "string",
                 "minLength": 1,
-                "maxLength": 200,
+                "maxLength": MAX_TEXT,
                 "pattern": r"\S",
                 "description": identifier.meaning,
             },
