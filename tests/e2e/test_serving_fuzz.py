@@ -12,7 +12,7 @@ import shutil
 import socket
 import string
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -395,7 +395,7 @@ def records(customers: pd.DataFrame, server: Server) -> list[Pairs]:
     return [_pairs(row, scorer) for row in customers[:200].to_dict("records")]
 
 
-def _pairs(row: dict[str, Any], scorer: Scorer) -> Pairs:
+def _pairs(row: Mapping[Any, Any], scorer: Scorer) -> Pairs:
     pairs = [(json.dumps(scorer.contract.id.name), GOOD_ID)]
     for column in scorer.contract.features:
         value = row[column.name]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from churn_pipeline.contract import Contract
 from churn_pipeline.scorer import Bundle, InvalidRecord, Scorer
 from churn_pipeline.serving.openapi import build_openapi
-from churn_pipeline.serving.schemas import record_schema, request_columns
+from churn_pipeline.serving.schemas import record_schema
 from churn_pipeline.serving.settings import ServingSettings, UnseenCategory
 from tests.serving.scorers import ODD_CONTRACT, bundle, odd_customers
 
@@ -158,7 +158,7 @@ def test_a_record_is_accepted_as_its_schema_says(
 ) -> None:
     scorer, customer = without_rules[name, unseen]
     fields = record_schema(
-        request_columns(scorer), scorer.contract.id.name, scorer.contract.missing_values, "refuse"
+        scorer.request_columns, scorer.contract.id.name, scorer.contract.missing_values, "refuse"
     )["properties"]
     record = dict(scorer.example)
     for field in data.draw(st.lists(st.sampled_from(list(fields)), max_size=2)):

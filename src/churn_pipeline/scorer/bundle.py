@@ -85,7 +85,9 @@ def read_bundle(folder: Path) -> Bundle:
     files = {}
     for name, digest in sorted(expected.items()):
         path = folder / name
-        if name not in found or not path.is_file() or path.is_symlink():
+        if path.is_symlink():
+            raise BundleError(f"{path} is a link, not a file; {_REMEDY}")
+        if name not in found or not path.is_file():
             raise BundleError(f"{path} is missing; {_REMEDY}")
         files[name] = path.read_bytes()
         if hashlib.sha256(files[name]).hexdigest() != digest:

@@ -69,7 +69,6 @@ class InvalidRecord(ValueError):  # noqa: N818 (it is not the program's error)
 @dataclass(frozen=True)
 class _Field:
     column: Column
-    is_nullable: bool
     codes: Mapping[str, float] | None
     minimum: float
     maximum: float
@@ -141,12 +140,8 @@ class RecordReader:
         return {**(field.codes or {}), **missing}
 
     def _field(self, column: Column) -> _Field:
-        is_worth = column.name == self._lifetime_value
-        if is_worth:
-            column = replace(column, minimum=max(0.0, column.minimum or 0.0))
         return _Field(
             column,
-            column.nullable and not is_worth,
             {value: float(code) for code, value in enumerate(column.values)}
             if column.type == "category"
             else None,
@@ -156,7 +151,7 @@ class RecordReader:
 
     def _check(self, field: _Field) -> Callable[[Any], float | str | None]:
         """Return what turns a field's JSON value into a float or a text, None if it may not be."""
-        nothing = _NAN if field.is_nullable else None
+        nothing = _NAN if field.column.nullable else None
         low, high = field.minimum, field.maximum
         if field.column.type == "category":
             codes = field.codes or {}
@@ -268,7 +263,7 @@ class RecordReader:
         if record.get(name) is None:
             problem = "is missing" if name not in record else "is null"
             return FieldError(name, f"{name} {problem}; it must be {wanted}")
-        if field.is_nullable:
+        if field.column.nullable:
             wanted += ", or null"
         return FieldError(name, f"{name} must be {wanted}")
 
@@ -286,6 +281,8 @@ class RecordReader:
 def request_columns(contract: Contract, lifetime_value: float | str) -> tuple[Column, ...]:
     """Return the columns that a request gives of a customer: id, features, lifetime value.
 
+    A lifetime value is never missing, nor below 0.
+
     Raises
     ------
     ParameterError
@@ -299,4 +296,10 @@ def request_columns(contract: Contract, lifetime_value: float | str) -> tuple[Co
                 f"no column of numbers in the contract; give a number or one of {usable}"
             )
     wanted = {contract.id.name, lifetime_value} | {column.name for column in contract.features}
-    return tuple(column for name, column in contract.columns.items() if name in wanted)
+    return tuple(
+        replace(column, nullable=False, minimum=max(0.0, column.minimum or 0.0))
+        if name == lifetime_value
+        else column
+        for name, column in contract.columns.items()
+        if name in wanted
+    )

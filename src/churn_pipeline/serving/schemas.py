@@ -7,7 +7,6 @@ contract's conditions across fields, which JSON Schema cannot say, stand in the 
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, get_args
 
 from churn_pipeline.contract import Column
@@ -19,17 +18,6 @@ Schema = dict[str, Any]
 
 _LARGEST_INTEGER = 2.0**53 - 1
 _SYNTAX = re.compile(r"[\\^$.*+?()\[\]{}|/]")  # what a regular expression of ECMA-262 escapes
-
-
-def request_columns(scorer: Scorer) -> tuple[Column, ...]:
-    """Return the fields of a request, where a customer's own lifetime value is never missing."""
-    worth = scorer.economics.customer_lifetime_value
-    return tuple(
-        replace(column, nullable=False, minimum=max(0.0, column.minimum or 0.0))
-        if column.name == worth
-        else column
-        for column in scorer.request_columns
-    )
 
 
 def record_schema(
@@ -112,7 +100,7 @@ def _meaning(column: Column) -> str:
 def component_schemas(scorer: Scorer, settings: ServingSettings) -> dict[str, Schema]:
     """Return the schemas of all requests and answers, by name."""
     identifier = scorer.contract.id.name
-    columns = request_columns(scorer)
+    columns = scorer.request_columns
     customer = record_schema(
         columns,
         identifier,
@@ -218,7 +206,7 @@ def component_schemas(scorer: Scorer, settings: ServingSettings) -> dict[str, Sc
 
 def _about_records(scorer: Scorer, settings: ServingSettings) -> str:
     parts = ["One customer by the contract."]
-    if any(column.nullable for column in request_columns(scorer)):
+    if any(column.nullable for column in scorer.request_columns):
         parts.append("A value that may be missing is left out, or null.")
     if settings.unseen_category == "missing":
         parts.append("A category that the contract does not list is scored as missing.")
