@@ -136,7 +136,7 @@ class RecordReader:
         ]
 
     def _codes(self, field: _Field) -> dict[Any, float]:
-        missing = {None: _UNSEEN} if field.is_nullable else {}
+        missing = {None: _UNSEEN} if field.column.nullable else {}
         return {**(field.codes or {}), **missing}
 
     def _field(self, column: Column) -> _Field:
