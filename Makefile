@@ -6,10 +6,12 @@ export DO_NOT_TRACK = true
 export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint format telco kedro-viz mlflow-ui browser lock clean
+.PHONY: help setup repro serve test lint format telco kedro-viz mlflow-ui browser lock bento \
+	container container-check benchmark-serving clean
+PORT ?= 3000
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready  ## create .venv with the locked versions
 .venv/.ready: requirements.lock pyproject.toml scripts/install.sh
@@ -19,6 +21,18 @@ setup: .venv/.ready  ## create .venv with the locked versions
 repro: setup  ## raw customers to evaluated model: whatever changed since the last time
 	python scripts/mend_dvc.py
 	dvc repro
+
+serve: setup  ## answer scores over HTTP: http://127.0.0.1:3000/docs (another PORT=…)
+	bentoml serve churn_pipeline.serving.service:ChurnService --host 127.0.0.1 --port $(PORT)
+
+bento: setup  ## pack the service with the accepted model into bentos/
+	python scripts/build_bento.py
+
+container: setup  ## build the image with docker, podman or buildah
+	scripts/build_container.sh
+
+container-check: setup  ## build the image, run it locked down, with Debian's packages only (as root)
+	scripts/check_container.sh
 
 test: setup  ## run the tests with branch coverage
 	scripts/test.sh
@@ -45,6 +59,10 @@ browser:  ## install headless Chromium for the browser tests (Debian and Ubuntu,
 
 lock: setup  ## resolve the dependencies anew into requirements.lock
 	scripts/lock.sh
+	scripts/lock_bento.sh
+
+benchmark-serving: setup  ## measure the service side by side with others (half an hour)
+	python -m benchmarks.serving
 
 clean:  ## remove what was generated; DVC's cache, MLflow's runs and Optuna's studies stay
 	rm -rf .venv .viz .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

@@ -165,3 +165,25 @@ def test_every_command_explains_itself(command: list[str]) -> None:
     result = kedro_model(*command, "--help")
     assert result.exit_code == 0
     assert len(result.output.splitlines()) > 4
+
+
+def test_a_version_without_bundle_cannot_be_fetched(
+    with_versions: MlflowClient, tmp_path: Path
+) -> None:
+    for wanted, sentence in [
+        ("1", "version 1 of churn_model has no bundle: it was not packaged"),
+        ("champion", "no version of churn_model is called champion"),
+        ("7", "no version of churn_model is called 7"),
+    ]:
+        result = kedro_model("fetch", wanted, "--to", str(tmp_path / "new"))
+        assert result.exit_code == 1
+        assert sentence in result.output
+        assert not (tmp_path / "new").exists()
+
+
+def test_fetch_overwrites_nothing_but_bundles(with_versions: MlflowClient, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+    result = kedro_model("fetch", "1", "--to", str(tmp_path))
+    assert result.exit_code == 2
+    assert "holds something else" in result.output
+    assert (tmp_path / "thesis.txt").exists()

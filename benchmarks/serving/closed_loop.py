@@ -23,9 +23,9 @@ class Load:
         Answers received.
     p50_ms, p99_ms, max_ms
         Latency in milliseconds.
-    errors
-        Connections that failed or broke, answers that came too late or with a status of 400
-        and above.
+    broken, late, refused
+        Connections that failed or broke; answers that took longer than ten seconds; answers with
+        an error's status.
     """
 
     seconds: float
@@ -33,7 +33,14 @@ class Load:
     p50_ms: float
     p99_ms: float
     max_ms: float
-    errors: int
+    broken: int
+    late: int
+    refused: int
+
+    @property
+    def errors(self) -> int:
+        """Whatever went wrong."""
+        return self.broken + self.late + self.refused
 
     @property
     def requests_per_second(self) -> float:
@@ -96,12 +103,13 @@ def closed_loop(
     if done.returncode:
         raise RuntimeError(f"wrk failed: {done.stderr or done.stdout}")
     found = json.loads(done.stdout.splitlines()[-1])
-    errors = sum(found[f"{kind}_errors"] for kind in ("connect", "read", "write"))
     return Load(
         seconds=found["seconds"],
         requests=found["requests"],
         p50_ms=found["p50_ms"],
         p99_ms=found["p99_ms"],
         max_ms=found["max_ms"],
-        errors=errors + found["timeouts"] + found["bad_statuses"],
+        broken=sum(found[f"{kind}_errors"] for kind in ("connect", "read", "write")),
+        late=found["timeouts"],
+        refused=found["bad_statuses"],
     )

@@ -20,7 +20,7 @@ import uvloop
 from benchmarks.serving.closed_loop import Load
 
 _SEED = 11
-_PATIENCE = 10.0  # seconds until a request counts as failed
+_PATIENCE = 10.0  # seconds that the last answers may take
 
 
 def post_requests(
@@ -67,7 +67,7 @@ def open_loop(
     Returns
     -------
     Load
-        A request that was never answered, or with another status than 200, is an error.
+        A request without an answer is late, one with another status than 200 refused.
     """
     draws = random.Random(_SEED)
     arrivals, moment = [], draws.expovariate(rate)
@@ -109,7 +109,9 @@ async def _run(
         p50_ms=float(np.percentile(latencies, 50)),
         p99_ms=float(np.percentile(latencies, 99)),
         max_ms=float(latencies.max()),
-        errors=pool.failed + pool.pending(),
+        broken=pool.broken,
+        late=pool.pending(),
+        refused=pool.refused,
     )
 
 
@@ -118,7 +120,7 @@ class _Pool:
 
     def __init__(self) -> None:
         self.latencies: list[float] = []
-        self.failed = 0
+        self.broken = self.refused = 0
         self._idle: deque[_Connection] = deque()
         self._waiting: deque[tuple[bytes, float]] = deque()
         self._under_way = self._open = 0
@@ -147,14 +149,14 @@ class _Pool:
         if ok:
             self.latencies.append(perf_counter() - due)
         else:
-            self.failed += 1
+            self.refused += 1
         self._free(connection)
 
     def lost(self, connection: "_Connection", busy: bool) -> None:
-        """Count a connection that the server closed as one failure; it is not opened again."""
+        """Count a connection that the server closed; it is not opened again."""
         self._under_way -= busy
         self._open -= 1
-        self.failed += 1
+        self.broken += 1
         if connection in self._idle:
             self._idle.remove(connection)
 

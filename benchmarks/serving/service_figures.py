@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from benchmarks.serving.closed_loop import closed_loop
+from benchmarks.serving.closed_loop import Load, closed_loop
 from benchmarks.serving.machine import Machine
 from benchmarks.serving.scorer_speed import BATCH_CUSTOMERS
 from benchmarks.serving.servers import ROOT, Memory, Server, running
@@ -78,18 +78,16 @@ def measure_scorer(bundle: Path, records: Path, cpus: Sequence[int], *, rounds: 
     )
 
 
-def measure_batches(
-    server: Server, batches: Path, machine: Machine, *, rounds: int, seconds: int
-) -> float:
+def measure_batches(server: Server, batches: Path, machine: Machine, *, seconds: int) -> float:
     """Return how many customers a second a client gets scored who sends 1,000 at a time.
 
     One request is under way at a time, so that its answer has the worker for itself.
     """
     batched = replace(server, path=f"{server.path}/batch")
-    found = []
-    for _ in range(rounds):
-        with running(batched, machine.port, machine.folder, machine.server_cpus) as server_up:
-            load = closed_loop(
+    with running(batched, machine.port, machine.folder, machine.server_cpus) as server_up:
+
+        def load(seconds: int) -> Load:
+            return closed_loop(
                 server_up.url,
                 batches,
                 connections=1,
@@ -97,7 +95,9 @@ def measure_batches(
                 api_key=server.api_key,
                 cpus=machine.load_cpus,
             )
-        if load.errors:
-            raise RuntimeError(f"{load.errors} batches of {server.name} failed")
-        found.append(BATCH_CUSTOMERS * load.requests_per_second)
-    return median(found)
+
+        load(1)  # to warm up
+        found = load(seconds)
+    if found.errors:
+        raise RuntimeError(f"{found.errors} batches of {server.name} failed")
+    return BATCH_CUSTOMERS * found.requests_per_second

@@ -12,6 +12,7 @@ from kedro.framework.startup import ProjectMetadata
 from churn_pipeline.errors import ChurnPipelineError
 from churn_pipeline.model_commands import model
 from churn_pipeline.pipeline_registry import PIPELINES
+from churn_pipeline.serving.key_commands import api_key
 
 
 @click.group(name="churn_pipeline")
@@ -52,6 +53,7 @@ cli.add_command(
     )
 )
 cli.add_command(model)
+cli.add_command(api_key)
 
 
 @cli.command()

@@ -4,24 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
-import pandas as pd
 import pytest
-
-from churn_pipeline.contract import Contract
-from tests.serving.support import make_bundle
 
 ROOT = Path(__file__).parents[2]
 PACKED = ("src/churn_pipeline", "bentos", "scripts", "params.yaml", "requirements.lock")
-
-
-@pytest.fixture(scope="session")
-def bundle(
-    tmp_path_factory: pytest.TempPathFactory, customers: pd.DataFrame, contract: Contract
-) -> Path:
-    """A folder with a real bundle."""
-    folder = tmp_path_factory.mktemp("bundle") / "bundle"
-    make_bundle(folder, customers, contract, 1.0)
-    return folder
 
 
 def copy_project(folder: Path, bundle: Path) -> Path:
@@ -41,6 +27,6 @@ def copy_project(folder: Path, bundle: Path) -> Path:
 
 
 @pytest.fixture
-def project(tmp_path: Path, bundle: Path) -> Path:
+def project(tmp_path: Path, bundle_folder: Path) -> Path:
     """A project of the test's own."""
-    return copy_project(tmp_path / "project", bundle)
+    return copy_project(tmp_path / "project", bundle_folder)

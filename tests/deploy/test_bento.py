@@ -33,9 +33,9 @@ def build(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> tuple[Path, Path]:
+def built(tmp_path_factory: pytest.TempPathFactory, bundle_folder: Path) -> tuple[Path, Path]:
     """A project and the folder of its Bento."""
-    project = copy_project(tmp_path_factory.mktemp("built") / "project", bundle)
+    project = copy_project(tmp_path_factory.mktemp("built") / "project", bundle_folder)
     result = build(project, "--stale")
     assert result.returncode == 0, result.stderr
     return project, project / result.stdout.strip().rpartition(" in ")[2]

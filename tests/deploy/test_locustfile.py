@@ -17,9 +17,9 @@ LOCUSTFILE = ROOT / "benchmarks" / "serving" / "locustfile.py"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, bundle_folder: Path) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
-    shutil.copytree(bundle, folder / "data/06_models/bundle")
+    shutil.copytree(bundle_folder, folder / "data/06_models/bundle")
     write_settings(folder)
     server = Server(folder)
     try:

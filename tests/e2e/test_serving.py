@@ -15,24 +15,24 @@ from typing import Any
 
 import httpx
 import pandas as pd
+import psutil
 import pytest
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.scorer import Scorer, load_scorer
 from churn_pipeline.serving.api_keys import create_key, revoke_key
-from tests.serving.support import Server, make_bundle, poll, serving, write_settings
+from tests.serving.support import Server, make_bundles, poll, serving, write_settings
 
 SECRET = "Xq7-secret-value"
+ID = "customerID"
 
 
 @pytest.fixture(scope="module")
 def bundles(
     tmp_path_factory: pytest.TempPathFactory, customers: pd.DataFrame, contract: Contract
 ) -> Path:
-    folder = tmp_path_factory.mktemp("bundles")
-    make_bundle(folder / "bundle", customers, contract, 1.0)
-    make_bundle(folder / "second", customers, contract, 0.01)
-    return folder
+    names = {"bundle": "logistic_regression", "second": "xgboost"}
+    return make_bundles(tmp_path_factory.mktemp("bundles"), customers, contract, **names)
 
 
 def project(folder: Path, bundles: Path, **settings: Any) -> Path:
@@ -108,6 +108,17 @@ def test_the_probes_and_the_documents_are_answered(server: Server) -> None:
     assert {path: server.status(path) for path in paths} == dict.fromkeys(paths, 200)
 
 
+def test_each_worker_listens_many_times_to_take_clients_in_bursts(server: Server) -> None:
+    for worker in server.workers:
+        files = Path(f"/proc/{worker.pid}/fd")
+        if not files.is_dir():
+            pytest.skip("this system has no /proc to count a process's listeners in")
+        (listener,) = (s for s in worker.net_connections("tcp") if s.status == psutil.CONN_LISTEN)
+        assert listener.laddr.port == server.port
+        socket_of = [path.readlink() for path in files.iterdir() if path.is_symlink()]
+        assert socket_of.count((files / str(listener.fd)).readlink()) == 32
+
+
 def test_http_gives_the_bits_of_the_scorer(
     server: Server, scorers: dict[str, Scorer], example: dict[str, Any]
 ) -> None:
@@ -123,14 +134,16 @@ def test_http_gives_the_bits_of_the_scorer(
 
 
 def test_metrics_add_up_over_workers(server: Server, example: dict[str, Any]) -> None:
-    name = 'churn_requests_total{route="/v1/score",status="200",variant="champion"}'
-    before = server.metrics().get(name, 0)
+    # Answers that no other test here asks for, since workers count up to half a second late
+    name = 'churn_requests_total{route="/v1/explain/batch",status="415",variant=""}'
     for _ in range(20):
-        score(server, example)
-    poll(lambda: server.metrics()[name] == before + 20, 10)
+        with server.client() as client:
+            assert client.post("/v1/explain/batch", content=b"{}").status_code == 415
+    score(server, example)
+    poll(lambda: server.metrics().get(name) == 20, 10)
+    poll(lambda: any(n.startswith("churn_probability_bucket") for n in server.metrics()), 10)
     metrics = server.metrics()
     assert any(n.startswith("churn_model_info") and v == 1 for n, v in metrics.items())
-    assert any(n.startswith("churn_probability_bucket") for n in metrics)
 
 
 def exchange(server: Server, request: bytes, *, shut: bool = False) -> bytes:
@@ -224,7 +237,8 @@ def test_clients_that_go_away_disturb_nobody(server: Server, example: dict[str, 
     for _ in range(10):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
             connection.sendall(head(server, "Content-Length: 500") + b'{"half": ')
-    poll(lambda: server.metrics().get(name, 0) == before + 10, 10)
+    # At least: a torn body of an earlier test may be counted only now
+    poll(lambda: server.metrics().get(name, 0) >= before + 10, 10)
     assert score(server, example)["churn_probability"] > 0
 
 
@@ -236,7 +250,7 @@ def test_no_value_of_a_customer_is_logged(server: Server, example: dict[str, Any
         client.post("/v1/score/batch", json={"customers": [record, {SECRET: 1}]})
         client.post("/v1/score", content=b'{"%s": ' % SECRET.encode())
         client.get(f"/v1/model?customer={SECRET}")
-        client.post("/v1/score", json={**example, "customerID": SECRET})
+        client.post("/v1/score", json={**example, ID: SECRET})
     server.metrics()
     time.sleep(1)  # the logs are written twice a second
     assert SECRET not in server.log
@@ -308,7 +322,7 @@ def test_shadow_scores_are_logged_and_counted(
 def test_a_split_gives_each_customer_one_model_in_all_workers(
     server: Server, scorers: dict[str, Scorer], example: dict[str, Any]
 ) -> None:
-    records = [{**example, "customerID": f"C{i}"} for i in range(12)]
+    records = [{**example, ID: f"C{i}"} for i in range(12)]
     with server.client() as client:
         change = {"challenger": "second", "mode": "split", "challenger_share": 0.5}
         client.post("/v1/admin/reload", json=change).raise_for_status()
@@ -366,7 +380,7 @@ def test_at_the_end_requests_are_answered_and_everything_is_written(
     tmp_path: Path, bundles: Path, example: dict[str, Any]
 ) -> None:
     with serving(project(tmp_path, bundles)) as server:
-        many = {"customers": [{**example, "customerID": f"C{i}"} for i in range(1000)]}
+        many = {"customers": [{**example, ID: f"C{i}"} for i in range(1000)]}
         statuses: list[int | str] = []
         sent = threading.Semaphore(0)
 

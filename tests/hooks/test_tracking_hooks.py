@@ -24,10 +24,17 @@ from mlflow.entities import Run
 from churn_pipeline.hooks import tracking
 from churn_pipeline.hooks.tracking import TrackingHooks
 from churn_pipeline.io.atomic import CSVDataset, JSONDataset, PickleDataset
+from churn_pipeline.io.bundle_dataset import BundleDataset
 from churn_pipeline.io.contract_dataset import ContractDataset
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.orchestration.mlflow_run import SharedRun
-from churn_pipeline.orchestration.registry import CHALLENGER, MODEL_NAME
+from churn_pipeline.orchestration.registry import (
+    CHALLENGER,
+    MODEL_NAME,
+    fetch_bundle,
+    versions,
+)
+from churn_pipeline.scorer.bundle import Bundle, read_bundle
 
 QUALITY = {"source": {"name": "customers.csv", "sha256": "d" * 64}}
 GATES = {"passed": False, "gates": [{"gate": "minimum_roc_auc", "passed": False}]}
@@ -54,6 +61,7 @@ def catalog(tmp_path: Path) -> DataCatalog:
             "gates": JSONDataset(filepath=str(tmp_path / "gates.json"), **entry("record")),
             "trials": CSVDataset(filepath=str(tmp_path / "trials.csv"), **entry("trials")),
             "model": PickleDataset(filepath=str(tmp_path / "model.pkl"), **entry("model")),
+            "bundle": BundleDataset(filepath=str(tmp_path / "bundle"), **entry("bundle")),
         }
     )
 
@@ -165,6 +173,22 @@ def test_an_evaluation_by_itself_grades_the_model_of_the_stage_before(
     assert version.tags["gates"] == "passed"
     assert version.tags["gates_run_id"] == second.info.run_id
     assert second.data.tags["data_sha256"] == "d" * 64
+
+
+def test_a_bundle_is_kept_with_the_version_of_the_stage_before(
+    execution: Any, store: MlflowClient, small_model: ChurnModel, tmp_path: Path
+) -> None:
+    with execution("data_quality", "model") as save:
+        save("data_quality", QUALITY)
+        save("model", small_model)
+    bundle = Bundle({"model.onnx": b"graph", "contract.json": b"{}\n"})
+    with execution("bundle") as save:
+        save("bundle", bundle)
+    (version,) = versions(store)
+    assert version.tags["bundle_version"] == bundle.version
+    for wanted in ("challenger", "1"):
+        assert fetch_bundle(store, wanted, tmp_path / "fetched") == bundle
+        assert read_bundle(tmp_path / "fetched") == bundle
 
 
 def test_an_evaluation_registers_a_model_that_came_with_the_data(

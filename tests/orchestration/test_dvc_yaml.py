@@ -28,8 +28,10 @@ def test_every_pipeline_is_a_stage_of_its_own(document: dict[str, Any]) -> None:
         "features",
         "tuning",
         "training",
+        "export",
         "evaluation",
         "acceptance",
+        "packaging",
     ]
     assert document["stages"]["features"]["cmd"] == "kedro run --pipelines features"
 

@@ -278,8 +278,8 @@ def test_unseen_categories_are_refused_or_taken_as_missing(
     assert lenient.read({**GOOD, "region": unseen}).row == reader.read({**GOOD, "region": None}).row
     # one that is never missing in the data becomes so all the same
     assert lenient.read({**GOOD, "plan": unseen}).row[-2] == -1
-    others: list[Any] = [1, True, [], {}]
-    for value in others:
+    wrong: list[Any] = [1, True, [], {}]
+    for value in wrong:
         assert errors_of(lenient, {**GOOD, "region": value})
 
 

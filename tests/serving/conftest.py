@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from churn_pipeline.contract import Contract
-from tests.serving.support import make_bundle
+from tests.serving.support import make_bundles
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +14,5 @@ def bundles(
     tmp_path_factory: pytest.TempPathFactory, customers: pd.DataFrame, contract: Contract
 ) -> Path:
     """A folder of two bundles of the same contract, ``champion`` and ``challenger``."""
-    folder = tmp_path_factory.mktemp("bundles")
-    make_bundle(folder / "champion", customers, contract, 1.0)
-    make_bundle(folder / "challenger", customers, contract, 0.01)
-    return folder
+    names = {"champion": "logistic_regression", "challenger": "xgboost"}
+    return make_bundles(tmp_path_factory.mktemp("bundles"), customers, contract, **names)

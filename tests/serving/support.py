@@ -19,31 +19,19 @@ import psutil
 import yaml
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.scorer.bundle import Bundle, to_json, write_bundle
+from churn_pipeline.scorer.bundle import write_bundle
 from churn_pipeline.serving.api_keys import SCOPES, create_key
+from tests.bundles import packaged
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60.0
 
 
-def make_bundle(folder: Path, customers: pd.DataFrame, contract: Contract, strength: float) -> str:
-    """Package a logistic regression of inverse penalty ``strength``; return its version."""
-    from churn_pipeline.modeling.candidates import build_candidate
-    from churn_pipeline.modeling.model import ChurnModel
-    from churn_pipeline.modeling.target import churned
-    from churn_pipeline.packaging.assembly import assemble
-    from churn_pipeline.pipelines.features.nodes import derive_features
-
-    name = "logistic_regression"
-    table = derive_features(customers, contract)
-    estimator = build_candidate(name, {"C": strength, "knots": 0, "max_iter": 500}, contract, 1)
-    estimator.fit(table[list(contract.model_inputs)], churned(customers, contract))
-    model = ChurnModel.of(name, estimator, contract.model_inputs)
-    parameters = yaml.safe_load((ROOT / "params.yaml").read_text())
-    bundle = assemble(model, contract, parameters["economics"], table)
-    bundle = Bundle({**bundle.files, "description.json": to_json({"candidate": name})})
-    write_bundle(bundle, folder)
-    return bundle.version
+def make_bundles(folder: Path, customers: pd.DataFrame, contract: Contract, **names: str) -> Path:
+    """Package candidates into folders of the given names."""
+    for name, candidate in names.items():
+        write_bundle(packaged(candidate, customers, contract), folder / name)
+    return folder
 
 
 def write_settings(folder: Path, **settings: Any) -> None:

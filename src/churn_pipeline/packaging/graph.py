@@ -50,6 +50,11 @@ class _Graph:
         self.nodes.append(node)
         return name
 
+    def rename(self, name: str, new: str) -> None:
+        """Give the last node's output its final name."""
+        assert self.nodes[-1].output[0] == name
+        self.nodes[-1].output[0] = self.nodes[-1].name = new
+
     def columns(self, start: int, end: int) -> str:
         """Take columns of the rows."""
         bounds = (np.array([bound], dtype=np.int64) for bound in (start, end, 1))
@@ -138,7 +143,7 @@ def _trees(graph: _Graph, model: ChurnModel, contract: Contract) -> str:
 
 def _calibrate(graph: _Graph, raw: str, calibrator: Any) -> None:
     if calibrator is None:
-        graph.add("Identity", raw, output="log_odds")
+        graph.rename(raw, "log_odds")
     elif isinstance(calibrator, SigmoidCalibrator):
         scaled = graph.add("Mul", raw, np.array([calibrator.slope], dtype=np.float64))
         graph.add(

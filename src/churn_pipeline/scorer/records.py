@@ -127,9 +127,17 @@ class RecordReader:
         ]
         self._checks = [(name, self._check(field)) for name, field in self._fields.items()]
         self._numeric = contract.numeric_inputs
+        # looked up without a call, since these are most of the fields
         self._categorical = [
-            (name, self._fields[name].codes or {}) for name in contract.categorical_inputs
+            (name, self._codes(self._fields[name])) for name in contract.categorical_inputs
         ]
+        self._others = [
+            (name, check) for name, check in self._checks if name not in contract.categorical_inputs
+        ]
+
+    def _codes(self, field: _Field) -> dict[Any, float]:
+        missing = {None: _UNSEEN} if field.column.nullable else {}
+        return {**(field.codes or {}), **missing}
 
     def _field(self, column: Column) -> _Field:
         return _Field(
@@ -190,8 +198,21 @@ class RecordReader:
         if type(record) is not dict:
             raise InvalidRecord((FieldError(None, "a customer is an object of named fields"),))
         values: dict[str, Any] = {}
+        codes_of_row: list[float] = []
         get = record.get
-        for name, check in self._checks:
+        try:
+            for name, codes in self._categorical:
+                value = get(name)
+                code = codes.get(value)
+                if code is None:
+                    if not (self._unseen_as_missing and type(value) is str):
+                        raise self._refusal(record)
+                    code = _UNSEEN
+                codes_of_row.append(code)
+                values[name] = value if code >= 0 else _NAN
+        except TypeError:  # what no dictionary has as a key
+            raise self._refusal(record) from None
+        for name, check in self._others:
             value = check(get(name))
             if value is None:
                 raise self._refusal(record)
@@ -204,11 +225,10 @@ class RecordReader:
         for name, compute in self._derived:
             values[name] = compute(values)
         row = [values[name] for name in self._numeric]
-        row += [codes.get(values[name], _UNSEEN) for name, codes in self._categorical]
         worth = self._lifetime_value
         return Customer(
             self._id_text(values[self._id]),
-            tuple(row),
+            (*row, *codes_of_row),
             values[worth] if isinstance(worth, str) else worth,
         )
 

@@ -1,6 +1,7 @@
 """Score and explain customers by a bundle."""
 
 import io
+import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -85,9 +86,8 @@ class Scorer:
         self.economics = Economics.of(decisions["economics"])
         self.tiers: tuple[Tier, ...] = tiers({tier["name"]: tier for tier in decisions["tiers"]})
         self._decider = Decider(self.economics, self.tiers)
-        self.description: dict[str, Any] = (
-            bundle.json("description.json") if "description.json" in bundle.files else {}
-        )
+        told = bundle.files.get("description.json", b"{}")
+        self.description: dict[str, Any] = {**json.loads(told), "version": self.version}
         self._session = _session(bundle)
         # the wrapper of onnxruntime's Python class costs as much as a small model
         self._run = self._session._sess.run
@@ -188,8 +188,11 @@ class Scorer:
 
     def churn_probability(self, rows: Floats) -> Floats:
         """Return the churn probabilities, (n,), never closer than 1e-6 to 0 or 1."""
-        log_odds = np.minimum(np.maximum(self.log_odds(rows), -MAX_LOG_ODDS), MAX_LOG_ODDS)
-        return 1.0 / (1.0 + np.exp(-log_odds))
+        log_odds = self.log_odds(rows)
+        if len(log_odds) == 1:  # the same steps without the cost of arrays
+            alone = min(max(float(log_odds[0]), -MAX_LOG_ODDS), MAX_LOG_ODDS)
+            return np.array([1.0 / (1.0 + float(np.exp(-alone)))])
+        return 1.0 / (1.0 + np.exp(-np.minimum(np.maximum(log_odds, -MAX_LOG_ODDS), MAX_LOG_ODDS)))
 
     def contributions(self, rows: Floats) -> Floats:
         """Return SHAP values in log-odds, (n, n_explained); see :attr:`explained_inputs`."""

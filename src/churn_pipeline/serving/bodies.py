@@ -122,7 +122,9 @@ def decode(body: bytes) -> Any:
     """
     try:
         value = _decode(body)
-        n_fields = _n_fields(value)
+        # As many colons as fields: no field stands twice. More: one twice, or a colon in a text
+        colons = body.count(b":")
+        is_plain = colons == _n_outer_fields(value, colons) or colons == _n_fields(value)
     except UnicodeDecodeError:
         raise _not_json("it is not UTF-8") from None
     except RecursionError:
@@ -132,14 +134,25 @@ def decode(body: bytes) -> Any:
     except msgspec.DecodeError as error:
         # These sentences hold positions, never pieces of the body
         raise _not_json(str(error).removeprefix("JSON is malformed: ")) from None
-    # As many colons as fields: no field stands twice. More: one twice, or a colon in a text
-    if body.count(b":") != n_fields:
+    if not is_plain:
         _refuse_repeated_fields(body)
     return value
 
 
 def _not_json(why: str) -> Refusal:
     return Refusal(400, "not_json", f"The body is not valid JSON: {why}.")
+
+
+def _n_outer_fields(value: Any, colons: int) -> int:
+    """Count the fields of a record or of a list of records; deeper ones would add colons."""
+    if type(value) is not dict:
+        return -1
+    n = len(value)
+    if n != colons:
+        for item in value.values():
+            if type(item) is list and set(map(type, item)) == {dict}:
+                n += sum(map(len, item))
+    return n
 
 
 def _n_fields(value: Any) -> int:

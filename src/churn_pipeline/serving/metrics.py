@@ -7,6 +7,7 @@ and a worker adds these up into the files once in a while.
 
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import prometheus_client
@@ -33,11 +34,6 @@ class Tally:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
-
-    def add(self, value: float) -> None:
-        """Count a value."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
 
 
 class Metrics:
@@ -115,12 +111,20 @@ class Metrics:
 
     def scored(self, tier: str, variant: str, probability: float) -> None:
         """Count a scored customer."""
-        self._scores[tier, variant] += 1
+        self.scored_many(variant, ({"churn_probability": probability, "tier": tier},))
+
+    def scored_many(self, variant: str, answers: Iterable[Mapping[str, Any]]) -> None:
+        """Count scored customers by the probability and tier of each answer."""
+        scores = self._scores
         tally = self._probabilities.get(variant)
         if tally is None:
             tally = self._probabilities[variant] = Tally(PROBABILITIES)
-        tally.counts[bisect_left(PROBABILITIES, probability)] += 1
-        tally.total += probability
+        counts = tally.counts
+        for answer in answers:
+            probability = answer["churn_probability"]
+            scores[answer["tier"], variant] += 1
+            counts[bisect_left(PROBABILITIES, probability)] += 1
+            tally.total += probability
 
     def failed(self, kind: str) -> None:
         """Count a fault of the service, or of what it stands on."""

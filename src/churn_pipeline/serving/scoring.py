@@ -10,8 +10,8 @@ from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.variants import Deployment, Variant
 from churn_pipeline.serving.worker import Worker
 
-CHUNK_SCORED = 100
-"""Customers scored without a pause for other requests: some 3 ms."""
+CHUNK_SCORED = 200
+"""Customers scored without a pause for other requests: some 4 ms."""
 CHUNK_EXPLAINED = 10
 
 
@@ -60,8 +60,11 @@ class Scoring:
             variant, customer = _read(deployment, record)
         except InvalidRecord as error:
             raise _invalid(error) from None
-        (content,) = answers(variant, [customer])
-        self._count(deployment, variant, request, customer, record, content)
+        contents = answers(variant, [customer])
+        worker.metrics.scored_many(variant.name, contents)
+        content = contents[0]
+        if deployment.silent is not None:
+            self._shadow(deployment, request, customer, record, content)
         content["model_version"] = variant.version
         content["request_id"] = request.id
         return Answer(
@@ -102,39 +105,41 @@ class Scoring:
         answers: "Answers",
         audited: list[AuditedCustomer],
     ) -> list[dict[str, Any]]:
-        results: list[dict[str, Any]] = [{"index": start + i} for i in range(len(records))]
-        groups: dict[str, tuple[Variant, list[tuple[int, Customer]]]] = {}
+        results: list[dict[str, Any]] = [{} for _ in records]
+        groups: dict[str, tuple[Variant, list[int], list[Customer]]] = {}
         for i, record in enumerate(records):
             try:
                 variant, customer = _read(deployment, record)
             except InvalidRecord as error:
-                results[i]["errors"] = _errors(error)
+                results[i] = {"index": start + i, "errors": _errors(error)}
                 audited.append((None, None, deployment.champion.version, 422))
             else:
-                groups.setdefault(variant.name, (variant, []))[1].append((i, customer))
-        for variant, members in groups.values():
-            contents = answers(variant, [customer for _, customer in members])
-            for (i, customer), content in zip(members, contents, strict=True):
-                self._count(deployment, variant, request, customer, records[i], content)
-                audited.append((customer.id, content["tier"], variant.version, 200))
-                results[i].update(content)
+                _, places, customers = groups.setdefault(variant.name, (variant, [], []))
+                places.append(i)
+                customers.append(customer)
+        for variant, places, customers in groups.values():
+            contents = answers(variant, customers)
+            self._worker.metrics.scored_many(variant.name, contents)
+            version = variant.version
+            for i, customer, content in zip(places, customers, contents, strict=True):
+                audited.append((customer.id, content["tier"], version, 200))
+                results[i] = {"index": start + i, **content}
                 if variant is not deployment.champion:
-                    results[i]["model_version"] = variant.version
+                    results[i]["model_version"] = version
+                if deployment.silent is not None:
+                    self._shadow(deployment, request, customer, records[i], content)
         return results
 
-    def _count(
+    def _shadow(
         self,
         deployment: Deployment,
-        variant: Variant,
         request: Request,
         customer: Customer,
         record: Any,
         content: dict[str, Any],
     ) -> None:
         probability, tier = content["churn_probability"], content["tier"]
-        self._worker.metrics.scored(tier, variant.name, probability)
-        if deployment.silent is not None:
-            self._worker.shadow.add(deployment, request.id, customer.id, record, probability, tier)
+        self._worker.shadow.add(deployment, request.id, customer.id, record, probability, tier)
 
 
 Answers = Callable[[Variant, list[Customer]], list[dict[str, Any]]]

@@ -10,12 +10,14 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
 os.environ.setdefault("OTEL_SDK_DISABLED", "true")
 
 import logging
+import socket
 import sys
 import types
 from typing import Any
 from uuid import uuid4
 
 import bentoml
+import uvicorn
 from _bentoml_sdk import Service  # type: ignore[import-untyped]
 from bentoml._internal.context import server_context
 
@@ -24,6 +26,7 @@ from churn_pipeline.serving.settings import load_settings
 
 # Workers inherit it from the process that starts them
 START = os.environ.setdefault("CHURN_SERVICE_START", uuid4().hex)
+LISTENERS = 32
 trust_no_proxy(os.environ)
 settings = load_settings()
 
@@ -37,12 +40,28 @@ def _spare_the_proxy() -> None:
         sys.modules[name] = stand_in
 
 
+def _accept_in_bursts() -> None:
+    """Let uvicorn listen on the workers' socket many times over.
+
+    uvloop accepts one connection a listener and turn of its loop. A busy worker turns a few times a
+    second, so that of a thousand clients who arrive at once the last would wait for a minute.
+    """
+    plain = uvicorn.Server.run
+
+    def run(server: uvicorn.Server, sockets: list[socket.socket] | None = None) -> None:
+        more = [listener.dup() for listener in sockets or () for _ in range(LISTENERS - 1)]
+        plain(server, [*(sockets or ()), *more] or None)
+
+    uvicorn.Server.run = run  # type: ignore[assignment,method-assign]
+
+
 class FrontedService(Service[Any]):
     """A BentoML service whose ASGI application has another in front."""
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """Return the application that a worker process runs."""
         _spare_the_proxy()
+        _accept_in_bursts()
         bentoml_app = super().to_asgi(is_main=is_main)
         # Imported in workers only: prometheus_client needs their environment
         from churn_pipeline.serving.app import ServingApp

@@ -108,7 +108,7 @@ class Worker:
             raise Refusal(
                 503,
                 "not_ready",
-                "There is no model yet; the service's log says why if this lasts.",
+                "The service has loaded no model yet; its log says why if this lasts.",
                 headers=((b"retry-after", b"1"),),
             )
         return deployment
