@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, get_args
 
 import jsonschema_rs
@@ -11,11 +12,13 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from churn_pipeline.contract import Contract
+from churn_pipeline.contract import Contract, Expression
+from churn_pipeline.contract.model import RowRule
 from churn_pipeline.scorer import Bundle, InvalidRecord, Scorer
 from churn_pipeline.serving.openapi import build_openapi
 from churn_pipeline.serving.schemas import record_schema
 from churn_pipeline.serving.settings import ServingSettings, UnseenCategory
+from churn_pipeline.serving.variants import Plan, deploy
 from tests.serving.scorers import ODD_CONTRACT, bundle, odd_customers
 
 ID = "Kunden-Nr. (€)"
@@ -59,6 +62,40 @@ def without_rules(
 
 
 every_contract = pytest.mark.parametrize("name", ["ordinary", "odd", "valued"])
+
+
+@every_contract
+def test_a_blank_is_a_blank_to_the_schema_as_to_the_service(
+    name: str, without_rules: dict[tuple[str, str], Any]
+) -> None:
+    scorer, customer = without_rules[name, "refuse"]
+    identifier = scorer.contract.id.name
+    for code in (*range(0x3100), 0xFEFF, 0x1F600):
+        for text in (chr(code), f"{chr(code)}n/a"):
+            is_missing = text.strip() in ("", *scorer.contract.missing_values)
+            if customer.is_valid({**scorer.example, identifier: text}) == is_missing:
+                raise AssertionError(hex(code))
+
+
+def test_any_contract_is_described(contract: Contract, customers: pd.DataFrame) -> None:
+    lenient = {
+        name: replace(column, nullable="feature" in column.roles)
+        for name, column in contract.columns.items()
+    }
+    # which no trying meets
+    rule = RowRule("rule", Expression("tenure * 7.5 == MonthlyCharges * 1.01 + 0.07"), "Odd.")
+    for other in (
+        replace(contract, columns=lenient, row_rules=()),
+        replace(contract, row_rules=(*contract.row_rules, rule)),
+    ):
+        scorer = Scorer(bundle(other, customers[:300]))
+        document = build_openapi(scorer, ServingSettings())
+        answers = document["paths"]["/v1/score"]["post"]["responses"]
+        mistakes = answers["422"]["content"]["application/json"]["example"]
+        assert "is missing" in mistakes["error"]
+        assert 0 < answers["200"]["content"]["application/json"]["example"]["churn_probability"] < 1
+        plan = Plan("champion", None, "champion", 0.0, "refuse")
+        assert deploy(plan, scorer, None).champion.scorer is scorer
 
 
 def operations(document: Schema) -> Iterator[tuple[str, str, Schema]]:

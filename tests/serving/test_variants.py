@@ -77,8 +77,8 @@ def test_a_challenger_that_refuses_the_champions_customers_is_refused(scorers: A
         version = "abc"
         contract = scorers[1].contract
 
-        def read(self, record: Any) -> Any:
-            return scorers[1].read({})
+        def read_fields(self, record: Any) -> Any:
+            return scorers[1].read_fields({})
 
     with pytest.raises(DeploymentError, match="challenger: it refuses"):
         deploy(Plan(**PLAN), scorers[0], Strange())  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ class Scorer:
 
     @cached_property
     def example(self) -> dict[str, Any]:
-        """A record that :meth:`read` accepts."""
+        """A record that :meth:`read` accepts, unless no trying meets the contract's row rules."""
         return example_record(self._reader)
 
     @property
@@ -131,6 +132,11 @@ class Scorer:
         InvalidRecord
         """
         return self._reader.read(record)
+
+    def read_fields(self, record: Any) -> Customer:
+        """Check as :meth:`read` does, but for the row rules; for examples."""
+        contract = replace(self.contract, row_rules=())
+        return RecordReader(contract, self.economics.customer_lifetime_value).read(record)
 
     def score(self, customers: Sequence[Customer]) -> list[Score]:
         """Score customers, and decide of them."""

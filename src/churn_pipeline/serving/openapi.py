@@ -89,7 +89,7 @@ def _about(scorer: Scorer, settings: ServingSettings) -> str:
 def _paths(scorer: Scorer, settings: ServingSettings) -> Schema:
     identifier = scorer.contract.id.name
     example = dict(scorer.example)
-    customer = scorer.read(example)
+    customer = scorer.read_fields(example)
     score = {identifier: customer.id, **msgspec.to_builtins(scorer.score([customer])[0])}
     explanation = {**score, **msgspec.to_builtins(scorer.explain([customer])[0])}
     answer = {"model_version": scorer.version, "request_id": _REQUEST_ID}
@@ -172,14 +172,15 @@ def _paths(scorer: Scorer, settings: ServingSettings) -> Schema:
 
 
 def _mistakes(scorer: Scorer, example: Schema) -> Schema:
-    """Return the answer to a customer of whom one feature is missing."""
-    feature = next(column.name for column in scorer.contract.features if not column.nullable)
+    """Return the answer to a customer of whom a field is missing: a feature, or else the id."""
+    needed = [column.name for column in scorer.contract.features if not column.nullable]
+    missing = [*needed, scorer.contract.id.name][0]
     try:
-        scorer.read({name: value for name, value in example.items() if name != feature})
+        scorer.read({name: value for name, value in example.items() if name != missing})
     except InvalidRecord as invalid:
         errors = [{"field": e.field, "message": e.message} for e in invalid.errors]
         return {"error": errors[0]["message"], "errors": errors, "request_id": _REQUEST_ID}
-    raise AssertionError(f"{feature} may be missing")
+    raise AssertionError(f"{missing} may be missing")
 
 
 _BATCH = (

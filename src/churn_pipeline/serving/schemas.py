@@ -17,6 +17,8 @@ from churn_pipeline.serving.settings import Mode, ServingSettings, UnseenCategor
 Schema = dict[str, Any]
 
 _LARGEST_INTEGER = 2.0**53 - 1
+# what Python strips from a text; to ECMA-262 other characters are \s
+_BLANK = r"\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _SYNTAX = re.compile(r"[\\^$.*+?()\[\]{}|/]")  # what a regular expression of ECMA-262 escapes
 
 
@@ -57,12 +59,12 @@ def _text(column: Column, missing_values: Sequence[str]) -> Schema:
         "type": "string",
         "minLength": 1,
         "maxLength": MAX_TEXT,
-        "pattern": r"\S",
+        "pattern": f"[^{_BLANK}]",
         "description": column.meaning,
     }
     spelled = [_SYNTAX.sub(r"\\\g<0>", value) for value in missing_values if value.strip()]
     if spelled:
-        schema["not"] = {"pattern": rf"^\s*({'|'.join(spelled)})\s*$"}
+        schema["not"] = {"pattern": f"^[{_BLANK}]*({'|'.join(spelled)})[{_BLANK}]*$"}
     return schema
 
 
@@ -225,7 +227,7 @@ def _feedback(identifier: Column) -> Schema:
                 "type": "string",
                 "minLength": 1,
                 "maxLength": MAX_TEXT,
-                "pattern": r"\S",
+                "pattern": f"[^{_BLANK}]",
                 "description": identifier.meaning,
             },
             "outcome": {"enum": ["churned", "stayed"]},
