@@ -212,6 +212,16 @@ def test_absent_file_names_the_parameter(tmp_path: Path) -> None:
     assert "does not exist; set ingestion.source" in data_error(tmp_path / "customers.csv")
 
 
+def test_errors_name_the_parameter_that_the_path_is_from(tmp_path: Path) -> None:
+    for name, problem in [("customers.csv", "does not exist"), ("customers.txt", "the ending")]:
+        with pytest.raises(DatasetError) as caught:
+            RawTableDataset(filepath=str(tmp_path / name), knob="scoring.source").load()
+        message = str(caught.value.__cause__)
+        assert problem in message
+        assert "scoring.source" in message
+        assert "ingestion.source" not in message
+
+
 def test_ending_may_be_upper_case(tmp_path: Path) -> None:
     path = tmp_path / "CUSTOMERS.CSV"
     path.write_bytes(b"a,b\n1,2\n")

@@ -59,12 +59,21 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
     ----------
     filepath : str
         Path of a ``.csv`` (comma-separated UTF-8 with a header) or ``.parquet`` file.
+    knob : str
+        Key of ``params.yaml`` that the path is from, for the messages.
     metadata : dict, optional
         Free-form, ignored by Kedro.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        knob: str = "ingestion.source",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
         self._filepath = Path(filepath)
+        self._knob = knob
         self.metadata = metadata
         self._loaded: RawTable | None = None
 
@@ -82,12 +91,12 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
         readers = {".csv": _read_csv, ".parquet": _read_parquet}
         if path.suffix.lower() not in readers:
             raise DataError(
-                f"{path.name} has the ending {path.suffix!r}; ingestion.source takes "
+                f"{path.name} has the ending {path.suffix!r}; {self._knob} takes "
                 f"{' or '.join(readers)} files"
             )
         if not path.is_file():
             raise DataError(
-                f"{path} does not exist; set ingestion.source in params.yaml to your customer table"
+                f"{path} does not exist; set {self._knob} in params.yaml to your customer table"
             )
         cells, lines, spans, malformed = readers[path.suffix.lower()](path)
         twice = [name for name, count in Counter(cells.columns).items() if count > 1]
@@ -96,10 +105,10 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
         if not len(cells) and len(malformed):
             raise DataError(
                 f"{path.name} has no row of as many fields as its header ({cells.shape[1]}); "
-                "ingestion.source needs a comma-separated table whose first line is the header"
+                f"{self._knob} needs a comma-separated table whose first line is the header"
             )
         if not len(cells):
-            raise DataError(f"{path.name} has no rows; ingestion.source needs a table of customers")
+            raise DataError(f"{path.name} has no rows; {self._knob} needs a table of customers")
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return RawTable(path.name, sha256, cells, lines, spans, malformed)
@@ -147,7 +156,7 @@ def _read_csv(path: Path) -> _Table:
             "as CSV with encoding UTF-8"
         ) from None
     if not table.num_rows:
-        raise DataError(f"{path.name} is empty; ingestion.source needs a table of customers")
+        raise DataError(f"{path.name} is empty; a table of customers is needed")
     invalid.sort(key=lambda row: row.number)
     is_valid, lines, spans = _locate_rows(table, invalid)
     malformed = _malformed_rows(invalid, lines[~is_valid], spans[~is_valid])
