@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,17 @@ def test_fetch_overwrites_nothing_but_bundles(with_versions: MlflowClient, tmp_p
     assert result.exit_code == 2
     assert "holds something else" in result.output
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_list_marks_the_version_of_the_files_at_hand(
+    with_versions: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "data/06_models/model.pkl"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"model")
+    assert "workspace" not in kedro_model("list").output
+    digest = sha256(b"model").hexdigest()
+    with_versions.set_model_version_tag(MODEL_NAME, "1", "model_sha256", digest)
+    _, second, first = map(cells, kedro_model("list").output.splitlines())
+    assert (second[1], first[1]) == ("challenger", "workspace")

@@ -10,7 +10,7 @@ import click
 from kedro.framework.startup import ProjectMetadata
 
 from churn_pipeline.errors import ChurnPipelineError, RegistryError
-from churn_pipeline.orchestration.provenance import git_user
+from churn_pipeline.orchestration.provenance import file_sha256, git_user
 from churn_pipeline.orchestration.tracking import mlflow_tracking_uri
 from churn_pipeline.scorer.bundle import MANIFEST
 
@@ -45,8 +45,9 @@ def model() -> None:
 
 
 @model.command("list")
-def list_versions() -> None:
-    """Show all versions, the newest first."""
+@click.pass_obj
+def list_versions(metadata: ProjectMetadata | None) -> None:
+    """Show all versions, the newest first; `workspace` is that of the files in data/06_models."""
     client = _client()
     from churn_pipeline.orchestration.promotion import gates_verdict
     from churn_pipeline.orchestration.registry import alias, registered_model, versions
@@ -54,9 +55,12 @@ def list_versions() -> None:
     table = [["VERSION", "ALIAS", "CANDIDATE", "GATES", "ROC-AUC", "LOG LOSS", "DATA", "COMMIT"]]
     registered = registered_model(client)
     names = sorted(registered.aliases) if registered else []
+    present = _workspace_sha256(metadata)
     for version in versions(client):
         number = str(version.version)
         aliases = [name for name in names if registered and alias(registered, name) == number]
+        if present is not None and version.tags.get("model_sha256") == present:
+            aliases.append("workspace")
         metrics = _metrics(client, version.tags.get("gates_run_id") or version.run_id)
         scores = [metrics.get(f"metrics.{name}.value") for name in ("roc_auc", "log_loss")]
         table.append(
@@ -195,10 +199,18 @@ def _sentence(reason: str) -> str:
     return text
 
 
+def _root(metadata: ProjectMetadata | None) -> Path:
+    return Path(metadata.project_path) if metadata else Path.cwd()
+
+
+def _workspace_sha256(metadata: ProjectMetadata | None) -> str | None:
+    path = _root(metadata) / "data" / "06_models" / "model.pkl"
+    return file_sha256(path) if path.is_file() else None
+
+
 def _signature(metadata: ProjectMetadata | None) -> dict[str, str]:
-    project = Path(metadata.project_path) if metadata else Path.cwd()
     return {
-        "who": git_user(project) or _login_name(),
+        "who": git_user(_root(metadata)) or _login_name(),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
