@@ -231,6 +231,13 @@ def test_garbage_is_refused(server: Server, garbage: bytes) -> None:
     assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
 
 
+def test_endless_headers_are_refused(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        headers = (b"x-name: " + b"a" * 4000 + b"\r\n") * 4000
+        with pytest.raises(ConnectionError):
+            client.sendall(b"GET /livez HTTP/1.1\r\nHost: test\r\n" + headers)
+
+
 def test_clients_that_go_away_disturb_nobody(server: Server, example: dict[str, Any]) -> None:
     name = 'churn_errors_total{kind="client_gone"}'
     before = server.metrics().get(name, 0)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from churn_pipeline.serving import api_keys
 from churn_pipeline.serving.api_keys import (
     ApiKey,
     KeyFileError,
@@ -128,6 +129,25 @@ def test_a_broken_file_keeps_the_keys_and_is_logged_once(
     assert str(path) in record.getMessage()
     path.write_bytes(good)
     assert store.refresh()
+
+
+def test_a_file_that_is_made_readable_again_is_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, key = create_key(path, "billing", ["score"])
+    store = KeyStore(path)
+    revoke_key(path, key.key_id)  # by root, so that the service's user cannot read the new file
+
+    def refuse(path: Path) -> None:
+        raise KeyFileError(f"{path} cannot be read")
+
+    with monkeypatch.context() as unreadable:
+        unreadable.setattr(api_keys, "read_keys", refuse)
+        assert not store.refresh()
+    assert store.authenticate(bearer(token)) == key
+    path.chmod(0o644)
+    assert store.refresh()
+    assert "revoked" in refusal(store, bearer(token))
 
 
 def test_a_file_that_is_gone_holds_no_keys(path: Path) -> None:

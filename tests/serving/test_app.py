@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from churn_pipeline.serving.metrics import Metrics
 from churn_pipeline.serving.scoring import Scoring
 from churn_pipeline.serving.settings import parse_settings
 from churn_pipeline.serving.worker import Process, Worker
+from tests.serving.support import ROOT
 
 
 class App:
@@ -462,6 +464,13 @@ def test_models_are_changed_and_rolled_back(make: Any, bundles: Path) -> None:
     assert app.ask("POST", "/v1/admin/rollback").json()["champion"]["version"] == champion
     assert app.ask("POST", "/v1/admin/reload").json()["champion"]["version"] == champion
     assert app.ask("GET", "/v1/admin/models").json()["champion"]["version"] == champion
+
+
+def test_the_documented_reload_is_done(make: Any) -> None:
+    document = (ROOT / "docs/serving.md").read_text(encoding="utf-8")
+    (change,) = re.findall(r"-d '(\{.*\})'", document)
+    content = make().post("/v1/admin/reload", json.loads(change)).json()
+    assert content["mode"] == "shadow"
 
 
 @pytest.mark.parametrize(

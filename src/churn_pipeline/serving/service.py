@@ -21,6 +21,7 @@ import uvicorn
 from _bentoml_sdk import Service  # type: ignore[import-untyped]
 from bentoml._internal.context import server_context
 
+from churn_pipeline.serving.connections import BoundedProtocol
 from churn_pipeline.serving.networks import trust_no_proxy
 from churn_pipeline.serving.settings import load_settings
 
@@ -40,8 +41,8 @@ def _spare_the_proxy() -> None:
         sys.modules[name] = stand_in
 
 
-def _accept_in_bursts() -> None:
-    """Let uvicorn listen on the workers' socket many times over.
+def _adapt_uvicorn() -> None:
+    """Let uvicorn bound what a connection sends, and listen on the socket many times over.
 
     uvloop accepts one connection a listener and turn of its loop. A busy worker turns a few times a
     second, so that of a thousand clients who arrive at once the last would wait for a minute.
@@ -49,6 +50,7 @@ def _accept_in_bursts() -> None:
     plain = uvicorn.Server.run
 
     def run(server: uvicorn.Server, sockets: list[socket.socket] | None = None) -> None:
+        server.config.http = BoundedProtocol
         more = [listener.dup() for listener in sockets or () for _ in range(LISTENERS - 1)]
         plain(server, [*(sockets or ()), *more] or None)
 
@@ -61,7 +63,7 @@ class FrontedService(Service[Any]):
     def to_asgi(self, is_main: bool = True) -> Any:
         """Return the application that a worker process runs."""
         _spare_the_proxy()
-        _accept_in_bursts()
+        _adapt_uvicorn()
         bentoml_app = super().to_asgi(is_main=is_main)
         # Imported in workers only: prometheus_client needs their environment
         from churn_pipeline.serving.app import ServingApp
