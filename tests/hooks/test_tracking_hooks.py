@@ -21,6 +21,7 @@ from kedro.pipeline import Pipeline, node
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from churn_pipeline.errors import BundleError
 from churn_pipeline.hooks import tracking
 from churn_pipeline.hooks.tracking import TrackingHooks
 from churn_pipeline.io.atomic import CSVDataset, JSONDataset, PickleDataset
@@ -34,7 +35,7 @@ from churn_pipeline.orchestration.registry import (
     fetch_bundle,
     versions,
 )
-from churn_pipeline.scorer.bundle import Bundle, read_bundle
+from churn_pipeline.scorer.bundle import Bundle, read_bundle, write_bundle
 
 QUALITY = {"source": {"name": "customers.csv", "sha256": "d" * 64}}
 GATES = {"passed": False, "gates": [{"gate": "minimum_roc_auc", "passed": False}]}
@@ -189,6 +190,21 @@ def test_a_bundle_is_kept_with_the_version_of_the_stage_before(
     for wanted in ("challenger", "1"):
         assert fetch_bundle(store, wanted, tmp_path / "fetched") == bundle
         assert read_bundle(tmp_path / "fetched") == bundle
+
+
+def test_another_bundle_in_place_of_the_packaged_one_is_not_fetched(
+    execution: Any, store: MlflowClient, small_model: ChurnModel, tmp_path: Path
+) -> None:
+    with execution("data_quality", "model", "bundle") as save:
+        save("data_quality", QUALITY)
+        save("model", small_model)
+        save("bundle", Bundle({"model.onnx": b"graph"}))
+    (version,) = versions(store)
+    write_bundle(Bundle({"model.onnx": b"another"}), tmp_path / "another")  # whole in itself
+    store.log_artifacts(version.tags["bundle_run_id"], str(tmp_path / "another"), "bundle")
+    with pytest.raises(BundleError, match=version.tags["bundle_version"]):
+        fetch_bundle(store, "1", tmp_path / "fetched")
+    assert not (tmp_path / "fetched").exists()
 
 
 def test_an_evaluation_registers_a_model_that_came_with_the_data(

@@ -333,6 +333,15 @@ def test_other_networks_are_refused(make: Any) -> None:
     assert app.post("/v1/score", app.example).status_code == 403
 
 
+@pytest.mark.parametrize("networks", [[], ["10.0.0.0/8"]])
+def test_strangers_cannot_fill_the_audit_log(make: Any, networks: list[str]) -> None:
+    app = make(allowed_networks=networks)
+    answers = [app.post("/v1/score", app.example, token=None) for _ in range(100)]
+    assert answers[-1].status_code == 429
+    assert 0 < len(app.audit()) < 30
+    assert app.count("churn_rejected_total", reason="rate_limit") > 70
+
+
 def test_without_authentication_scores_are_given_but_nothing_is_administered(make: Any) -> None:
     app = make(authentication=False)
     assert app.post("/v1/score", app.example, token=None).status_code == 200

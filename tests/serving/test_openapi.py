@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from churn_pipeline.contract import Contract, Expression
 from churn_pipeline.contract.model import RowRule
 from churn_pipeline.scorer import Bundle, InvalidRecord, Scorer
+from churn_pipeline.serving.networks import parse_network
 from churn_pipeline.serving.openapi import build_openapi
 from churn_pipeline.serving.schemas import record_schema
 from churn_pipeline.serving.settings import ServingSettings, UnseenCategory
@@ -228,6 +229,13 @@ def test_every_route_tells_its_refusals(name: str, documents: dict[str, Schema])
     assert codes["get /v1/admin/models"] == {200, 401, 403, 429, 503}
     assert codes["post /v1/admin/reload"] == {200, 409, *body}
     assert codes["get /readyz"] == {200, 503}
+
+
+def test_strangers_are_told_to_wait_without_keys_too(scorers: dict[str, Scorer]) -> None:
+    networks = (parse_network("10.0.0.0/8"),)
+    off = ServingSettings(authentication=False, allowed_networks=networks)
+    document = build_openapi(scorers["ordinary"], off)
+    assert {"403", "429"} <= document["paths"]["/v1/model"]["get"]["responses"].keys()
 
 
 def test_keys_are_asked_for_unless_they_are_off(

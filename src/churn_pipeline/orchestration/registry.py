@@ -15,7 +15,7 @@ from mlflow.models.model import ModelInfo
 from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 
-from churn_pipeline.errors import RegistryError
+from churn_pipeline.errors import BundleError, RegistryError
 from churn_pipeline.modeling.gates import REGRESSION
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.scorer.bundle import Bundle, read_bundle, write_bundle
@@ -152,6 +152,12 @@ def fetch_bundle(client: MlflowClient, wanted: str, folder: Path) -> Bundle:
         )
     with TemporaryDirectory() as temporary:
         bundle = read_bundle(Path(client.download_artifacts(run_id, _BUNDLE, temporary)))
+    packaged = found.tags.get("bundle_version")
+    if bundle.version != packaged:
+        raise BundleError(
+            f"the bundle of version {number} of {MODEL_NAME} is {bundle.version}, but {packaged} "
+            "was packaged; `dvc repro` packages the present model"
+        )
     write_bundle(bundle, folder)
     return bundle
 

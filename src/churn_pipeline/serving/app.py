@@ -107,12 +107,15 @@ class ServingApp:
         """Refuse the request unless its sender may ask this, here and now."""
         worker = self._worker
         if not worker.networks.allows(request.client):
-            raise Refusal(403, "network", "Requests from this address are not allowed.")
+            sentence = "Requests from this address are not allowed."
+            raise self._stranger(request, Refusal(403, "network", sentence))
         if worker.settings.authentication:
             try:
                 key = worker.keys.authenticate(request.headers.get(b"authorization"))
             except Unauthorized as error:
-                raise self._unauthorized(request, error) from None
+                sentence = _sentence(str(error))
+                refusal = Refusal(401, "unauthorized", sentence, headers=(CHALLENGE,))
+                raise self._stranger(request, refusal) from None
             request.key = key
             if route.scope is not None and route.scope not in key.scopes:
                 raise Refusal(
@@ -128,11 +131,10 @@ class ServingApp:
                 "Without authentication nobody may do that; turn it on in params.yaml.",
             )
 
-    def _unauthorized(self, request: Request, error: Unauthorized) -> Refusal:
+    def _stranger(self, request: Request, refusal: Refusal) -> Refusal:
+        """Return the refusal, or another one if the address is refused again and again."""
         wait = self._worker.failures.failed(request.client)
-        if wait:
-            return _too_many(wait)
-        return Refusal(401, "unauthorized", _sentence(str(error)), headers=(CHALLENGE,))
+        return _too_many(wait) if wait else refusal
 
     def _fault(self, request: Request, error: Exception) -> Answer:
         """Answer a fault of the service itself; the log gets no value of the request."""
@@ -167,6 +169,8 @@ class ServingApp:
         if route.is_public:
             return
         key = request.key.key_id if request.key else None
+        if key is None and answer.status == 429:
+            return  # or strangers could ask until all lines of others are rotated away
         now = time.time()
         if not answer.customers:
             worker.audit.append(now, key, route.path, None, None, None, answer.status)

@@ -210,7 +210,9 @@ def _operation(
         codes |= {400, 408, 413, 415, 422}
     if settings.authentication:
         codes |= {401, 429}
-    if settings.allowed_networks or scope == "admin" or (settings.authentication and scope):
+    if settings.allowed_networks:
+        codes |= {403, 429}
+    if scope == "admin" or (settings.authentication and scope):
         codes.add(403)
     needs = f"Needs a key with the scope `{scope}`." if scope and settings.authentication else ""
     operation: Schema = {
