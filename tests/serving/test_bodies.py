@@ -114,10 +114,12 @@ def test_a_client_that_goes_is_noticed(before: tuple[dict[str, Any], ...]) -> No
         read(channel(*before, {"type": "http.disconnect"}))
 
 
-def test_a_client_that_stalls_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("begun", [(), ({"type": "http.request", "body": b"{", "more_body": True},)])
+def test_a_client_that_stalls_is_refused(
+    begun: tuple[dict[str, Any], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
-    stalled = channel({"type": "http.request", "body": b"{", "more_body": True}, None)
-    refusal = refused(stalled)
+    refusal = refused(channel(*begun, None))
     assert refusal.status == 408
     assert (b"connection", b"close") in refusal.headers
 
