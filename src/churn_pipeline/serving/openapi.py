@@ -172,14 +172,16 @@ def _paths(scorer: Scorer, settings: ServingSettings) -> Schema:
 
 
 def _mistakes(scorer: Scorer, example: Schema) -> Schema:
-    """Return the answer to a customer of whom one feature is missing."""
-    feature = next(column.name for column in scorer.contract.features if not column.nullable)
+    """Return the answer to a customer of whom a field is missing: a feature, or else the id."""
+    contract = scorer.contract
+    required = (c.name for c in (*contract.features, contract.id) if not c.nullable)
+    field = next(required)
     try:
-        scorer.read({name: value for name, value in example.items() if name != feature})
+        scorer.read({name: value for name, value in example.items() if name != field})
     except InvalidRecord as invalid:
         errors = [{"field": e.field, "message": e.message} for e in invalid.errors]
         return {"error": errors[0]["message"], "errors": errors, "request_id": _REQUEST_ID}
-    raise AssertionError(f"{feature} may be missing")
+    raise AssertionError(f"{field} may be missing")
 
 
 _BATCH = (
