@@ -114,7 +114,9 @@ def test_a_client_that_goes_is_noticed(before: tuple[dict[str, Any], ...]) -> No
         read(channel(*before, {"type": "http.disconnect"}))
 
 
-@pytest.mark.parametrize("begun", [(), ({"type": "http.request", "body": b"{", "more_body": True},)])
+@pytest.mark.parametrize(
+    "begun", [(), ({"type": "http.request", "body": b"{", "more_body": True},)]
+)
 def test_a_client_that_stalls_is_refused(
     begun: tuple[dict[str, Any], ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
