@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -316,6 +318,20 @@ def test_without_a_good_key_nothing_is_answered(make: Any) -> None:
         assert answer.headers["www-authenticate"].startswith("Bearer")
     statuses = {app.ask("GET", "/v1/model", token=None).status_code for _ in range(60)}
     assert statuses == {401, 429}  # an address that fails on and on is told to wait
+
+
+def test_a_revoked_key_is_refused_while_the_audit_log_cannot_be_written(make: Any) -> None:
+    app = make()
+    with (app.settings.audit_log / ".audit-1.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert app.post("/v1/score", app.example).status_code == 200
+        while app.worker.audit._waiting:  # until a flush has taken the line and waits for the lock
+            app.loop.run_until_complete(asyncio.sleep(0.02))
+        revoke_key(app.keys, app.token.split("_")[1])
+        end = time.monotonic() + 10
+        while app.post("/v1/score", app.example).status_code == 200:
+            assert time.monotonic() < end, "the key still works"
+            app.loop.run_until_complete(asyncio.sleep(0.02))
 
 
 def test_a_key_that_asks_too_often_is_told_when_to_come_again(make: Any) -> None:
