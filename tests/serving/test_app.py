@@ -23,6 +23,7 @@ from churn_pipeline.serving.metrics import Metrics
 from churn_pipeline.serving.scoring import Scoring
 from churn_pipeline.serving.settings import parse_settings
 from churn_pipeline.serving.worker import Process, Worker
+from tests.serving.support import ROOT
 
 
 class App:
@@ -478,6 +479,15 @@ def test_models_are_changed_and_rolled_back(make: Any, bundles: Path) -> None:
     assert app.ask("POST", "/v1/admin/rollback").json()["champion"]["version"] == champion
     assert app.ask("POST", "/v1/admin/reload").json()["champion"]["version"] == champion
     assert app.ask("GET", "/v1/admin/models").json()["champion"]["version"] == champion
+
+
+def test_the_change_in_the_documentation_is_made(make: Any) -> None:
+    text = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    command = text.partition("/v1/admin/reload -H")[2].partition("```")[0]
+    change = json.loads(command.partition("-d '")[2].partition("'")[0])
+    answer = make().post("/v1/admin/reload", change)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["mode"] == change["mode"] == "shadow"
 
 
 @pytest.mark.parametrize(
