@@ -442,6 +442,7 @@ def test_the_silent_challenger_is_logged_after_the_answer(make: Any) -> None:
     app.worker.shadow.finish()
     app.worker.shadow.flush()
     (file,) = app.settings.shadow_log.glob("*.jsonl")
+    assert file.stat().st_mode & 0o777 == 0o600
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert len(lines) == 21
     assert lines[0]["champion"]["churn_probability"] == content["churn_probability"]
@@ -479,6 +480,11 @@ def test_models_are_changed_and_rolled_back(make: Any, bundles: Path) -> None:
     assert app.ask("POST", "/v1/admin/rollback").json()["champion"]["version"] == champion
     assert app.ask("POST", "/v1/admin/reload").json()["champion"]["version"] == champion
     assert app.ask("GET", "/v1/admin/models").json()["champion"]["version"] == champion
+
+
+def test_an_unusable_change_is_told_what_would_be_usable(app: App) -> None:
+    errors = app.post("/v1/admin/reload", {"mode": "both"}).json()["errors"]
+    assert errors == [{"field": "mode", "message": "mode must be one of champion, shadow, split."}]
 
 
 def test_the_change_in_the_documentation_is_made(make: Any) -> None:
