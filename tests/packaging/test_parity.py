@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from churn_pipeline.contract import Contract
+from churn_pipeline.contract import Contract, parse_contract
 from churn_pipeline.errors import BundleError
 from churn_pipeline.modeling.candidates import CANDIDATES, build_candidate
 from churn_pipeline.modeling.model import ChurnModel
@@ -17,7 +17,7 @@ from churn_pipeline.modeling.recalibration import IsotonicCalibrator, SigmoidCal
 from churn_pipeline.packaging.assembly import assemble, check_parity
 from churn_pipeline.pipelines.features.nodes import derive_features
 from churn_pipeline.scorer import Scorer
-from tests.bundles import ECONOMICS, SETTINGS
+from tests.bundles import ECONOMICS, SETTINGS, packaged
 
 CALIBRATORS: dict[str, Any] = {
     "none": None,
@@ -102,3 +102,31 @@ def test_parity_is_refused_beyond_the_limit(
     scorer = Scorer(assemble(models["xgboost"], contract, ECONOMICS, table[:1200]))
     with pytest.raises(BundleError, match="fitted lightgbm"):
         check_parity(models["lightgbm"], scorer, table, contract)
+
+
+@pytest.mark.parametrize("huge", [1e200, 1.7e308])
+def test_any_number_gives_a_probability_and_reasons(huge: float) -> None:
+    number = {"type": "number", "meaning": "m"}
+    contract = parse_contract(
+        {
+            "name": "numbers",
+            "columns": {
+                "key": {"type": "text", "role": "id", "meaning": "m"},
+                "left": {"type": "category", "role": "target", "values": ["n", "y"],
+                         "positive": "y", "meaning": "m"},
+                "a": number,
+                "b": number,
+            },
+        }
+    )  # fmt: skip
+    generator = np.random.default_rng(1)
+    a, b = generator.random((2, 400)) / 50  # of weights above 1
+    left = np.where(a - b + generator.normal(0, 0.002, 400) > 0, "y", "n")
+    customers = pd.DataFrame({"key": map(str, range(400)), "a": a, "b": b, "left": left})
+    scorer = Scorer(packaged("logistic_regression", customers, contract))
+    for record in ({"a": huge, "b": huge}, {"a": -huge, "b": huge}, {"a": 0, "b": -huge}):
+        customer = scorer.read({"key": "k", **record})
+        (score,) = scorer.score([customer])
+        (explanation,) = scorer.explain([customer])
+        numbers = [explanation.log_odds, *explanation.contributions.values()]
+        assert np.isfinite([score.churn_probability, score.expected_profit, *numbers]).all()

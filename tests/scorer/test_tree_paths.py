@@ -167,3 +167,13 @@ def test_nodes_of_hardly_any_weight_give_exact_values() -> None:
     base, found = tree_shap(trees, matrix, COLUMNS)
     total = base + found.sum(axis=1)
     np.testing.assert_allclose(total, trees.log_odds(matrix), atol=1e-12 * np.abs(found).max())
+
+
+@every_library
+def test_numbers_beyond_float32_are_explained(library: str) -> None:
+    trees = tree_ensemble(fit(library))
+    matrix = np.full((2, COLUMNS), 1e300) * [[1], [-1]]
+    base, contributions = tree_shap(trees, matrix, COLUMNS)
+    for customer, values in zip(matrix, contributions, strict=True):
+        expected = expected_log_odds(trees, customer, tuple(range(COLUMNS)))
+        assert base + values.sum() == pytest.approx(expected, abs=1e-9)

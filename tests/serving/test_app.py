@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import logging
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -320,6 +322,20 @@ def test_without_a_good_key_nothing_is_answered(make: Any) -> None:
     assert statuses == {401, 429}  # an address that fails on and on is told to wait
 
 
+def test_a_revoked_key_is_refused_while_the_audit_log_cannot_be_written(make: Any) -> None:
+    app = make()
+    with (app.settings.audit_log / ".audit-1.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert app.post("/v1/score", app.example).status_code == 200
+        while app.worker.audit._waiting:  # until a flush has taken the line and waits for the lock
+            app.loop.run_until_complete(asyncio.sleep(0.02))
+        revoke_key(app.keys, app.token.split("_")[1])
+        end = time.monotonic() + 10
+        while app.post("/v1/score", app.example).status_code == 200:
+            assert time.monotonic() < end, "the key still works"
+            app.loop.run_until_complete(asyncio.sleep(0.02))
+
+
 def test_a_key_that_asks_too_often_is_told_when_to_come_again(make: Any) -> None:
     app = make(requests_per_second=1, burst=3)
     answers = [app.post("/v1/score", app.example) for _ in range(5)]
@@ -436,6 +452,7 @@ def test_the_silent_challenger_is_logged_after_the_answer(make: Any) -> None:
     app.worker.shadow.finish()
     app.worker.shadow.flush()
     (file,) = app.settings.shadow_log.glob("*.jsonl")
+    assert file.stat().st_mode & 0o777 == 0o600
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert len(lines) == 21
     assert lines[0]["champion"]["churn_probability"] == content["churn_probability"]
@@ -473,6 +490,11 @@ def test_models_are_changed_and_rolled_back(make: Any, bundles: Path) -> None:
     assert app.ask("POST", "/v1/admin/rollback").json()["champion"]["version"] == champion
     assert app.ask("POST", "/v1/admin/reload").json()["champion"]["version"] == champion
     assert app.ask("GET", "/v1/admin/models").json()["champion"]["version"] == champion
+
+
+def test_an_unusable_change_is_told_what_would_be_usable(app: App) -> None:
+    errors = app.post("/v1/admin/reload", {"mode": "both"}).json()["errors"]
+    assert errors == [{"field": "mode", "message": "mode must be one of champion, shadow, split."}]
 
 
 def test_the_documented_reload_is_done(make: Any) -> None:

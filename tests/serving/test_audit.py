@@ -65,8 +65,8 @@ def test_ids_do_not_stand_in_the_file_and_need_the_key(tmp_path: Path) -> None:
 
 def test_a_batch_gives_a_line_a_customer(tmp_path: Path) -> None:
     audit_log = log(tmp_path)
-    customers = [("a", "low", 200), ("b", "high", 200), (None, None, 422)]
-    audit_log.append_batch(NOON, "0123abcd", "/v1/score/batch", "3f9a", customers)
+    for customer, tier, status in (("a", "low", 200), ("b", "high", 200), (None, None, 422)):
+        audit_log.append(NOON, "0123abcd", "/v1/score/batch", "3f9a", customer, tier, status)
     audit_log.flush()
     found = [(line["tier"], line["status"]) for line in lines(tmp_path)]
     assert found == [("low", 200), ("high", 200), (None, 422)]

@@ -136,6 +136,17 @@ def test_examples_keep_their_schemas(name: str, documents: dict[str, Schema]) ->
             jsonschema_rs.Draft202012Validator(schema).validate(example)
 
 
+def test_a_contract_may_let_every_feature_be_missing() -> None:
+    columns = {
+        name: replace(column, nullable=True) if "feature" in column.roles else column
+        for name, column in ODD_CONTRACT.columns.items()
+    }
+    scorer = Scorer(bundle(replace(ODD_CONTRACT, columns=columns), odd_customers()))
+    route = build_openapi(scorer, ServingSettings())["paths"]["/v1/score"]["post"]
+    mistake = route["responses"]["422"]["content"]["application/json"]["example"]
+    assert [error["field"] for error in mistake["errors"]] == [ID]
+
+
 def test_examples_are_real_answers(
     documents: dict[str, Schema], scorers: dict[str, Scorer]
 ) -> None:

@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 
 _OPSET, _ML_OPSET, _IR = 21, 5, 10
 _DOUBLE = TensorProto.DOUBLE
+_HUGE = 1e150
 
 
 class _Graph:
@@ -112,6 +113,8 @@ def _linear(graph: _Graph, terms: LinearTerms, contract: Contract) -> str:
         numbers = graph.columns(0, n_numeric)
         missing = graph.add("IsNaN", numbers)
         imputed = graph.add("Where", missing, terms.medians, numbers)
+        # nobody has such numbers, but they are floats: their terms must not add up to inf - inf
+        imputed = graph.add("Clip", imputed, np.array(-_HUGE), np.array(_HUGE))
         flags = graph.add("Cast", missing, to=_DOUBLE)
         columns = graph.add("Concat", imputed, flags, axis=1)
         bent = graph.add("Gather", columns, terms.sources, axis=1)
@@ -177,7 +180,3 @@ def _interpolate(graph: _Graph, raw: str, points: Floats, values: Floats) -> Non
     beyond = graph.add("Sub", inside, start)
     rise = graph.add("Mul", beyond, graph.add("Gather", slopes, place, axis=0))
     graph.add("Add", graph.add("Gather", values[:-1], place, axis=0), rise, output="log_odds")
-
-
-def _doubles(*values: float) -> Floats:
-    return np.array(values, dtype=np.float64)

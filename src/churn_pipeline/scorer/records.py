@@ -168,8 +168,9 @@ class RecordReader:
 
             def text(value: Any) -> float | str | None:
                 if type(value) is str:
-                    is_good = 0 < len(value) <= MAX_TEXT and not value.isspace()
-                    return value if is_good and value.strip() not in spelled_missing else None
+                    trimmed = value.strip()  # as ingestion reads it
+                    is_good = len(value) <= MAX_TEXT and trimmed not in spelled_missing
+                    return trimmed if trimmed and is_good else None
                 return nothing if value is None else None
 
             return text
@@ -234,7 +235,7 @@ class RecordReader:
 
     def _id_text(self, value: float | str) -> str:
         if isinstance(value, str):
-            return value.strip()
+            return value
         is_whole = abs(value) < _LARGEST_EXACT_INTEGER and value == int(value)
         return str(int(value)) if is_whole else repr(value)
 

@@ -12,6 +12,7 @@ Ints = NDArray[np.int64]
 
 _CELLS_A_CHUNK = 500_000  # at a time, so that they stay in the processor's cache
 _TABLE_CELLS = 4_000_000  # 32 MB for all tables of a model
+_LARGEST = float(np.finfo(np.float32).max)
 _ARRAYS = ("value", "input", "level", "low", "high", "takes_missing", "cover_share", "explained")
 
 
@@ -108,8 +109,9 @@ class TreePaths:
         terms : ndarray
             Not used.
         """
-        # as the trees compare them
-        columns = np.ascontiguousarray(rows.astype(np.float32).T, dtype=np.float64)
+        # as the trees compare them; an infinity would lie in no interval
+        rounded = np.clip(rows, -_LARGEST, _LARGEST).astype(np.float32)
+        columns = np.ascontiguousarray(rounded.T, dtype=np.float64)
         found = np.zeros((self._n_explained, len(rows)))
         for part in self._parts:
             step = max(1, _CELLS_A_CHUNK // part.conditions)
@@ -140,7 +142,7 @@ class _Part:
         if is_tabled:
             patterns = np.arange(2**depth) >> np.arange(depth)[:, None] & 1
             met = np.broadcast_to(patterns[:, None, :].astype(bool), (depth, n_paths, 2**depth))
-            self._table = np.ascontiguousarray(_shares(group, met).transpose(0, 1, 2))
+            self._table = np.ascontiguousarray(_shares(group, met))
             self._bits = (1 << np.arange(depth))[:, None, None]
             self._entry = np.arange(depth * n_paths)[:, None] * 2**depth
 

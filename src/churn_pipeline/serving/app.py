@@ -17,8 +17,8 @@ from typing import Any
 from churn_pipeline.serving.api_keys import Unauthorized
 from churn_pipeline.serving.bodies import Receive
 from churn_pipeline.serving.exchange import Answer, Request, Route, encode
-from churn_pipeline.serving.headers import CHALLENGE, JSON_HEADERS
-from churn_pipeline.serving.refusals import ClientGone, Header, Refusal
+from churn_pipeline.serving.headers import CHALLENGE, JSON_HEADERS, Header
+from churn_pipeline.serving.refusals import ClientGone, Refusal
 from churn_pipeline.serving.worker import Worker
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -125,18 +125,6 @@ class AuditLog:
             return
         self._waiting.append((time, key_id, route, model_version, customer_id, tier, status))
 
-    def append_batch(
-        self,
-        time: float,
-        key_id: str | None,
-        route: str,
-        model_version: str | None,
-        customers: Iterable[tuple[str | None, str | None, int]],
-    ) -> None:
-        """Note the answer about many customers: the id, tier and status of each."""
-        for customer_id, tier, status in customers:
-            self.append(time, key_id, route, model_version, customer_id, tier, status)
-
     def flush(self) -> None:
         """Write what was noted; to be called in a thread. It never fails: lost lines are counted.
 

@@ -59,9 +59,9 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, max_bytes:
     if not declared.isdigit() or int(declared) > max_bytes:
         raise _too_large(max_bytes)
     try:
-        # around the first piece too: a client may send its headers and nothing more
+        # of the first message too: it comes with the first bytes of the body, not with the headers
         async with asyncio.timeout(BODY_SECONDS):
-            return await _read_pieces(receive, max_bytes)
+            return await _read_all(receive, max_bytes)
     except TimeoutError:
         raise Refusal(
             408,
@@ -71,16 +71,18 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, max_bytes:
         ) from None
 
 
-async def _read_pieces(receive: Receive, max_bytes: int) -> bytes:
-    body = bytearray()
-    more = True
-    while more:
-        message = await receive()
-        body += _content(message)
-        if len(body) > max_bytes:
-            raise _too_large(max_bytes)
-        more = message.get("more_body", False)
-    return bytes(body)
+async def _read_all(receive: Receive, max_bytes: int) -> bytes:
+    message = await receive()
+    body: bytes = _content(message)
+    if message.get("more_body"):
+        pieces = bytearray(body)
+        while message.get("more_body") and len(pieces) <= max_bytes:
+            message = await receive()
+            pieces += _content(message)
+        body = bytes(pieces)
+    if len(body) > max_bytes:
+        raise _too_large(max_bytes)
+    return body
 
 
 def _content(message: Message) -> bytes:

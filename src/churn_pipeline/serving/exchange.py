@@ -8,7 +8,7 @@ import msgspec
 
 from churn_pipeline.serving.api_keys import ApiKey, Scope
 from churn_pipeline.serving.bodies import Receive, read_json
-from churn_pipeline.serving.refusals import Header
+from churn_pipeline.serving.headers import Header
 
 encode = msgspec.json.Encoder().encode
 

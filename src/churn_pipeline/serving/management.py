@@ -14,6 +14,12 @@ from churn_pipeline.serving.variants import MODES
 from churn_pipeline.serving.worker import Worker
 
 MAX_PATH_CHARACTERS = 1000
+_EXPECTED = {
+    "champion": "the folder of a bundle",
+    "challenger": "the folder of a bundle, or null",
+    "mode": f"one of {', '.join(MODES)}",
+    "challenger_share": "a number from 0 to 1",
+}
 
 
 class Management:
@@ -116,7 +122,6 @@ def _changes(body: Any, folders: tuple[Path, ...]) -> Mapping[str, Any]:
     """
     if not isinstance(body, dict):
         raise _unusable(None, "The body must be a JSON object, or nothing.")
-    keys = ("champion", "challenger", "mode", "challenger_share")
     changes: dict[str, Any] = {}
     for key, value in body.items():
         if key in ("champion", "challenger") and (
@@ -127,10 +132,10 @@ def _changes(body: Any, folders: tuple[Path, ...]) -> Mapping[str, Any]:
             changes[key] = value
         elif key == "challenger_share" and type(value) in (int, float) and 0 <= value <= 1:
             changes[key] = float(value)
-        elif key in keys:
-            raise _unusable(key, f"{key} is not usable; see the documentation.")
+        elif key in _EXPECTED:
+            raise _unusable(key, f"{key} must be {_EXPECTED[key]}.")
         else:
-            raise _unusable(None, f"Only {', '.join(keys)} may be given.")
+            raise _unusable(None, f"Only {', '.join(_EXPECTED)} may be given.")
     return changes
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-Header = tuple[bytes, bytes]
+from churn_pipeline.serving.headers import Header
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the program

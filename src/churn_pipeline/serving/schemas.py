@@ -12,6 +12,7 @@ from typing import Any, get_args
 from churn_pipeline.contract import Column
 from churn_pipeline.scorer import Scorer
 from churn_pipeline.scorer.records import MAX_TEXT
+from churn_pipeline.serving.feedback import OUTCOMES
 from churn_pipeline.serving.settings import Mode, ServingSettings, UnseenCategory
 
 Schema = dict[str, Any]
@@ -230,7 +231,7 @@ def _feedback(identifier: Column) -> Schema:
                 "pattern": f"[^{_BLANK}]",
                 "description": identifier.meaning,
             },
-            "outcome": {"enum": ["churned", "stayed"]},
+            "outcome": {"enum": list(OUTCOMES)},
             "date": {
                 "type": "string",
                 "format": "date",

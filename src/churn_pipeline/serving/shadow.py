@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+import os
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -127,7 +128,7 @@ class Shadow:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("ab") as file:
+            with open(self._path, "ab", opener=_for_owner) as file:
                 file.write(msgspec.json.Encoder().encode_lines(lines))
                 is_full = file.tell() >= self._max_bytes
             if is_full:
@@ -137,6 +138,10 @@ class Shadow:
             if not self._is_failing:
                 logger.error("%s cannot be written (%s)", self._path, error.strerror)
             self._is_failing = True
+
+
+def _for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _described(version: str, probability: float, tier: str) -> dict[str, Any]:

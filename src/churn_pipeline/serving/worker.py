@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,7 +133,13 @@ class Worker:
         """Start loading the models and writing what gathers; in the event loop."""
         if not self.settings.authentication:
             logger.warning("serving.authentication is off: anybody may ask for scores")
-        for work in (self.models.follow(), self._flush_now_and_then(), self.shadow.score_waiting()):
+        for work in (
+            self.models.follow(),
+            # on its own: a revoked key must not live on because a log cannot be written
+            self._now_and_then(self._refresh_keys),
+            self._now_and_then(self._flush),
+            self.shadow.score_waiting(),
+        ):
             self._tasks.append(asyncio.create_task(work))
 
     async def stop(self) -> None:
@@ -148,21 +154,26 @@ class Worker:
         await asyncio.to_thread(self._write)
         self._limiter.close()
 
-    async def _flush_now_and_then(self) -> None:
+    async def _now_and_then(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             try:
-                self.metrics.flush()
-                if await asyncio.to_thread(self._write):
-                    self.audit.audit_key = self.keys.audit_key
+                await work()
             except Exception as error:
-                # Never the end of flushing
-                logger.error("%s while writing logs and metrics", type(error).__name__)
+                # Never the end of it
+                logger.error("%s while reading keys or writing logs", type(error).__name__)
 
-    def _write(self) -> bool:
+    async def _refresh_keys(self) -> None:
+        if await asyncio.to_thread(self.keys.refresh):
+            self.audit.audit_key = self.keys.audit_key
+
+    async def _flush(self) -> None:
+        self.metrics.flush()
+        await asyncio.to_thread(self._write)
+
+    def _write(self) -> None:
         self.audit.flush()
         self.shadow.flush()
-        return self.keys.refresh()
 
 
 def configured_plan(settings: ServingSettings) -> Plan:
