@@ -177,7 +177,3 @@ def _interpolate(graph: _Graph, raw: str, points: Floats, values: Floats) -> Non
     beyond = graph.add("Sub", inside, start)
     rise = graph.add("Mul", beyond, graph.add("Gather", slopes, place, axis=0))
     graph.add("Add", graph.add("Gather", values[:-1], place, axis=0), rise, output="log_odds")
-
-
-def _doubles(*values: float) -> Floats:
-    return np.array(values, dtype=np.float64)

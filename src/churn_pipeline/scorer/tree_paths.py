@@ -140,7 +140,7 @@ class _Part:
         if is_tabled:
             patterns = np.arange(2**depth) >> np.arange(depth)[:, None] & 1
             met = np.broadcast_to(patterns[:, None, :].astype(bool), (depth, n_paths, 2**depth))
-            self._table = np.ascontiguousarray(_shares(group, met).transpose(0, 1, 2))
+            self._table = np.ascontiguousarray(_shares(group, met))
             self._bits = (1 << np.arange(depth))[:, None, None]
             self._entry = np.arange(depth * n_paths)[:, None] * 2**depth
 

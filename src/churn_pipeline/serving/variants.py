@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from churn_pipeline.errors import ChurnPipelineError
 from churn_pipeline.scorer import InvalidRecord, Scorer
+from churn_pipeline.serving.settings import Mode
 
-Mode = Literal["champion", "shadow", "split"]
-MODES: tuple[Mode, ...] = ("champion", "shadow", "split")
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 class DeploymentError(ChurnPipelineError):
