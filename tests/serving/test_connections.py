@@ -77,8 +77,12 @@ def test_what_never_ends_is_refused(start: bytes, piece: bytes) -> None:
     assert talk(flood(start, piece)) in (b"refused", b"HTTP/1.1 400")
 
 
-@pytest.mark.parametrize("start", [b"", b"GET / HTTP/1.1\r\nHost"])
-def test_headers_that_come_too_slowly_end_the_connection(
+@pytest.mark.parametrize(
+    "start",
+    [b"", b"GET / HTTP/1.1\r\nHost", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n"],
+    ids=["nothing", "headers", "no body"],
+)
+def test_requests_that_come_too_slowly_end_the_connection(
     monkeypatch: pytest.MonkeyPatch, start: bytes
 ) -> None:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.1)

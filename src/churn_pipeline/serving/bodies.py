@@ -58,31 +58,35 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, max_bytes:
     declared = headers.get(b"content-length", b"0")
     if not declared.isdigit() or int(declared) > max_bytes:
         raise _too_large(max_bytes)
-    try:
-        # of the first message too: it comes with the first bytes of the body, not with the headers
-        async with asyncio.timeout(BODY_SECONDS):
-            return await _read_all(receive, max_bytes)
-    except TimeoutError:
-        raise Refusal(
-            408,
-            "timeout",
-            f"The body was not complete after {BODY_SECONDS:g} seconds; send it faster.",
-            headers=((b"connection", b"close"),),
-        ) from None
-
-
-async def _read_all(receive: Receive, max_bytes: int) -> bytes:
+    # BoundedProtocol ends the wait for this one, so that bodies in one piece need no timer
     message = await receive()
     body: bytes = _content(message)
     if message.get("more_body"):
-        pieces = bytearray(body)
-        while message.get("more_body") and len(pieces) <= max_bytes:
-            message = await receive()
-            pieces += _content(message)
-        body = bytes(pieces)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _read_rest(body, receive, max_bytes)
+        except TimeoutError:
+            raise Refusal(
+                408,
+                "timeout",
+                f"The body was not complete after {BODY_SECONDS:g} seconds; send it faster.",
+                headers=((b"connection", b"close"),),
+            ) from None
     if len(body) > max_bytes:
         raise _too_large(max_bytes)
     return body
+
+
+async def _read_rest(first: bytes, receive: Receive, max_bytes: int) -> bytes:
+    body = bytearray(first)
+    more = True
+    while more:
+        if len(body) > max_bytes:
+            raise _too_large(max_bytes)
+        message = await receive()
+        body += _content(message)
+        more = message.get("more_body", False)
+    return bytes(body)
 
 
 def _content(message: Message) -> bytes:

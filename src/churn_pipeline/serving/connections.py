@@ -8,7 +8,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request's line and headers, and of what comes between and behind the pieces of a body."""
 HEAD_SECONDS = 30.0
-"""A client may take so long to send them."""
+"""A client may take so long to send them, and the first piece of the body."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -20,7 +20,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._unused = 0  # bytes since a request began or a piece of its body came
-        self._has_head = False
+        self._is_waiting = True
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -39,31 +39,32 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._unused > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response(f"The headers are larger than {MAX_HEAD_BYTES} bytes.")
-        elif not self._has_head and self._deadline is None:
+        elif self._is_waiting and self._deadline is None:
             self._set_deadline()
 
     def on_message_begin(self) -> None:
         """Begin to count."""
         self._unused = 0
-        self._has_head = False
+        self._is_waiting = True
         super().on_message_begin()
 
-    def on_headers_complete(self) -> None:
-        """Wait no more; the application times the body."""
-        self._has_head = True
-        self._unset_deadline()
-        super().on_headers_complete()
-
     def on_body(self, body: bytes) -> None:
-        """Begin to count anew."""
+        """Wait no more; the application times the rest."""
         self._unused = 0
+        self._unset_deadline()
         super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Wait no more."""
+        self._unset_deadline()
+        super().on_message_complete()
 
     def _set_deadline(self) -> None:
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(HEAD_SECONDS, self.transport.close)
 
     def _unset_deadline(self) -> None:
+        self._is_waiting = False
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
