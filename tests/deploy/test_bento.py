@@ -42,7 +42,8 @@ def built(tmp_path_factory: pytest.TempPathFactory, bundle_folder: Path) -> tupl
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    paths = (path for path in folder.rglob("*") if path.is_file())
+    found = (path for path in folder.rglob("*") if path.is_file())
+    paths = (path for path in found if path.suffix != ".pyc")  # from a Bento that was run
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 

@@ -103,12 +103,12 @@ def test_graph_metrics_params_and_plots_are_shown(reproduced: Project) -> None:
             ["features"],
         ),
         ("params.yaml", "patience: 5", "patience: 6", ["tuning", "evaluation"]),  # the card says it
-        ("params.yaml", "contact_cost: 1", "contact_cost: 2", ["evaluation"]),
+        ("params.yaml", "contact_cost: 1", "contact_cost: 2", ["export", "evaluation"]),
         (
             "conf/base/catalog.yml",
             "filepath: data/08_reporting/metrics.json",
             "filepath: data/08_reporting/figures.json",
-            ["evaluation"],
+            ["evaluation", "packaging"],
         ),
     ],
 )

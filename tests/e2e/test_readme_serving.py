@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.conftest import Project, environment
+from tests.e2e.conftest import Project, copy_project, environment
 from tests.serving.support import poll
 
 PORT = 3000  # the README's
@@ -39,23 +40,23 @@ def is_ready() -> bool:
 
 
 @pytest.fixture(scope="module")
-def served(reproduced: Project) -> Iterator[Project]:
-    """A project whose service was started by ``make serve``."""
+def served(tmp_path_factory: pytest.TempPathFactory, bundle_folder: Path) -> Iterator[Project]:
+    """A project with a bundle, whose service was started by ``make serve``."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", PORT))
         except OSError:
             pytest.skip(f"port {PORT}, which the README names, is taken on this machine")
-    venv = reproduced.root / ".venv"
-    if not venv.exists():
-        venv.symlink_to(sys.prefix)
+    project = copy_project(tmp_path_factory.mktemp("served") / "project")
+    shutil.copytree(bundle_folder, project.root / "data/06_models/bundle")
+    (project.root / ".venv").symlink_to(sys.prefix)
     # the environment is there already
     command = ["make", "serve", "--assume-old", "setup"]
-    log = (reproduced.root / "serve.log").open("wb")
+    log = (project.root / "serve.log").open("wb")
     with subprocess.Popen(
         command,
-        cwd=reproduced.root,
+        cwd=project.root,
         env=environment(),
         stdout=log,
         stderr=subprocess.STDOUT,
@@ -63,11 +64,10 @@ def served(reproduced: Project) -> Iterator[Project]:
     ) as server:
         try:
             poll(is_ready)
-            yield reproduced
+            yield project
         finally:
             os.killpg(server.pid, signal.SIGTERM)
             server.wait(30)
-            venv.unlink()
 
 
 def test_the_readmes_curl_lines_are_answered(served: Project, root: Path) -> None:
