@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import signal
@@ -380,7 +381,35 @@ def test_a_killed_worker_is_replaced_while_the_other_answers(
         assert {status for status, _ in load.answers} == {200}
         assert len(load.problems) <= 1  # the request that the killed worker was at
     assert victim.pid not in {worker.pid for worker in server.workers}
-    poll(lambda: server.log.count("Loaded champion") == 3)
+    poll(lambda: server.log.count("Loaded champion") >= 3)
+
+
+def test_a_starting_worker_holds_no_other_up(server: Server, example: dict[str, Any]) -> None:
+    """Clients of one request each: whoever takes them must not wait for the next one."""
+    seconds: list[float] = []
+    is_over = threading.Event()
+
+    def ask() -> None:
+        while not is_over.is_set():
+            begin = time.monotonic()
+            with contextlib.suppress(httpx.TransportError), server.client() as client:
+                client.post(
+                    "/v1/score", content=content, headers={"Content-Type": "application/json"}
+                ).raise_for_status()
+            seconds.append(time.monotonic() - begin)
+
+    clients = [threading.Thread(target=ask) for _ in range(3)]
+    for client in clients:
+        client.start()
+    loaded = server.log.count("Loaded champion")
+    server.workers[0].kill()
+    poll(lambda: server.log.count("Loaded champion") > loaded)
+    answered = len(seconds)
+    poll(lambda: len(seconds) > answered + 100)
+    is_over.set()
+    for client in clients:
+        client.join()
+    assert max(seconds) < 5
 
 
 def test_at_the_end_requests_are_answered_and_everything_is_written(

@@ -52,5 +52,14 @@ class ProgressHooks:
                     churned=catalog.load("test_predictions")["churned"].tolist(),
                 )
             )
+        elif "scores" in outputs:
+            n, rejected = len(catalog.load("scores")), len(catalog.load("rejected_to_score"))
+            where = "; see data/07_model_output/rejected_to_score.parquet" if rejected else ""
+            logger.info(
+                "Scored     %s customers into data/07_model_output/scores.csv, %s rejected%s",
+                f"{n:,}",
+                f"{rejected:,}",
+                where,
+            )
         elif "data_quality" in outputs:
             logger.info(summarise_data(catalog.load("data_quality")))

@@ -51,7 +51,13 @@ def _adapt_uvicorn() -> None:
 
     def run(server: uvicorn.Server, sockets: list[socket.socket] | None = None) -> None:
         server.config.http = BoundedProtocol
-        more = [listener.dup() for listener in sockets or () for _ in range(LISTENERS - 1)]
+        # not listener.dup(), which makes the socket a blocking one in all workers for a moment: one
+        # that looks for a client just then would wait for one, and answer nobody
+        more = [
+            socket.socket(fileno=os.dup(listener.fileno()))
+            for listener in sockets or ()
+            for _ in range(LISTENERS - 1)
+        ]
         plain(server, [*(sockets or ()), *more] or None)
 
     uvicorn.Server.run = run  # type: ignore[assignment,method-assign]
