@@ -393,9 +393,7 @@ def test_a_starting_worker_holds_no_other_up(server: Server, example: dict[str, 
         while not is_over.is_set():
             begin = time.monotonic()
             with contextlib.suppress(httpx.TransportError), server.client() as client:
-                client.post(
-                    "/v1/score", content=content, headers={"Content-Type": "application/json"}
-                ).raise_for_status()
+                client.post("/v1/score", json=example).raise_for_status()
             seconds.append(time.monotonic() - begin)
 
     clients = [threading.Thread(target=ask) for _ in range(3)]
