@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import TargetEncoder
 
 from churn_pipeline.features.levels import positions
@@ -70,8 +71,11 @@ class LevelLogOdds(TransformerMixin, BaseEstimator):
         encoder = TargetEncoder(
             categories=[np.arange(-1, len(levels)) for levels in self.categories_],
             target_type="binary",
-            cv=max(2, min(self.folds, int(np.bincount(target.astype(np.int64)).min()))),
-            random_state=self.seed,
+            cv=StratifiedKFold(
+                max(2, min(self.folds, int(np.bincount(target.astype(np.int64)).min()))),
+                shuffle=True,
+                random_state=self.seed,
+            ),
         )
         cross_fitted = encoder.fit_transform(self._codes(values), target)
         # rounded as the result is, so that every user of the table sees the same number
