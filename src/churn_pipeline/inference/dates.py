@@ -155,9 +155,7 @@ def _read(
     return Dates(values, tuple(chosen), found_order, is_ambiguous, is_mixed)
 
 
-def _fill(
-    values: NDArray[np.datetime64], known: Levels, form: str, chosen: list[str]
-) -> None:
+def _fill(values: NDArray[np.datetime64], known: Levels, form: str, chosen: list[str]) -> None:
     rest = np.flatnonzero(np.isnat(values))
     if not len(rest):
         return

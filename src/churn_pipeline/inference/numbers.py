@@ -116,7 +116,9 @@ def is_whole(values: NDArray[np.float64]) -> bool:
     """Whether all numbers that are there are whole and small enough to be exact."""
     there = values[~np.isnan(values)]
     return bool(
-        len(there) and (there == np.floor(there)).all() and (abs(there) < _LARGEST_EXACT_INTEGER).all()
+        len(there)
+        and (there == np.floor(there)).all()
+        and (abs(there) < _LARGEST_EXACT_INTEGER).all()
     )
 
 
@@ -193,7 +195,9 @@ def _find_style(known: Levels, decimal: str | None) -> NumberStyle | None:
     strip, unit = _signs(parts[there])
     if unit == "":
         return None
-    digits = Levels(parts.loc[there, "digits"].astype("str").reset_index(drop=True), known.counts[there])
+    digits = Levels(
+        parts.loc[there, "digits"].astype("str").reset_index(drop=True), known.counts[there]
+    )
     texts = digits.texts
     gaps = [gap for gap in _GAPS if texts.str.contains(gap, regex=False).any()]
     has_dot = bool(texts.str.contains(".", regex=False).any())

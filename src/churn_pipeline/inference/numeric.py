@@ -58,7 +58,9 @@ def read_labels(reading: Reading, n_rows: int) -> Labels | None:
         why = "two small numbers are the two values of a category"
     elif len(numbers) == 1:
         why = "one value, or none"
-    elif (names.is_code(reading.name) or names.identifier_score(reading.name) >= 2) and numbers[0] >= 0:
+    elif (names.is_code(reading.name) or names.identifier_score(reading.name) >= 2) and numbers[
+        0
+    ] >= 0:
         why = "its name says that numbers are labels"
     else:
         return None

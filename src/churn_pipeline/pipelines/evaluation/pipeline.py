@@ -34,7 +34,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 score_test_customers,
-                inputs=["scorer", "reference_models", "test", "contract", "params:economics"],
+                inputs=["scorer", "reference_models", "test", "model_contract", "params:economics"],
                 outputs="test_predictions",
                 name="score_test_customers",
             ),
@@ -64,13 +64,13 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 explain_test_customers,
-                inputs=["scorer", "test", "contract", "params:evaluation"],
+                inputs=["scorer", "test", "model_contract", "params:evaluation"],
                 outputs=["reasons", "shap_importance", "shap_dependence"],
                 name="explain_test_customers",
             ),
             node(
                 audit_fairness,
-                inputs=["test_predictions", "test", "contract", "params:evaluation"],
+                inputs=["test_predictions", "test", "model_contract", "params:evaluation"],
                 outputs="fairness",
                 name="audit_fairness",
             ),
@@ -103,7 +103,7 @@ def create_pipeline() -> Pipeline:
                     "metrics",
                     "test_predictions",
                     "test",
-                    "contract",
+                    "model_contract",
                     "params:gates",
                     "params:evaluation",
                 ],
@@ -123,7 +123,7 @@ def create_pipeline() -> Pipeline:
                     "data_quality",
                     "test_predictions",
                     "train",
-                    "contract",
+                    "model_contract",
                     "params:evaluation",
                     "params:training",
                     "params:tuning",
