@@ -198,7 +198,9 @@ def _leak(reading: Reading, evidence: Evidence | None, notes: Notes) -> str | No
             "other words, or known only afterwards"
         )
     elif evidence.filled_churn is not None:
-        why = f"it is filled only for customers who left ({evidence.filled_churn:.1%} of the filled)"
+        why = (
+            f"it is filled only for customers who left ({evidence.filled_churn:.1%} of the filled)"
+        )
     elif evidence.missing_churn is not None:
         why = f"it is missing only for customers who left ({evidence.missing_churn:.1%} of these)"
     if why:

@@ -243,9 +243,7 @@ def _plan(
     )
 
 
-def _plan_target(
-    reading: Reading, target: Target, keys: Keys, hints: Hints, notes: Notes
-) -> Plan:
+def _plan_target(reading: Reading, target: Target, keys: Keys, hints: Hints, notes: Notes) -> Plan:
     plan: dict[str, Any] = {
         "type": "category",
         "role": "target",

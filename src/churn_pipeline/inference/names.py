@@ -134,7 +134,9 @@ def identifier_score(name: str) -> int:
         return 4
     if _IS_THING_KEY.fullmatch(text):
         return 3
-    if parts and (parts[-1] in ("id", "ids", "uuid", "guid", "identifier") or text.endswith("uuid")):
+    if parts and (
+        parts[-1] in ("id", "ids", "uuid", "guid", "identifier") or text.endswith("uuid")
+    ):
         return 2
     return int(len(parts) > 1 and parts[-1] in ("key", "number", "no", "nbr", "ref", "hash"))
 
@@ -144,8 +146,12 @@ def is_personal(name: str) -> bool:
     parts, text = words(name), joined(name)
     if _PERSONAL & {*parts, text}:
         return True
-    return parts == ["name"] or (len(parts) > 1 and parts[-1] == "name" and parts[0] in _PEOPLE) or (
-        parts[-1:] == ["name"] and bool({"first", "last", "full", "sur", "family"} & set(parts))
+    return (
+        parts == ["name"]
+        or (len(parts) > 1 and parts[-1] == "name" and parts[0] in _PEOPLE)
+        or (
+            parts[-1:] == ["name"] and bool({"first", "last", "full", "sur", "family"} & set(parts))
+        )
     )
 
 

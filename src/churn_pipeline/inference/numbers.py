@@ -116,12 +116,20 @@ def is_whole(values: NDArray[np.float64]) -> bool:
     """Whether all numbers that are there are whole and small enough to be exact."""
     there = values[~np.isnan(values)]
     return bool(
-        len(there) and (there == np.floor(there)).all() and (abs(there) < _LARGEST_EXACT_INTEGER).all()
+        len(there)
+        and (there == np.floor(there)).all()
+        and (abs(there) < _LARGEST_EXACT_INTEGER).all()
     )
 
 
 def read_in_style(texts: pd.Series, style: NumberStyle) -> NDArray[np.float64]:
     """Read texts in a known style; NaN where that does not work."""
+    if (style.decimal, style.thousands, style.strip) == (".", None, ()):
+        values = np.full(len(texts), np.nan)
+        array = pa.array(texts)
+        is_plain = pc.match_substring_regex(array, _PLAIN)
+        values[is_plain.to_numpy(zero_copy_only=False)] = _to_float(array.filter(is_plain))
+        return values
     return _spelled(Levels(texts, np.ones(len(texts), dtype=np.int64)), style)
 
 
@@ -193,7 +201,9 @@ def _find_style(known: Levels, decimal: str | None) -> NumberStyle | None:
     strip, unit = _signs(parts[there])
     if unit == "":
         return None
-    digits = Levels(parts.loc[there, "digits"].astype("str").reset_index(drop=True), known.counts[there])
+    digits = Levels(
+        parts.loc[there, "digits"].astype("str").reset_index(drop=True), known.counts[there]
+    )
     texts = digits.texts
     gaps = [gap for gap in _GAPS if texts.str.contains(gap, regex=False).any()]
     has_dot = bool(texts.str.contains(".", regex=False).any())

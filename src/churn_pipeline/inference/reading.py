@@ -96,12 +96,14 @@ def read_columns(
     decimal = _agreed(
         r.numbers.style.decimal
         for r in readings.values()
-        if r.numbers and not r.numbers.style.is_ambiguous
+        if r.numbers
+        and not r.numbers.style.is_ambiguous
         and (r.numbers.style.decimal == "," or r.numbers.style.thousands == ",")
     )
     order = _agreed(
-        r.dates.order for r in readings.values() if r.dates and r.dates.order
-        and not (r.dates.is_ambiguous or r.dates.is_mixed)
+        r.dates.order
+        for r in readings.values()
+        if r.dates and r.dates.order and not (r.dates.is_ambiguous or r.dates.is_mixed)
     )
     for name, reading in readings.items():
         is_open = reading.numbers is not None and reading.kind == "number" and decimal == ","
@@ -119,7 +121,9 @@ def row_values(cells: pd.Series, reading: Reading) -> NDArray[np.float64]:
     position[levels.texts.isin(reading.missing).to_numpy(dtype=bool)] = np.nan
     if reading.dates is not None:
         days = pd.Series(reading.dates.values, index=reading.known.texts)
-        position = days.reindex(levels.texts).to_numpy(dtype="datetime64[us]").astype("datetime64[D]")
+        position = (
+            days.reindex(levels.texts).to_numpy(dtype="datetime64[us]").astype("datetime64[D]")
+        )
         position = np.where(np.isnat(position), np.nan, position.astype(np.float64))
     return position[codes]
 
@@ -129,7 +133,9 @@ def _agreed(found: object) -> str | None:
     return values.pop() if len(values) == 1 else None
 
 
-def _read(name: str, levels: Levels, decimal: str | None = None, order: str | None = None) -> Reading:
+def _read(
+    name: str, levels: Levels, decimal: str | None = None, order: str | None = None
+) -> Reading:
     n_rows = levels.n_rows
     is_missing = is_certainly_missing(levels.texts)
     known, missing = levels.keep(~is_missing), tuple(levels.texts[is_missing])

@@ -63,7 +63,13 @@ def render_report(
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     if document["derived_columns"]:
-        lines += ["", "## Derived columns", "", "| column | expression | meaning |", "|---|---|---|"]
+        lines += [
+            "",
+            "## Derived columns",
+            "",
+            "| column | expression | meaning |",
+            "|---|---|---|",
+        ]
         for column, keys in document["derived_columns"].items():
             lines.append(
                 f"| {code_span(column)} | {code_span(keys['expression'])} | "
@@ -90,8 +96,10 @@ def _decided(plans: Sequence[Plan], positive: str, churn_rate: float) -> str:
 
 
 def _answer(answer: str) -> str:
-    return code_span(answer) if answer.startswith("--") and "(" not in answer else str(
-        escape_markdown(answer.replace("`", ""))
+    return (
+        code_span(answer)
+        if answer.startswith("--") and "(" not in answer
+        else str(escape_markdown(answer.replace("`", "")))
     )
 
 
