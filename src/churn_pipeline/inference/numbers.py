@@ -211,9 +211,7 @@ def _find_style(known: Levels, decimal: str | None) -> NumberStyle | None:
     candidates = [NumberStyle()]
     if has_comma:
         candidates += [NumberStyle(".", ","), NumberStyle(",")]
-    if has_dot and has_comma:
-        candidates.append(NumberStyle(",", "."))
-    elif has_dot:
+    if has_dot:
         candidates.append(NumberStyle(",", "."))
     for gap in gaps:
         candidates += [NumberStyle(".", gap), *([NumberStyle(",", gap)] if has_comma else [])]
