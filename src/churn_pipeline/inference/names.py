@@ -75,8 +75,10 @@ _SENSITIVE_STEMS = (
     "gend", "ethnic", "relig", "disab", "nationali", "marital", "handicap", "pregnan", "veteran",
     "racial", "seniorcitizen", "orientation", "immigra", "refugee",
 )  # fmt: skip
-_AGE_OF = {*_PEOPLE, "owner", "holder", "insured", "driver", "group", "band", "range",
-           "years", "in", "bracket", "category", "class", "cat", "yr", "of", "at", "current", "s"}  # fmt: skip
+_AGE_OF = frozenset(_PEOPLE) | _set(
+    "owner holder insured driver group band range years in bracket category class cat yr of at "
+    "current s"
+)
 _SNAPSHOT = re.compile(
     r"(snapshot|asof|as_?of|reference|ref|report|reporting|observation|obs|cutoff|extract|"
     r"extraction|stat|perf|scoring|data|period|statement|monthend|periodend)"
