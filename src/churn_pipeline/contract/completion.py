@@ -57,6 +57,8 @@ def _generated_ids(cells: pd.DataFrame, contract: Contract) -> pd.Series:
     base = pd.Series(hashes, index=cells.index, dtype="str")
     repeat = base.groupby(base, sort=False).cumcount().to_numpy()
     again = np.flatnonzero(repeat)
+    if not len(again):  # a list of nothing is one of floats to pandas
+        return base
     base.iloc[again] = base.iloc[again] + [f"-{repeat[row] + 1}" for row in again]
     return base
 
