@@ -44,8 +44,8 @@ def calibration_error_interval(
         Level, such as 0.95.
     seed : int
     customer_numbers : ndarray of int, (n,), optional
-        See :func:`churn_pipeline.modeling.bootstrap.resamplings`. The noise of the drawn churn rates
-        is then that of resampled customers, not binomial.
+        See :func:`churn_pipeline.modeling.bootstrap.resamplings`. The noise of the drawn churn
+        rates is then that of resampled customers, not binomial.
 
     Returns
     -------

@@ -74,8 +74,9 @@ def cross_validate(
     Returns
     -------
     DataFrame, (n * repeats, 3 + n_candidates)
-        Out-of-fold predictions: ``customer`` (position of the row in ``inputs``), ``repeat`` and ``fold`` from
-        1, and a column of log-odds for each candidate; ordered by repeat and customer.
+        Out-of-fold predictions: ``customer`` (position of the row in ``inputs``),
+        ``repeat`` and ``fold`` from 1, and a column of log-odds for each candidate; ordered by
+        repeat and customer.
 
     Raises
     ------

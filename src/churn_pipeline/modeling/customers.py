@@ -9,6 +9,8 @@ from churn_pipeline.features.splitting import customer_keys, hash_to_unit_interv
 
 Numbers = NDArray[np.int64]
 
+NUMBER = "customer_number"  # column of predictions, where a customer has several rows
+
 
 def keys_of(table: pd.DataFrame, contract: Contract) -> list[str]:
     """Return what tells the customers of the rows apart; copies of a row are one customer."""
@@ -25,6 +27,11 @@ def customer_numbers(table: pd.DataFrame, contract: Contract) -> Numbers | None:
     """
     numbers, distinct = pd.factorize(np.array(keys_of(table, contract), dtype=object))
     return None if len(distinct) == len(table) else numbers.astype(np.int64)
+
+
+def numbers_of(predictions: pd.DataFrame) -> Numbers | None:
+    """Return the numbers that predictions carry, see :func:`customer_numbers`."""
+    return predictions[NUMBER].to_numpy(dtype=np.int64) if NUMBER in predictions else None
 
 
 def snapshots_of(table: pd.DataFrame, contract: Contract) -> NDArray[np.datetime64] | None:
@@ -54,4 +61,7 @@ def in_order_of(table: pd.DataFrame, other: pd.DataFrame, contract: Contract) ->
     """Return the rows of ``table`` that ``other`` names by id and snapshot, in its order."""
     key = list(contract.key)
     rows, wanted = (frame.set_index(key).index for frame in (table, other))
-    return table.iloc[rows.get_indexer(wanted)]
+    positions = rows.get_indexer(wanted)
+    if (positions < 0).any():
+        raise KeyError(f"no row {wanted[positions < 0][0]} of {key}")
+    return table.iloc[positions]

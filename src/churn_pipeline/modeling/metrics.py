@@ -167,9 +167,7 @@ def bootstrap_metrics(
     values = compute_metrics(churned, churn_probability, contacted, settings)
     chunks = [
         compute_metrics(churned, churn_probability, contacted, settings, weights)
-        for weights in resamplings(
-            len(np.asarray(churned)), replicates, seed, customer_numbers
-        )
+        for weights in resamplings(len(np.asarray(churned)), replicates, seed, customer_numbers)
     ]
     intervals = {
         name: percentile_interval(

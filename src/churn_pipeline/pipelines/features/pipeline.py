@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from churn_pipeline.pipelines.features.nodes import derive_features, split_customers
+from churn_pipeline.pipelines.features.nodes import derive_features, part_customers
 
 
 def create_pipeline() -> Pipeline:
@@ -16,10 +16,10 @@ def create_pipeline() -> Pipeline:
                 name="derive_features",
             ),
             node(
-                split_customers,
-                inputs=["features", "contract", "params:split.test_share", "params:split.seed"],
-                outputs=["train", "test"],
-                name="split_customers",
+                part_customers,
+                inputs=["features", "contract", "params:split"],
+                outputs=["train", "test", "split"],
+                name="part_customers",
             ),
         ],
         tags="features",
