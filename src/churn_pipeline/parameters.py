@@ -34,8 +34,12 @@ class _Ingestion(_Section):
 
 
 class _Split(_Section):
+    method: Literal["time", "customer"] | None
     test_share: float = Field(gt=0, lt=1)
     seed: int = Field(ge=0)
+    period: Literal["day", "week", "month", "quarter"]
+    test_periods: int = Field(ge=1)
+    gap_days: int | None = Field(ge=0)
 
 
 class _Combinations(_Section):
