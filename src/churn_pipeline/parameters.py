@@ -34,8 +34,12 @@ class _Ingestion(_Section):
 
 
 class _Split(_Section):
+    method: Literal["time", "customer"] | None
     test_share: float = Field(gt=0, lt=1)
     seed: int = Field(ge=0)
+    period: Literal["day", "week", "month", "quarter"]
+    test_periods: int = Field(ge=1)
+    gap_days: int | None = Field(ge=0)
 
 
 class _Combinations(_Section):
@@ -47,6 +51,7 @@ class _Combinations(_Section):
 
 
 class _Tuning(_Section):
+    max_customers: int | None = Field(ge=100)
     trials: int = Field(ge=1)
     patience: int = Field(ge=1)
     minimum_improvement: float = Field(ge=0)
@@ -66,6 +71,8 @@ class _FeatureSearch(_Section):
 
 
 class _Training(_Section):
+    max_customers: int | None = Field(ge=100)
+    max_fitted_customers: int | None = Field(ge=100)
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
     confidence: float = Field(gt=0, lt=1)

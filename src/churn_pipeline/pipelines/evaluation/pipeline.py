@@ -16,6 +16,7 @@ from churn_pipeline.pipelines.evaluation.nodes import (
     score_test_customers,
     trace_curves,
 )
+from churn_pipeline.pipelines.evaluation.periods import draw_periods, measure_by_period
 from churn_pipeline.reporting.model_card import write_model_card
 from churn_pipeline.reporting.page import render_page
 
@@ -75,6 +76,21 @@ def create_pipeline() -> Pipeline:
                 name="audit_fairness",
             ),
             node(
+                measure_by_period,
+                inputs=[
+                    "test_predictions",
+                    "test",
+                    "out_of_fold",
+                    "model",
+                    "train",
+                    "split",
+                    "model_contract",
+                    "params:evaluation",
+                ],
+                outputs="metrics_by_period",
+                name="measure_by_period",
+            ),
+            node(
                 draw_figures,
                 inputs=[*_CURVES, "metrics"],
                 outputs=[f"{curve}_figure" for curve in _CURVES],
@@ -93,6 +109,13 @@ def create_pipeline() -> Pipeline:
                 inputs=["shap_importance", "shap_dependence"],
                 outputs=["shap_importance_figure", "shap_dependence_figure"],
                 name="draw_explanations",
+                tags="reporting",
+            ),
+            node(
+                draw_periods,
+                inputs="metrics_by_period",
+                outputs="metrics_by_period_figure",
+                name="draw_periods",
                 tags="reporting",
             ),
             node(
@@ -123,6 +146,8 @@ def create_pipeline() -> Pipeline:
                     "data_quality",
                     "test_predictions",
                     "train",
+                    "split",
+                    "metrics_by_period",
                     "model_contract",
                     "params:evaluation",
                     "params:training",

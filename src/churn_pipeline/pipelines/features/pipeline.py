@@ -6,7 +6,7 @@ from churn_pipeline.pipelines.features.nodes import (
     add_combinations,
     combine_columns,
     derive_features,
-    split_customers,
+    part_customers,
 )
 
 
@@ -21,15 +21,10 @@ def create_pipeline() -> Pipeline:
                 name="derive_features",
             ),
             node(
-                split_customers,
-                inputs=[
-                    "derived_features",
-                    "contract",
-                    "params:split.test_share",
-                    "params:split.seed",
-                ],
-                outputs=["training_side", "test_side"],
-                name="split_customers",
+                part_customers,
+                inputs=["derived_features", "contract", "params:split"],
+                outputs=["training_side", "test_side", "split"],
+                name="part_customers",
             ),
             node(
                 combine_columns,

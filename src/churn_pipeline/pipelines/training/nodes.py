@@ -9,13 +9,15 @@ from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.candidates import BASELINE, build_baseline, build_candidate
 from churn_pipeline.modeling.comparison import compare_candidates
 from churn_pipeline.modeling.cross_validation import (
-    check_folds,
     cross_validate,
     fit_on,
     score_folds,
 )
+from churn_pipeline.modeling.customers import customer_numbers
+from churn_pipeline.modeling.folds import check_folds
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import choose_calibrator, describe
+from churn_pipeline.modeling.sampling import first_customers
 from churn_pipeline.modeling.scoring_cost import scoring_cost
 from churn_pipeline.modeling.selection import choose_champion
 from churn_pipeline.modeling.target import churned
@@ -32,6 +34,11 @@ def _build(
     return {**candidates, BASELINE: build_baseline(contract, seed)}
 
 
+def _compared(train: pd.DataFrame, contract: Contract, training: dict[str, Any]) -> pd.DataFrame:
+    """Return the rows of the training side that the candidates are compared on."""
+    return train.iloc[first_customers(churned(train, contract), training["max_customers"])]
+
+
 def cross_validate_candidates(
     train: pd.DataFrame,
     contract: Contract,
@@ -43,7 +50,7 @@ def cross_validate_candidates(
     Returns
     -------
     out_of_fold : DataFrame
-        Log-odds of every customer, see
+        Log-odds of every row, see
         :func:`churn_pipeline.modeling.cross_validation.cross_validate`.
     cross_validation : DataFrame
         Metrics of every fit, see :func:`churn_pipeline.modeling.cross_validation.score_folds`.
@@ -55,8 +62,10 @@ def cross_validate_candidates(
     ParameterError
         If there is no such candidate, or it cannot be fitted with its settings.
     """
+    train = _compared(train, contract, training)
     target = churned(train, contract)
-    check_folds(target, training["folds"], "training.folds")
+    numbers = customer_numbers(train, contract)
+    check_folds(target, training["folds"], "training.folds", numbers)
     out_of_fold = cross_validate(
         _build(tuned_settings, contract, training),
         train[list(contract.model_inputs)],
@@ -64,6 +73,7 @@ def cross_validate_candidates(
         folds=training["folds"],
         repeats=training["repeats"],
         seed=training["seed"],
+        customer_numbers=numbers,
     )
     return out_of_fold, score_folds(out_of_fold, target)
 
@@ -74,7 +84,11 @@ def fit_candidates(
     tuned_settings: dict[str, Any],
     training: dict[str, Any],
 ) -> dict[str, Pipeline]:
-    """Fit every candidate and the baseline on the whole training side."""
+    """Fit every candidate and the baseline on the whole training side.
+
+    Of a very large one on its first ``max_fitted_customers``, which bounds time and memory.
+    """
+    train = train.iloc[first_customers(churned(train, contract), training["max_fitted_customers"])]
     inputs, target = train[list(contract.model_inputs)], churned(train, contract)
     return {
         name: fit_on(name, candidate, inputs, target)
@@ -114,7 +128,7 @@ def choose_and_calibrate(
     by_repeat = [part for _, part in out_of_fold.groupby("repeat")]
     calibrator, facts = choose_calibrator(
         [part[champion].to_numpy() for part in by_repeat],
-        churned(train, contract),
+        churned(_compared(train, contract, training), contract),
         [
             [part["customer"].to_numpy()[part["fold"] == fold] for fold in range(1, folds + 1)]
             for part in by_repeat
