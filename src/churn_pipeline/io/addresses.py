@@ -127,6 +127,23 @@ def parse_address(source: str, knob: str) -> Address:
     return Address(kind, path[1:], part, knob)
 
 
+def parse_sink(address: str, knob: str) -> Address:
+    """Read the address of a table to write.
+
+    Raises
+    ------
+    DataError
+        If it is not a table of a database.
+    """
+    parsed = parse_address(address, knob)
+    if not parsed.is_database or parsed.is_query:
+        raise DataError(
+            f"{knob} is {parsed.name}, but takes a table of a database only, such as "
+            "postgresql://HOST/DATABASE::TABLE or sqlite:///FILE::TABLE"
+        )
+    return parsed
+
+
 def refuse_password(source: str, knob: str) -> None:
     """Raise a DataError, which does not show it, if the address holds a password."""
     if _PASSWORD.search(_parts(source)[0]):
