@@ -74,7 +74,7 @@ class Address:
     @property
     def name(self) -> str:
         """A short name for messages and reports: no folder, no user, no password."""
-        name = re.sub(r"//[^/]*@", "//", self.place)
+        name = re.sub(r"//[^/]*@", "//", self.place).partition("?")[0]
         if self.kind != "postgresql":
             name = name.rpartition("/")[2]
         if self.part is None:

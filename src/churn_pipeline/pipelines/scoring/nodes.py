@@ -70,7 +70,7 @@ def score_customers(accepted: pd.DataFrame, bundle: Bundle, raw: RawTable) -> pd
 
 def date_scores(
     scores: pd.DataFrame, contract: Contract, sink: str | None, date: str | None
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Add the day that the scores are of, by which the sink tells them apart.
 
     Parameters
@@ -85,8 +85,10 @@ def date_scores(
 
     Returns
     -------
-    DataFrame
-        The scores with a column ``scoring_date`` at the end; without a sink as they are.
+    scores : DataFrame
+        As they are, for the file.
+    dated : DataFrame
+        With a column ``scoring_date`` at the end, for the sink; no rows if there is none.
 
     Raises
     ------
@@ -94,8 +96,8 @@ def date_scores(
         If there is a sink and neither date nor snapshot.
     """
     if sink is None:
-        return scores
-    return dated(scores, contract, "scoring_date", date, "scoring.date")
+        return scores, scores[:0]
+    return scores, dated(scores, contract, "scoring_date", date, "scoring.date")
 
 
 def _score(customers: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:

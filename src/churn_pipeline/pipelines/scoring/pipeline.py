@@ -40,18 +40,18 @@ def create_pipeline() -> Pipeline:
             node(
                 score_customers,
                 inputs=["accepted_to_score", "bundle", "customers_to_score"],
-                outputs="scores",
+                outputs="ranked_customers",
                 name="score_customers",
             ),
             node(
                 date_scores,
                 inputs=[
-                    "scores",
+                    "ranked_customers",
                     "request_contract",
                     "params:scoring.sink",
                     "params:scoring.date",
                 ],
-                outputs="scores_sink",
+                outputs=["scores", "scores_sink"],
                 name="date_scores",
             ),
         ],
