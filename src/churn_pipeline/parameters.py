@@ -17,6 +17,12 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
+class _Dataset(_Section):
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    folder: str = Field(min_length=1)
+    contract: str = Field(min_length=1)
+
+
 class _Simulation(_Section):
     customers: int = Field(ge=1)
     seed: int = Field(ge=0)
@@ -34,6 +40,14 @@ class _Split(_Section):
     period: Literal["day", "week", "month", "quarter"]
     test_periods: int = Field(ge=1)
     gap_days: int | None = Field(ge=0)
+
+
+class _Combinations(_Section):
+    most: int = Field(ge=0)
+    max_columns: int = Field(ge=2)
+    max_customers: int = Field(ge=100)
+    confidence: float = Field(gt=0, lt=1)
+    seed: int = Field(ge=0, lt=2**32)
 
 
 class _Tuning(_Section):
@@ -115,9 +129,11 @@ class _Scoring(_Section):
 
 
 class _Parameters(_Section):
+    dataset: _Dataset
     simulation: _Simulation
     ingestion: _Ingestion
     split: _Split
+    combinations: _Combinations
     candidates: dict[str, dict[str, Any] | None] = Field(min_length=1)
     tuning: _Tuning
     feature_search: _FeatureSearch
@@ -129,8 +145,14 @@ class _Parameters(_Section):
     serving: Any
 
 
-def check_parameters(parameters: Mapping[str, Any]) -> None:
+def check_parameters(parameters: Mapping[str, Any], source: str = "params.yaml") -> None:
     """Check the whole of ``params.yaml``, runtime parameters included.
+
+    Parameters
+    ----------
+    parameters : mapping
+    source : str
+        Name of the file, for the messages.
 
     Raises
     ------
@@ -141,8 +163,8 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         _Parameters.model_validate(parameters)
     except ValidationError as error:
         problems = "; ".join(map(_describe, error.errors()))
-        raise ParameterError(f"params.yaml: {problems}") from None
-    parse_settings(parameters["serving"], Path.cwd(), environ={})
+        raise ParameterError(f"{source}: {problems}") from None
+    parse_settings(parameters["serving"], Path.cwd(), environ={}, source=source)
 
 
 def _describe(problem: ErrorDetails) -> str:

@@ -1,5 +1,6 @@
 """Nodes of the features pipeline."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from churn_pipeline.contract.derivation import derive
 from churn_pipeline.errors import DataError
 from churn_pipeline.features.splitting import is_test_customer
 from churn_pipeline.features.time_split import split_by_time
+from churn_pipeline.modeling.combinations import find_combinations
 from churn_pipeline.modeling.customers import keys_of, shuffled, snapshots_of
 from churn_pipeline.modeling.split_record import Parting, record_split
 from churn_pipeline.modeling.target import churned
@@ -121,3 +123,28 @@ def _check_sides(train: pd.DataFrame, test: pd.DataFrame, contract: Contract, re
                 f"the {name} side has {churners} churned and {others} other "
                 f"customers, at least 2 of each are needed; bring more customers or {remedy}"
             )
+
+
+def combine_columns(
+    training_side: pd.DataFrame, contract: Contract, combinations: dict[str, Any]
+) -> tuple[Contract, pd.DataFrame]:
+    """Find combinations of columns on the training side.
+
+    Returns
+    -------
+    model_contract : Contract
+        The contract with the combinations as further derived columns.
+    combinations : DataFrame
+        What was tried, see :func:`churn_pipeline.modeling.combinations.find_combinations`.
+    """
+    found, rounds = find_combinations(
+        training_side, churned(training_side, contract), contract, **combinations
+    )
+    columns = (*contract.derived_columns, *found)
+    return replace(contract, derived_columns=columns), rounds
+
+
+def add_combinations(customers: pd.DataFrame, model_contract: Contract) -> pd.DataFrame:
+    """Add the derived columns that the table does not have yet."""
+    missing = [c for c in model_contract.derived_columns if c.name not in customers]
+    return derive_features(customers, replace(model_contract, derived_columns=tuple(missing)))
