@@ -9,10 +9,10 @@ from typing import Any
 import click
 from kedro.framework.startup import ProjectMetadata
 
+from churn_pipeline.environments import environment_folder
 from churn_pipeline.errors import ChurnPipelineError, DataError
 
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-_TAKEN = ("base", "local")
+_LONGEST_NAME = 40
 _SECONDS_BETWEEN_MESSAGES = 5.0
 
 
@@ -96,8 +96,8 @@ def infer(
     from churn_pipeline.orchestration.datasets import create_dataset
 
     project = Path(metadata.project_path) if metadata else Path.cwd()
-    name = _name(name, source)
-    if (project / "conf" / name).exists():
+    name = name or _name_of(source)
+    if environment_folder(project, name).exists():
         if not force:
             raise DataError(
                 f"conf/{name} exists; choose another --env, or add --force to write it anew "
@@ -172,15 +172,11 @@ class _Progress:
             click.echo(text, err=True)
 
 
-def _name(name: str | None, source: str) -> str:
-    if name is None:
-        stem = source.rpartition("::")[2] if "::" in source else Path(source).name.split(".")[0]
-        name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
-    if not _NAME.fullmatch(name) or name in _TAKEN:
-        raise DataError(
-            f"{name!r} cannot name a data set; give another by --env: small letters, digits and "
-            f"underscores, a letter first, none of {', '.join(_TAKEN)}"
-        )
+def _name_of(source: str) -> str:
+    stem = source.rpartition("::")[2] if "::" in source else Path(source).name.split(".")[0]
+    name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
+    if not name or len(name) > _LONGEST_NAME:
+        raise DataError(f"{source} gives the data set no name; give one by --env NAME")
     return name
 
 

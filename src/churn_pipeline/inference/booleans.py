@@ -76,7 +76,7 @@ def positive_value(values: tuple[str, str]) -> str | None:
     if len(says_yes) == 1 and says_yes != says_no:
         return says_yes[0]
     if len(says_no) == 1 and not says_yes:
-        other = [value for value in values if value not in says_no][0]
+        other = next(value for value in values if value not in says_no)
         # "no" beside something else: only words of leaving tell which side it is
         return other if re.search(r"churn|attrit|left|exit|cancel|leav", normal(other)) else None
     return None

@@ -98,7 +98,7 @@ def epoch_unit(values: NDArray[np.float64], name: str) -> str | None:
 def sentinel_texts(known: Levels, dates: Dates) -> list[str]:
     """Return spellings of dates that stand for "never" or "unknown", such as 9999-12-31."""
     years = dates.values.astype("datetime64[Y]").astype(float) + 1970
-    is_odd = np.isin(years, (9999, 9998, 2999, 2099, 1900, 1899, 1800, 1753, 1))
+    is_odd = np.isin(years, (9999, 9998, 2999, 2099, 1900, 1899, 1970, 1800, 1753, 1))
     usual = years[~is_odd & ~np.isnan(years)]
     if not is_odd.any() or not len(usual):
         return []

@@ -12,6 +12,7 @@ from churn_pipeline.errors import ContractError
 
 _WIDTH = 100
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*( [A-Za-z0-9_]+)*")
+_NO_TEXT = {"y", "yes", "n", "no", "true", "false", "on", "off", "null"}  # to YAML 1.1
 _HEAD = """\
 # The data contract of {name}, inferred from the table; {report} says why it is so.
 # Edit it as you like: `docs/contract.md` has the language, `kedro contract check --env {name}` says
@@ -109,7 +110,7 @@ def _scalar(value: Any, may_be_plain: bool = False) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    return bool(_PLAIN_KEY.fullmatch(text)) and isinstance(yaml.safe_load(text), str)
+    return bool(_PLAIN_KEY.fullmatch(text)) and text.lower() not in _NO_TEXT
 
 
 def _quoted(text: str) -> str:

@@ -9,6 +9,7 @@ _BINS = 64
 _PRIOR_ROWS = 2.0
 _LEAST_POSITIVES = 20
 _LEAST_ROWS = 20  # of a state that is to prove something
+_MOST_LEVELS = 100  # of a column whose levels are looked at one by one
 _SURE = 0.95  # lower bound of the churn rate among rows of a state
 
 
@@ -59,7 +60,7 @@ def weigh(values: NDArray[np.float64], churned: NDArray[np.float64], is_number: 
         _held_out_auc(codes, churned),
         _all_churn(churned[is_there], base),
         _all_churn(churned[~is_there], base),
-        None if is_number and len(levels) > 20 else _sure_level(codes, levels, churned, base),
+        None if len(levels) > _MOST_LEVELS else _sure_level(codes, levels, churned, base),
     )
 
 
@@ -87,10 +88,9 @@ def _held_out_auc(codes: NDArray[np.int64], churned: NDArray[np.float64]) -> flo
         half[np.random.default_rng(0).permutation(rows)[::2]] = True
     scores = []
     for learn in (half, ~half):
-        rows, n = np.bincount(codes[learn], minlength=codes.max() + 1), len(codes)
+        rows = np.bincount(codes[learn], minlength=codes.max() + 1)
         positives = np.bincount(codes[learn], churned[learn], minlength=codes.max() + 1)
         rate = (positives + _PRIOR_ROWS * churned.mean()) / (rows + _PRIOR_ROWS)
-        assert n
         scores.append(_auc(rate, codes[~learn], churned[~learn]))
     return float(np.mean(scores))
 

@@ -222,12 +222,10 @@ def _suspect(reading: Reading, evidence: Evidence, notes: Notes) -> None:
         )
     elif evidence.sure_level is not None:
         level, rows, rate = evidence.sure_level
-        if reading.kind == "number":
-            shown = f"is {level:g}"
-        else:
-            shown = "has one of its values"
+        shown = f"{level:g}" if reading.kind == "number" else repr(reading.known.texts[int(level)])
         notes.ask(
-            f"Of the {rows:,} customers whose {name} {shown}, {rate:.1%} left: is it known before?",
+            f"Of the {rows:,} customers whose {name} is {shown}, {rate:.1%} left: is that "
+            "known before?",
             f"--drop {_quoted(name)} if it is not",
         )
 

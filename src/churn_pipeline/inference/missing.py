@@ -40,7 +40,7 @@ def sentinels(values: NDArray[np.float64], counts: NDArray[np.int64]) -> list[fl
         Rows of each.
     """
     negative = values[values < 0]
-    found = []
+    found: list[float] = []
     if len(values) < 5:
         return found
     if len(negative) == 1 and negative[0] in (-1, -9, -99, -999, -9999, -99999):

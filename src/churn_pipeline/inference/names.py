@@ -2,49 +2,58 @@
 
 import re
 
+
+def _list(words: str) -> list[str]:
+    return words.split()
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 _BOUNDARY = re.compile(
     r"[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=[0-9])"
     r"|(?<=[0-9])(?=[A-Za-z])"
 )
-_PEOPLE = (
+_PEOPLE = _list(
     "customer cust client user member subscriber consumer person guest player patient student "
     "employee passenger policyholder voter cardholder cst"
-).split()
-_THINGS = (
+)
+_THINGS = _list(
     "account acct acc policy contract subscription household tenant company merchant card device "
     "order transaction booking loyalty party lead"
-).split()
-_KEYS = "id ids identifier key number num no nbr nr code ref reference uuid guid hash".split()
+)
+_KEYS = _list("id ids identifier key number num no nbr nr code ref reference uuid guid hash")
 _IS_PERSON_KEY = re.compile(rf"({'|'.join(_PEOPLE)})s?({'|'.join(_KEYS)})|msisdn|imsi|clientnum")
 _IS_THING_KEY = re.compile(rf"({'|'.join(_THINGS)})s?({'|'.join(_KEYS)})|imei|iban")
 _IS_INDEX = re.compile(
     r"(unnamed[0-9]*(level[0-9]+)?|index|level0|x|(row|line|record|obs|observation|seq|sequence|"
     r"serial|s|sr|sl)(number|num|no|id|index|nbr|nr)?|rows|rownames)?"
 )
-_PERSONAL = set(
+_PERSONAL = _set(
     "surname lastname firstname fullname forename givenname familyname middlename email mail "
-    "phone mobile telephone tel cellphone fax address street ssn passport iban".split()
+    "phone mobile telephone tel cellphone fax address street ssn passport iban"
 )
-_CODES = set(
+_CODES = _set(
     "zip zipcode postcode postal postalcode pincode plz code state region province county "
     "district city town branch store shop type category segment industry sector occupation job "
     "profession country territory zone route cluster campaign channel plan group marital method "
     "brand model status package currency language area kind division department warehouse agent "
-    "race religion nationality sex cohort msa geo geography vendor supplier".split()
+    "race religion nationality sex cohort msa geo geography vendor supplier"
 )
-_PLACES = set(
+_PLACES = _set(
     "zip zipcode postcode postal postalcode pincode plz city town state province county district "
-    "country region area".split()
+    "country region area"
 )
-_MEASURES = set(
+_MEASURES = _set(
     "number num no count counts cnt ct qty quantity total sum avg average mean median max min std "
     "rate ratio pct perc percent percentage share amount amt price cost costs charge charges fee "
     "fees revenue rev balance bal value val score index length duration days months years hours "
     "minutes mins seconds size spend spending spent usage used age rank level frequency freq "
     "recency limit volume time times per diff difference change growth calls visits orders "
-    "transactions trans logins tickets points income salary debt mou longitude latitude".split()
+    "transactions trans logins tickets points income salary debt mou longitude latitude"
 )
-_COUNTERS = set("number num no count counts cnt ct qty quantity nr n nbr".split())
+_COUNTERS = _set("number num no count counts cnt ct qty quantity nr n nbr")
 _UNITS = {
     "days": "days", "day": None, "months": "months", "mths": "months", "years": "years",
     "yrs": "years", "weeks": "weeks", "hours": "hours", "hrs": "hours", "minutes": "minutes",
@@ -57,17 +66,19 @@ _UNITS = {
     "products": "products", "transactions": "transactions", "purchases": "purchases",
     "points": "points",
 }  # fmt: skip
-_WINDOWS = set("last past prior previous recent prev lag within per".split())
-_SENSITIVE = set(
+_WINDOWS = _set("last past prior previous recent prev lag within per")
+_SENSITIVE = _set(
     "sex race races caste married marriage religion nationality citizenship senior "
-    "seniors birth birthday birthdate birthyear dob yob".split()
+    "seniors birth birthday birthdate birthyear dob yob"
 )
 _SENSITIVE_STEMS = (
     "gend", "ethnic", "relig", "disab", "nationali", "marital", "handicap", "pregnan", "veteran",
     "racial", "seniorcitizen", "orientation", "immigra", "refugee",
 )  # fmt: skip
-_AGE_OF = {*_PEOPLE, "owner", "holder", "insured", "driver", "group", "band", "range", "years",
-           "in", "bracket", "category", "class", "cat", "yr", "of", "at", "current", "s"}  # fmt: skip
+_AGE_OF = frozenset(_PEOPLE) | _set(
+    "owner holder insured driver group band range years in bracket category class cat yr of at "
+    "current s"
+)
 _SNAPSHOT = re.compile(
     r"(snapshot|asof|as_?of|reference|ref|report|reporting|observation|obs|cutoff|extract|"
     r"extraction|stat|perf|scoring|data|period|statement|monthend|periodend)"
@@ -75,33 +86,33 @@ _SNAPSHOT = re.compile(
     r"period(id|key)?|ds"
 )
 _CHURN = re.compile(r"churn|attrit")
-_LEFT = set(
+_LEFT = _set(
     "exited left leaver lapsed cancelled canceled defected departed terminated unsubscribed "
-    "closed quit resigned attrited deactivated disconnected".split()
+    "closed quit resigned attrited deactivated disconnected"
 )
 _TARGETS = re.compile(
     r"target(variable|value|flag|class)?|label|y|outcome|class|response|status|(customer|client|"
     r"account|member)status|event|dependentvariable"
 )
-_NO_TARGET = set(
+_NO_TARGET = _set(
     "pred predicted prediction prob probability proba score risk reason reasons date time category "
-    "type prior past previous last history historical rate value? expected estimated".split()
+    "type prior past previous last history historical rate value? expected estimated"
 )
-_LATER = set("churn churned churner attrition attrited attriting".split())
-_EARLIER = set("prior past previous earlier history historical before prev".split())
-_LEAVING = set(
+_LATER = _set("churn churned churner attrition attrited attriting")
+_EARLIER = _set("prior past previous earlier history historical before prev")
+_LEAVING = _set(
     "cancellation cancelled canceled cancel exit exited termination terminated leaving departure "
     "deactivation deactivated disconnection disconnect disconnected closure closing closed "
-    "unsubscribe unsubscribed resignation offboarding winback cancelling left leave".split()
+    "unsubscribe unsubscribed resignation offboarding winback cancelling left leave"
 )
-_AFTER = set(
+_AFTER = _set(
     "date day time month reason reasons code type category comment comments note notes survey "
-    "interview fee fees refund refunded dt at on timestamp text feedback cause".split()
+    "interview fee fees refund refunded dt at on timestamp text feedback cause"
 )
-_ENDS = set("end expiry expiration expires expire renewal due next until deadline valid".split())
-_MOMENTS = set(
+_ENDS = _set("end expiry expiration expires expire renewal due next until deadline valid")
+_MOMENTS = _set(
     "date dt day time timestamp ts epoch at created signup signed joined registered registration "
-    "activation activated since opened".split()
+    "activation activated since opened"
 )
 
 

@@ -124,6 +124,12 @@ def is_whole(values: NDArray[np.float64]) -> bool:
 
 def read_in_style(texts: pd.Series, style: NumberStyle) -> NDArray[np.float64]:
     """Read texts in a known style; NaN where that does not work."""
+    if (style.decimal, style.thousands, style.strip) == (".", None, ()):
+        values = np.full(len(texts), np.nan)
+        array = pa.array(texts)
+        is_plain = pc.match_substring_regex(array, _PLAIN)
+        values[is_plain.to_numpy(zero_copy_only=False)] = _to_float(array.filter(is_plain))
+        return values
     return _spelled(Levels(texts, np.ones(len(texts), dtype=np.int64)), style)
 
 
@@ -205,9 +211,7 @@ def _find_style(known: Levels, decimal: str | None) -> NumberStyle | None:
     candidates = [NumberStyle()]
     if has_comma:
         candidates += [NumberStyle(".", ","), NumberStyle(",")]
-    if has_dot and has_comma:
-        candidates.append(NumberStyle(",", "."))
-    elif has_dot:
+    if has_dot:
         candidates.append(NumberStyle(",", "."))
     for gap in gaps:
         candidates += [NumberStyle(".", gap), *([NumberStyle(",", gap)] if has_comma else [])]

@@ -15,6 +15,7 @@ from churn_pipeline.inference.numbers import NumberStyle, is_whole
 from churn_pipeline.inference.reading import Reading
 
 _ROOM = 0.5  # share of the observed span that is allowed beyond either end
+_FEW_GROUPS = 12  # distinct numbers up to which race or sex may be coded
 _LABELS = 50  # distinct numbers from which a name of labels must have shared values
 
 
@@ -58,6 +59,8 @@ def read_labels(reading: Reading, n_rows: int) -> Labels | None:
         why = "two small numbers are the two values of a category"
     elif len(numbers) == 1:
         why = "one value, or none"
+    elif names.is_sensitive(reading.name) and len(numbers) > _FEW_GROUPS:
+        return None
     elif (names.is_code(reading.name) or names.identifier_score(reading.name) >= 2) and numbers[
         0
     ] >= 0:

@@ -113,10 +113,13 @@ def read_columns(
 
 
 def row_values(cells: pd.Series, reading: Reading) -> NDArray[np.float64]:
-    """Return a number for each row: the value, or the number of its level; NaN where missing."""
+    """Return a number for each row: the value, or its level's position; NaN if missing."""
     levels, codes = code_rows(cells)
     if reading.kind == "number" and reading.numbers is not None:
         return read_in_style(levels.texts, reading.numbers.style)[codes]
+    if len(reading.known) <= _MOST_LEVELS and reading.dates is None:
+        known = pd.Index(reading.known.texts).get_indexer(pd.Index(levels.texts))
+        return np.where(known < 0, np.nan, known.astype(np.float64))[codes]
     position = np.arange(len(levels), dtype=np.float64)
     position[levels.texts.isin(reading.missing).to_numpy(dtype=bool)] = np.nan
     if reading.dates is not None:

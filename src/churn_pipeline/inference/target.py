@@ -87,7 +87,7 @@ def find_target(
     elif target not in flags:
         raise DataError(_not_two_values(readings[target], source))
     flag = flags[target]
-    return Target(target, flag, _positive(flag, target, positive, source), tier)
+    return Target(target, flag, _positive(flag, readings[target], positive, source), tier)
 
 
 def _by_name(
@@ -139,14 +139,16 @@ def _not_two_values(reading: Reading, source: str) -> str:
     )
 
 
-def _positive(flag: Flag, target: str, positive: str | None, source: str) -> str:
+def _positive(flag: Flag, reading: Reading, positive: str | None, source: str) -> str:
+    target = reading.name
+    rarer = reading.known.by_frequency().texts.iloc[-1]
     options = " or ".join(repr(value) for value in flag.values)
     if positive is None:
         found = positive_value(flag.values)
         if found is None:
             raise DataError(
                 f"the target {target} of {source} is {options}; say which means that the customer "
-                f"left, by --positive {flag.values[-1]!r}"
+                f"left, such as --positive {rarer!r}"
             )
         return found
     for value in flag.values:
