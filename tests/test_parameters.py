@@ -163,3 +163,36 @@ def test_all_problems_are_told_at_once(parameters: dict[str, Any]) -> None:
     broken = put(put(parameters, "split.seed", -1), "training.folds", 0)
     with pytest.raises(ParameterError, match=r"split\.seed is -1: .*; training\.folds is 0: "):
         check_parameters(broken)
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [("ingestion", "source"), ("scoring", "source"), ("scoring", "sink"), ("publishing", "sink")],
+)
+def test_a_password_in_an_address_is_refused_and_not_shown(
+    parameters: dict[str, Any], section: str, key: str
+) -> None:
+    parameters[section][key] = "postgresql://me:hush@host/bank::customers"
+    with pytest.raises(ParameterError) as caught:
+        check_parameters(parameters)
+    message = str(caught.value)
+    assert message.startswith(f"params.yaml: {section}.{key} holds a password")
+    assert "conf/local/credentials.yml" in message
+    assert "hush" not in message
+
+
+def test_a_sink_that_is_no_table_is_refused_before_anything_runs(
+    parameters: dict[str, Any],
+) -> None:
+    parameters["scoring"]["sink"] = "scores.csv"
+    with pytest.raises(ParameterError, match=r"scoring\.sink is scores\.csv, but takes a table"):
+        check_parameters(parameters)
+    parameters["scoring"]["sink"] = "sqlite:///scores.db::scores"
+    check_parameters(parameters)
+
+
+@pytest.mark.parametrize("date", ["31.01.2026", "2026-02-30", "20260131"])
+def test_a_date_that_is_no_day_is_refused(parameters: dict[str, Any], date: str) -> None:
+    parameters["scoring"]["date"] = date
+    with pytest.raises(ParameterError, match=r"scoring\.date is"):
+        check_parameters(parameters)

@@ -31,7 +31,11 @@ def project_credentials(project: Path, environment: str | None = None) -> dict[s
         if not (project / "conf" / folder).is_dir():
             continue
         loader = OmegaConfigLoader(
-            str(project / "conf"), env=folder, base_env=folder, default_run_env=folder
+            str(project / "conf"),
+            env=folder,
+            base_env=folder,
+            default_run_env=folder,
+            ignore_hidden=False,
         )
         try:
             entries |= {name: entry or {} for name, entry in loader["credentials"].items()}
