@@ -56,7 +56,7 @@ def check_customers(raw: RawTable, contract: Contract) -> tuple[pd.DataFrame, pd
 def _lack(raw: RawTable, absent: list[str], contract: Contract) -> str:
     """Say which columns are absent, and what could be meant."""
     names = list(raw.cells.columns)
-    plain = {name.casefold(): name for name in names}
+    plain = {name.casefold(): name for name in names if name not in contract.columns}
     close = [
         f"{plain[near[0]]!r} for {name!r}"
         for name in absent
