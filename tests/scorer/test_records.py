@@ -5,6 +5,7 @@ import math
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -26,7 +27,7 @@ from churn_pipeline.scorer.records import (
     expectation,
 )
 from churn_pipeline.scorer.rows import table_rows
-from tests.strategies import contracts, good_tables
+from tests.strategies import contracts, good_tables, meaning
 
 SECRET = "Zyzzyva"
 at_random = settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -86,10 +87,12 @@ def bits(row: Iterable[float]) -> list[bytes]:
 def with_expressions(contract: Contract) -> Contract:
     """Return the contract with derived columns and a rule of its features."""
     numbers = [c.name for c in contract.features if c.is_numeric]
-    texts = [c for c in contract.features if not c.is_numeric]
+    texts = [c for c in contract.features if c.type == "category"]
+    dates = [c.name for c in contract.dates]
     expressions = [f"log1p(abs(col({name!r}))) / (col({name!r}) - 1)" for name in numbers]
     expressions += [f"is_missing(col({c.name!r})) + 2 * (col({c.name!r}) == {c.values[0]!r})"
                     for c in texts]  # fmt: skip
+    expressions += [f"(date('2022-02-22') - col({name!r})) / 365.25" for name in dates]
     rules = [f"not (col({c.name!r}) in ({c.values[-1]!r},)) or 1 == 1" for c in texts]
     return replace(
         contract,
@@ -103,12 +106,10 @@ def with_expressions(contract: Contract) -> Contract:
 
 def as_json(cell: str, column: Column, contract: Contract) -> Any:
     """Return what a client sends for a cell of a file."""
-    text = cell.strip()
-    if text in ("", *contract.missing_values):
-        return None
-    if column.is_numeric:
-        return int(text) if column.type == "integer" else float(text)
-    return text
+    found = meaning(cell, column, contract)
+    if isinstance(found, float) and column.type == "integer":
+        return int(found)
+    return found.isoformat() if isinstance(found, date) else found
 
 
 @at_random
@@ -140,6 +141,10 @@ def bad_values(column: Column, contract: Contract) -> list[Any]:
         bad += [SECRET, "1", "", math.inf, -math.inf, math.nan, 10**400, -(10**400)]
         bad += [] if column.minimum is None else [column.minimum - 1, column.minimum - 0.001]
         bad += [] if column.maximum is None else [column.maximum + 1, column.maximum + 0.001]
+    elif column.is_date:
+        bad += [SECRET, "", "2026-02-30", "31/01/2026", "2026-01-31T00:00", 20260131, 0.5]
+    elif column.is_open:
+        bad += [7, 7.5]
     else:
         bad += ["", " ", 7, 7.5, *contract.missing_values]
         bad += (
