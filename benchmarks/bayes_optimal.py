@@ -18,6 +18,7 @@ import yaml
 from numpy.typing import NDArray
 from scipy.special import xlog1py, xlogy
 
+from benchmarks.telco import simulate_customers
 from churn_pipeline.io.atomic import CSVDataset
 from churn_pipeline.io.contract_dataset import ContractDataset
 from churn_pipeline.io.raw_table import RawTableDataset
@@ -35,7 +36,6 @@ from churn_pipeline.pipelines.training.nodes import (
 )
 from churn_pipeline.pipelines.tuning.nodes import tune_candidates
 from churn_pipeline.scorer.decisions import Economics
-from churn_pipeline.simulation import simulate_customers
 
 _ROOT = Path(__file__).resolve().parents[1]
 _DRAWS = 2000  # of the noise of the truth's own calibration error

@@ -18,6 +18,7 @@ class _Section(BaseModel):
 
 
 class _Simulation(_Section):
+    kind: str = Field(min_length=1)
     customers: int = Field(ge=1)
     seed: int = Field(ge=0)
 
