@@ -9,7 +9,9 @@ from click.testing import CliRunner, Result
 from mlflow import MlflowClient
 
 from churn_pipeline.model_commands import model
-from churn_pipeline.orchestration.registry import CHALLENGER, MODEL_NAME
+from churn_pipeline.orchestration.registry import CHALLENGER
+
+MODEL_NAME = "churn_pipeline"
 
 
 def kedro_model(*arguments: str) -> Result:
@@ -172,9 +174,9 @@ def test_a_version_without_bundle_cannot_be_fetched(
     with_versions: MlflowClient, tmp_path: Path
 ) -> None:
     for wanted, sentence in [
-        ("1", "version 1 of churn_model has no bundle: it was not packaged"),
-        ("champion", "no version of churn_model is called champion"),
-        ("7", "no version of churn_model is called 7"),
+        ("1", "version 1 of churn_pipeline has no bundle: it was not packaged"),
+        ("champion", "no version of churn_pipeline is called champion"),
+        ("7", "no version of churn_pipeline is called 7"),
     ]:
         result = kedro_model("fetch", wanted, "--to", str(tmp_path / "new"))
         assert result.exit_code == 1
@@ -194,7 +196,9 @@ def test_list_marks_the_version_of_the_files_at_hand(
     with_versions: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    path = tmp_path / "data/06_models/model.pkl"
+    dataset = "dataset: {name: churn_pipeline, folder: made, contract: c.yml}\n"
+    (tmp_path / "params.yaml").write_text(dataset, encoding="utf-8")
+    path = tmp_path / "made/06_models/model.pkl"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"model")
     assert "workspace" not in kedro_model("list").output

@@ -9,8 +9,9 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.startup import ProjectMetadata
 
+from churn_pipeline.environments import dvc_yaml_path, environments, params_name
 from churn_pipeline.errors import ChurnPipelineError
-from churn_pipeline.model_commands import model
+from churn_pipeline.model_commands import environment_option, model
 from churn_pipeline.pipeline_registry import PIPELINES
 from churn_pipeline.serving.key_commands import api_key
 from churn_pipeline.simulate_command import simulate
@@ -59,26 +60,39 @@ cli.add_command(simulate)
 
 
 @cli.command("dvc-yaml")
+@environment_option
+@click.option("--all", "of_all", is_flag=True, help="Of the built-in data set and of all others.")
 @click.option("--check", is_flag=True, help="Change nothing; fail if dvc.yaml is out of step.")
 @click.pass_obj
-def dvc_yaml(metadata: ProjectMetadata, check: bool) -> None:
-    """Write dvc.yaml from the Kedro pipelines and the catalog."""
+def dvc_yaml(metadata: ProjectMetadata, env: str | None, of_all: bool, check: bool) -> None:
+    """Write dvc.yaml from the Kedro pipelines and the catalog, for a data set to conf/NAME."""
     from churn_pipeline.orchestration.dvc_yaml import render_dvc_yaml
 
-    path = Path(metadata.project_path) / "dvc.yaml"
-    expected = render_dvc_yaml(metadata)
-    actual = path.read_text(encoding="utf-8") if path.exists() else ""
-    if expected == actual:
-        click.echo("dvc.yaml is in step with the pipelines")
-    elif check:
-        lines = difflib.unified_diff(
-            actual.splitlines(), expected.splitlines(), "dvc.yaml", "pipelines", lineterm=""
-        )
-        click.echo("\n".join(lines), err=True)
-        click.echo("dvc.yaml is out of step with the pipelines; run `kedro dvc-yaml`", err=True)
+    root = Path(metadata.project_path)
+    try:
+        names = ["", *environments(root)] if of_all else [params_name(root, env)]
+    except ChurnPipelineError as error:
+        raise click.ClickException(str(error)) from None
+    stale = []
+    for name in names:
+        expected = render_dvc_yaml(metadata, name)
+        path = dvc_yaml_path(root, name)
+        shown = path.relative_to(root).as_posix()
+        actual = path.read_text(encoding="utf-8") if path.exists() else ""
+        if expected == actual:
+            click.echo(f"{shown} is in step with the pipelines")
+        elif check:
+            lines = difflib.unified_diff(
+                actual.splitlines(), expected.splitlines(), shown, "pipelines", lineterm=""
+            )
+            click.echo("\n".join(lines), err=True)
+            command = f"kedro dvc-yaml --env {name}" if name else "kedro dvc-yaml"
+            click.echo(f"{shown} is out of step with the pipelines; run `{command}`", err=True)
+            stale.append(shown)
+        else:
+            staged = path.with_name(".dvc.yaml.partial")
+            staged.write_text(expected, encoding="utf-8")
+            staged.replace(path)
+            click.echo(f"{shown} written")
+    if stale:
         sys.exit(1)
-    else:
-        staged = path.with_name(".dvc.yaml.partial")
-        staged.write_text(expected, encoding="utf-8")
-        staged.replace(path)
-        click.echo("dvc.yaml written")

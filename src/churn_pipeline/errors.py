@@ -17,6 +17,10 @@ class ParameterError(ChurnPipelineError):
     """A value in ``params.yaml`` is not usable; the message names the key and the valid options."""
 
 
+class DatasetNameError(ChurnPipelineError):
+    """There is no data set of that name, or cannot be; the message names the valid ones."""
+
+
 class GateError(ChurnPipelineError):
     """The model failed a quality gate; the message names each failed gate and the remedy."""
 

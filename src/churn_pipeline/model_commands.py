@@ -9,10 +9,19 @@ from typing import Any
 import click
 from kedro.framework.startup import ProjectMetadata
 
+from churn_pipeline.environments import Dataset, params_file, read_dataset
 from churn_pipeline.errors import ChurnPipelineError, RegistryError
 from churn_pipeline.orchestration.provenance import file_sha256, git_user
 from churn_pipeline.orchestration.tracking import mlflow_tracking_uri
 from churn_pipeline.scorer.bundle import MANIFEST
+
+environment_option = click.option(
+    "--env",
+    "-e",
+    envvar="KEDRO_ENV",
+    metavar="NAME",
+    help="The data set, a folder of conf/; by default the built-in one.",
+)
 
 
 class _Command(click.Command):
@@ -45,18 +54,20 @@ def model() -> None:
 
 
 @model.command("list")
+@environment_option
 @click.pass_obj
-def list_versions(metadata: ProjectMetadata | None) -> None:
+def list_versions(metadata: ProjectMetadata | None, env: str | None) -> None:
     """Show all versions, the newest first; `workspace` is that of the files in data/06_models."""
+    dataset = _dataset(metadata, env)
     client = _client()
     from churn_pipeline.orchestration.promotion import gates_verdict
     from churn_pipeline.orchestration.registry import alias, registered_model, versions
 
     table = [["VERSION", "ALIAS", "CANDIDATE", "GATES", "ROC-AUC", "LOG LOSS", "DATA", "COMMIT"]]
-    registered = registered_model(client)
+    registered = registered_model(client, dataset.name)
     names = sorted(registered.aliases) if registered else []
-    present = _workspace_sha256(metadata)
-    for version in versions(client):
+    present = _workspace_sha256(_root(metadata) / dataset.folder)
+    for version in versions(client, dataset.name):
         number = str(version.version)
         aliases = [name for name in names if registered and alias(registered, name) == number]
         if present is not None and version.tags.get("model_sha256") == present:
@@ -86,19 +97,26 @@ _reason = click.option("--reason", required=True, metavar="TEXT", help="Why; kep
 @click.argument("version", type=click.IntRange(min=1), required=False)
 @_reason
 @click.option("--force", is_flag=True, help="Even if gates failed or were not checked.")
+@environment_option
 @click.pass_obj
 def promote(
-    metadata: ProjectMetadata | None, version: int | None, reason: str, force: bool
+    metadata: ProjectMetadata | None,
+    version: int | None,
+    reason: str,
+    force: bool,
+    env: str | None,
 ) -> None:
     """Make VERSION the champion; the challenger, if no VERSION is given.
 
     Refused if the version did not pass the gates.
     """
+    name = _dataset(metadata, env).name
     client = _client()
     from churn_pipeline.orchestration import promotion
 
     done = promotion.promote(
         client,
+        name,
         None if version is None else str(version),
         why=_sentence(reason),
         force=force,
@@ -109,25 +127,30 @@ def promote(
 
 @model.command()
 @_reason
+@environment_option
 @click.pass_obj
-def rollback(metadata: ProjectMetadata | None, reason: str) -> None:
+def rollback(metadata: ProjectMetadata | None, reason: str, env: str | None) -> None:
     """Return to the champion before; a second time, to the one before that."""
+    name = _dataset(metadata, env).name
     client = _client()
     from churn_pipeline.orchestration import promotion
 
-    done = promotion.rollback(client, why=_sentence(reason), **_signature(metadata))
+    done = promotion.rollback(client, name, why=_sentence(reason), **_signature(metadata))
     before = done.from_version or "none"
     click.echo(f"version {done.to_version} is the champion again (before: {before})")
 
 
 @model.command()
-def history() -> None:
+@environment_option
+@click.pass_obj
+def history(metadata: ProjectMetadata | None, env: str | None) -> None:
     """Show every promotion and rollback, the oldest first."""
+    name = _dataset(metadata, env).name
     client = _client()
     from churn_pipeline.orchestration import promotion
     from churn_pipeline.orchestration.registry import registered_model
 
-    promotions = promotion.history(registered_model(client))
+    promotions = promotion.history(registered_model(client, name))
     if not promotions:
         raise RegistryError(
             "no model has been promoted yet; `kedro model promote` makes the challenger champion"
@@ -152,14 +175,17 @@ def history() -> None:
     required=True,
     help="Folder to write; what stands there is replaced.",
 )
-def fetch(version: str, folder: Path) -> None:
+@environment_option
+@click.pass_obj
+def fetch(metadata: ProjectMetadata | None, version: str, folder: Path, env: str | None) -> None:
     """Write the bundle of VERSION (a number, champion or challenger) to a folder, to serve it."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
         raise click.BadParameter(f"{folder} holds something else; name another folder")
+    name = _dataset(metadata, env).name
     client = _client()
     from churn_pipeline.orchestration.registry import fetch_bundle
 
-    bundle = fetch_bundle(client, version, folder)
+    bundle = fetch_bundle(client, name, version, folder)
     click.echo(f"{folder}: bundle {bundle.version} of {version}")
 
 
@@ -203,8 +229,12 @@ def _root(metadata: ProjectMetadata | None) -> Path:
     return Path(metadata.project_path) if metadata else Path.cwd()
 
 
-def _workspace_sha256(metadata: ProjectMetadata | None) -> str | None:
-    path = _root(metadata) / "data" / "06_models" / "model.pkl"
+def _dataset(metadata: ProjectMetadata | None, env: str | None) -> Dataset:
+    return read_dataset(params_file(_root(metadata), env))
+
+
+def _workspace_sha256(folder: Path) -> str | None:
+    path = folder / "06_models" / "model.pkl"
     return file_sha256(path) if path.is_file() else None
 
 

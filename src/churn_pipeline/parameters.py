@@ -17,6 +17,12 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
+class _Dataset(_Section):
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    folder: str = Field(min_length=1)
+    contract: str = Field(min_length=1)
+
+
 class _Simulation(_Section):
     kind: str = Field(min_length=1)
     customers: int = Field(ge=1)
@@ -112,6 +118,7 @@ class _Scoring(_Section):
 
 
 class _Parameters(_Section):
+    dataset: _Dataset
     simulation: _Simulation
     ingestion: _Ingestion
     split: _Split
@@ -126,8 +133,14 @@ class _Parameters(_Section):
     serving: Any
 
 
-def check_parameters(parameters: Mapping[str, Any]) -> None:
+def check_parameters(parameters: Mapping[str, Any], source: str = "params.yaml") -> None:
     """Check the whole of ``params.yaml``, runtime parameters included.
+
+    Parameters
+    ----------
+    parameters : mapping
+    source : str
+        Name of the file, for the messages.
 
     Raises
     ------
@@ -138,8 +151,8 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         _Parameters.model_validate(parameters)
     except ValidationError as error:
         problems = "; ".join(map(_describe, error.errors()))
-        raise ParameterError(f"params.yaml: {problems}") from None
-    parse_settings(parameters["serving"], Path.cwd(), environ={})
+        raise ParameterError(f"{source}: {problems}") from None
+    parse_settings(parameters["serving"], Path.cwd(), environ={}, source=source)
 
 
 def _describe(problem: ErrorDetails) -> str:

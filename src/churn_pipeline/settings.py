@@ -4,6 +4,7 @@ import churn_pipeline_startup
 
 churn_pipeline_startup.init()  # for sessions that no `kedro` command started
 
+from churn_pipeline.config_loader import DatasetConfigLoader  # noqa: E402
 from churn_pipeline.hooks import ParameterHooks, ProgressHooks, TrackingHooks  # noqa: E402
 from churn_pipeline.orchestration.mlflow_run import mlflow_run_id, mlflow_run_name  # noqa: E402
 from churn_pipeline.orchestration.tracking import (  # noqa: E402
@@ -13,15 +14,12 @@ from churn_pipeline.orchestration.tracking import (  # noqa: E402
 
 HOOKS = (ParameterHooks(), ProgressHooks(), TrackingHooks())
 
-_PARAMS = ["../../params.yaml"]  # at the project's root, where DVC looks for it
-
+CONFIG_LOADER_CLASS = DatasetConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     # experiments of `dvc exp run --temp` and `--queue` live under .dvc/tmp
     "ignore_hidden": False,
-    # as globals, the same knobs can be used in the catalog
-    "config_patterns": {"parameters": _PARAMS, "globals": _PARAMS},
     "custom_resolvers": {
         "mlflow_artifact_location": mlflow_artifact_location,
         "mlflow_run_id": mlflow_run_id,

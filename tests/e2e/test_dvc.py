@@ -106,8 +106,8 @@ def test_graph_metrics_params_and_plots_are_shown(reproduced: Project) -> None:
         ("params.yaml", "contact_cost: 1", "contact_cost: 2", ["export", "evaluation"]),
         (
             "conf/base/catalog.yml",
-            "filepath: data/08_reporting/metrics.json",
-            "filepath: data/08_reporting/figures.json",
+            "filepath: ${globals:dataset.folder}/08_reporting/metrics.json",
+            "filepath: ${globals:dataset.folder}/08_reporting/figures.json",
             ["evaluation", "packaging"],
         ),
     ],

@@ -73,15 +73,15 @@ def test_mlflow_mirrors_parameters_metrics_figures_and_model(finished: Project) 
     assert len(trials) == len(pd.read_csv(finished.root / "data/08_reporting/trials.csv")) == 8
 
     mlflow.set_tracking_uri(store)
-    scorer = mlflow.pyfunc.load_model("models:/churn_model@challenger")
+    scorer = mlflow.pyfunc.load_model("models:/churn_pipeline@challenger")
     test = pd.read_parquet(finished.root / "data/05_model_input/test.parquet")
     predictions = pd.read_parquet(finished.root / "data/07_model_output/test_predictions.parquet")
     # the pickle that MLflow keeps and the ONNX model that is shipped may differ in the last bits
     np.testing.assert_allclose(
         scorer.predict(test), predictions["churn_probability"], rtol=0, atol=1e-9
     )
-    bundle = client.get_model_version_by_alias("churn_model", "challenger").tags["bundle_version"]
-    assert bundle == read_bundle(finished.root / "data/06_models/bundle").version
+    version = client.get_model_version_by_alias("churn_pipeline", "challenger")
+    assert version.tags["bundle_version"] == read_bundle(finished.root / "data/06_models/bundle").version
 
 
 def test_the_mlflow_store_stands_in_the_projects_root_alone(finished: Project) -> None:

@@ -31,12 +31,12 @@ from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.orchestration.mlflow_run import SharedRun
 from churn_pipeline.orchestration.registry import (
     CHALLENGER,
-    MODEL_NAME,
     fetch_bundle,
     versions,
 )
 from churn_pipeline.scorer.bundle import Bundle, read_bundle, write_bundle
 
+MODEL_NAME = "churn_pipeline"
 QUALITY = {"source": {"name": "customers.csv", "sha256": "d" * 64}}
 GATES = {"passed": False, "gates": [{"gate": "minimum_roc_auc", "passed": False}]}
 PARAMETERS = {
@@ -67,6 +67,14 @@ def catalog(tmp_path: Path) -> DataCatalog:
     )
 
 
+class Loader(dict[str, Any]):
+    """What the hook asks of a config loader."""
+
+    def __init__(self, params_file: Path) -> None:
+        super().__init__(parameters=PARAMETERS, globals={"dataset": {"name": MODEL_NAME}})
+        self.params_file = params_file
+
+
 Save = Callable[[str, Any], None]
 
 
@@ -78,7 +86,7 @@ def execution(catalog: DataCatalog, store: MlflowClient, tmp_path: Path) -> Any:
     def run(*outputs: str, run_id: str | None = None) -> Iterator[Save]:
         hooks = TrackingHooks()
         hooks.after_context_created(
-            SimpleNamespace(project_path=tmp_path, config_loader={"parameters": PARAMETERS})
+            SimpleNamespace(project_path=tmp_path, config_loader=Loader(tmp_path / "params.yaml"))
         )
         hooks.after_catalog_created(catalog)
         pipeline = Pipeline([node(lambda: None, None, name) for name in outputs])
@@ -185,10 +193,10 @@ def test_a_bundle_is_kept_with_the_version_of_the_stage_before(
     bundle = Bundle({"model.onnx": b"graph", "contract.json": b"{}\n"})
     with execution("bundle") as save:
         save("bundle", bundle)
-    (version,) = versions(store)
+    (version,) = versions(store, MODEL_NAME)
     assert version.tags["bundle_version"] == bundle.version
     for wanted in ("challenger", "1"):
-        assert fetch_bundle(store, wanted, tmp_path / "fetched") == bundle
+        assert fetch_bundle(store, MODEL_NAME, wanted, tmp_path / "fetched") == bundle
         assert read_bundle(tmp_path / "fetched") == bundle
 
 
@@ -199,11 +207,11 @@ def test_another_bundle_in_place_of_the_packaged_one_is_not_fetched(
         save("data_quality", QUALITY)
         save("model", small_model)
         save("bundle", Bundle({"model.onnx": b"graph"}))
-    (version,) = versions(store)
+    (version,) = versions(store, MODEL_NAME)
     write_bundle(Bundle({"model.onnx": b"another"}), tmp_path / "another")  # whole in itself
     store.log_artifacts(version.tags["bundle_run_id"], str(tmp_path / "another"), "bundle")
     with pytest.raises(BundleError, match=version.tags["bundle_version"]):
-        fetch_bundle(store, "1", tmp_path / "fetched")
+        fetch_bundle(store, MODEL_NAME, "1", tmp_path / "fetched")
     assert not (tmp_path / "fetched").exists()
 
 
@@ -220,8 +228,10 @@ def test_an_evaluation_registers_a_model_that_came_with_the_data(
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SharedRun:
     """This process as the `dvc` that runs a stage."""
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    shared = SharedRun.of(psutil.Process())
-    monkeypatch.setattr(tracking, "shared_run", lambda: shared)
+    params = tmp_path / "params.yaml"
+    params.touch()
+    shared = SharedRun.of(psutil.Process(), params)
+    monkeypatch.setattr(tracking, "shared_run", lambda params: shared)
     return shared
 
 
@@ -255,10 +265,10 @@ def test_a_run_stays_failed_when_other_stages_go_on(
 
 
 @pytest.fixture
-def killed(stage: SharedRun) -> SharedRun:
+def killed(stage: SharedRun, tmp_path: Path) -> SharedRun:
     """The run of a `dvc` that has been killed."""
     with psutil.Popen([sys.executable, "-c", "input()"], stdin=PIPE) as dvc:
-        shared = SharedRun.of(dvc)
+        shared = SharedRun.of(dvc, tmp_path / "params.yaml")
         dvc.kill()
     return shared
 

@@ -16,7 +16,9 @@ from mlflow import MlflowClient
 from churn_pipeline.io.champion_dataset import ChampionDataset
 from churn_pipeline.modeling.gates import LostChampion
 from churn_pipeline.modeling.model import ChurnModel
-from churn_pipeline.orchestration.registry import CHAMPION, MODEL_NAME, register
+from churn_pipeline.orchestration.registry import CHAMPION, register
+
+MODEL_NAME = "churn_pipeline"
 
 
 @pytest.fixture
@@ -26,16 +28,16 @@ def with_challenger(store: MlflowClient, small_model: ChurnModel, tmp_path: Path
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(small_model))
     with mlflow.start_run() as run:
-        register(store, run.info.run_id, small_model, path, {"model_sha256": "a"})
+        register(store, MODEL_NAME, run.info.run_id, small_model, path, {"model_sha256": "a"})
     return store
 
 
 def test_champion_is_the_very_model(
     with_challenger: MlflowClient, small_model: ChurnModel, months: pd.DataFrame
 ) -> None:
-    assert ChampionDataset().load() is None  # a challenger is not the champion
+    assert ChampionDataset(model_name=MODEL_NAME).load() is None  # a challenger is not the champion
     with_challenger.set_registered_model_alias(MODEL_NAME, CHAMPION, "1")
-    champion = ChampionDataset().load()
+    champion = ChampionDataset(model_name=MODEL_NAME).load()
     assert isinstance(champion, ChurnModel)
     assert champion.candidate == "logistic_regression"
     np.testing.assert_array_equal(
@@ -48,19 +50,19 @@ def test_champion_whose_files_are_gone_is_no_silent_none(
 ) -> None:
     with_challenger.set_registered_model_alias(MODEL_NAME, CHAMPION, "1")
     shutil.rmtree(tmp_path / "mlartifacts")
-    champion = ChampionDataset().load()
+    champion = ChampionDataset(model_name=MODEL_NAME).load()
     assert isinstance(champion, LostChampion)
     assert champion.reason.startswith(f"version 1 of {MODEL_NAME}: ")
 
 
 def test_an_empty_registry_has_no_champion(store: MlflowClient) -> None:
-    assert ChampionDataset().load() is None
+    assert ChampionDataset(model_name=MODEL_NAME).load() is None
 
 
 def test_without_a_store_none_is_created_and_mlflow_stays_out(tmp_path: Path) -> None:
     code = (
         "import sys; from churn_pipeline.io.champion_dataset import ChampionDataset; "
-        "print(ChampionDataset().load(), 'mlflow' in sys.modules)"
+        "print(ChampionDataset(model_name='x').load(), 'mlflow' in sys.modules)"
     )
     environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
     done = subprocess.run(
@@ -77,4 +79,4 @@ def test_without_a_store_none_is_created_and_mlflow_stays_out(tmp_path: Path) ->
 
 def test_a_pipeline_cannot_change_the_champion(small_model: ChurnModel) -> None:
     with pytest.raises(DatasetError, match="kedro model promote"):
-        ChampionDataset().save(small_model)  # type: ignore[arg-type]
+        ChampionDataset(model_name=MODEL_NAME).save(small_model)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from kedro.framework.startup import bootstrap_project
 
-from churn_pipeline.orchestration.dvc_yaml import _path, render_dvc_yaml
+from churn_pipeline.orchestration.dvc_yaml import _Environment, render_dvc_yaml
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_every_pipeline_is_a_stage_of_its_own(document: dict[str, Any]) -> None:
         "acceptance",
         "packaging",
     ]
-    assert document["stages"]["features"]["cmd"] == "kedro run --pipelines features"
+    assert document["stages"]["features"]["cmd"] == "kedro run --env local --pipelines features"
 
 
 def test_a_stage_depends_on_what_it_reads_and_executes(document: dict[str, Any]) -> None:
@@ -72,7 +72,10 @@ def test_outputs_are_metrics_plots_or_cached_files(document: dict[str, Any]) -> 
         ("${globals:a.b}", "${a.b}"),
         ("${runtime_params:a.b,${globals:a.b}}", "${a.b}"),
         ("data/${globals:name}/a.csv", "data/${name}/a.csv"),
+        ("${globals:dataset.folder}/${globals:name}.csv", "data/bank/${name}.csv"),
     ],
 )
 def test_knobs_in_paths_become_dvc_interpolations(path: str, expected: str) -> None:
-    assert _path({"filepath": path}) == expected
+    parameters = {"dataset": {"folder": "data/bank"}}
+    environment = _Environment("bank", parameters, {"table": {"filepath": path}}, {})
+    assert environment.path("table") == expected

@@ -21,13 +21,15 @@ from churn_pipeline.orchestration.mlflow_run import (
 
 # what a stage does: tell the run it resumes, or start one
 STAGE = """
-import sys, uuid
+import os, sys, uuid
+from pathlib import Path
 from churn_pipeline.orchestration.mlflow_run import mlflow_run_id, shared_run
-run = shared_run()
+params = os.environ.get("PARAMS", "params.yaml")
+run = shared_run(Path(params))
 if run is not None and run.run_id is None:
     run.remember(uuid.uuid4().hex)
     run.forget_abandoned()
-print(mlflow_run_id())
+print(mlflow_run_id(params))
 """
 
 # runs its arguments as commands through a shell, one after the other
@@ -53,15 +55,21 @@ def project(tmp_path: Path, root: Path) -> Path:
 
 
 def run_stages(
-    project: Path, *between: str, stages: int = 2, name: str = "dvc", **environment: str
+    project: Path,
+    *between: str,
+    stages: int = 2,
+    name: str = "dvc",
+    last: str = "true",
+    **environment: str,
 ) -> list[str]:
     """Return the runs of the stages that one process starts, with a command between them."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_"))}
     stage = f"{sys.executable} {project / 'stage.py'}"
-    commands = [stage, *between, *[stage] * (stages - 1)]
+    commands = [stage, *between, *[stage] * (stages - 1), last]
     done = subprocess.run(
         [sys.executable, str(project / name), *commands],
         env={**kept, "PYTHONPATH": str(project / "src"), "DVC_ROOT": str(project), **environment},
+        cwd=project,
         capture_output=True,
         text=True,
         check=True,
@@ -85,6 +93,14 @@ def test_edited_parameters_begin_a_run(project: Path) -> None:
     assert before != after
 
 
+def test_stages_of_another_data_set_have_a_run_of_their_own(project: Path) -> None:
+    (project / "conf").mkdir()
+    shutil.copy(project / "params.yaml", project / "conf/params.yaml")
+    stage = f"PARAMS=conf/params.yaml {sys.executable} {project / 'stage.py'}"
+    first, other, second, again = run_stages(project, stage, stages=2, last=stage)
+    assert first == second != other == again
+
+
 def test_stages_that_no_dvc_started_share_nothing(project: Path) -> None:
     shutil.copy(project / "dvc", project / "make")
     assert run_stages(project, name="make") == ["None", "None"]
@@ -92,14 +108,21 @@ def test_stages_that_no_dvc_started_share_nothing(project: Path) -> None:
 
 def test_outside_of_a_stage_no_run_is_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DVC_STAGE", raising=False)
-    assert shared_run() is None
-    assert mlflow_run_id() is None
+    assert shared_run(Path("params.yaml")) is None
+    assert mlflow_run_id("params.yaml") is None
 
 
 @pytest.fixture
-def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SharedRun:
+def params(tmp_path: Path) -> Path:
+    path = tmp_path / "params.yaml"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def shared(tmp_path: Path, params: Path, monkeypatch: pytest.MonkeyPatch) -> SharedRun:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    return SharedRun.of(psutil.Process())
+    return SharedRun.of(psutil.Process(), params)
 
 
 def test_run_of_an_earlier_process_of_the_same_id_is_not_resumed(shared: SharedRun) -> None:
@@ -118,10 +141,10 @@ def test_a_failure_is_remembered(shared: SharedRun) -> None:
 
 
 def test_experiments_of_one_process_have_runs_of_their_own(
-    shared: SharedRun, monkeypatch: pytest.MonkeyPatch
+    shared: SharedRun, params: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "plum-acts")
-    assert SharedRun.of(psutil.Process()).file != shared.file
+    assert SharedRun.of(psutil.Process(), params).file != shared.file
 
 
 @pytest.mark.parametrize(

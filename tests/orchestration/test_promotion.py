@@ -8,17 +8,18 @@ from churn_pipeline.orchestration.promotion import Promotion, history, promote, 
 from churn_pipeline.orchestration.registry import (
     CHALLENGER,
     CHAMPION,
-    MODEL_NAME,
     alias,
     registered_model,
 )
+
+MODEL_NAME = "churn_pipeline"
 
 PASSED = {"gates": "passed", "failed_gates": ""}
 FAILED = {"gates": "failed", "failed_gates": "roc_auc, speed"}
 
 
 def add_version(store: MlflowClient, tags: dict[str, str]) -> None:
-    if registered_model(store) is None:
+    if registered_model(store, MODEL_NAME) is None:
         store.create_registered_model(MODEL_NAME)
     version = store.create_model_version(MODEL_NAME, "file:///nowhere", tags=tags)
     store.set_registered_model_alias(MODEL_NAME, CHALLENGER, version.version)
@@ -32,15 +33,17 @@ def four_versions(store: MlflowClient) -> MlflowClient:
 
 
 def promoted(store: MlflowClient, version: str | None, force: bool = False) -> Promotion:
-    return promote(store, version, who="Ada", when="2026-01-02", why="better", force=force)
+    return promote(
+        store, MODEL_NAME, version, who="Ada", when="2026-01-02", why="better", force=force
+    )
 
 
 def rolled_back(store: MlflowClient) -> Promotion:
-    return rollback(store, who="Ada", when="2026-01-03", why="worse")
+    return rollback(store, MODEL_NAME, who="Ada", when="2026-01-03", why="worse")
 
 
 def champion(store: MlflowClient) -> str | None:
-    model = registered_model(store)
+    model = registered_model(store, MODEL_NAME)
     assert model is not None
     return alias(model, CHAMPION)
 
@@ -49,7 +52,7 @@ def test_promotion_moves_the_alias_and_is_recorded(four_versions: MlflowClient) 
     promoted(four_versions, "1")
     promoted(four_versions, "3")
     assert champion(four_versions) == "3"
-    assert history(registered_model(four_versions)) == [
+    assert history(registered_model(four_versions, MODEL_NAME)) == [
         Promotion("promote", "Ada", "2026-01-02", "better", None, "1", "passed"),
         Promotion("promote", "Ada", "2026-01-02", "better", "1", "3", "passed"),
     ]
@@ -78,7 +81,7 @@ def test_refused_promotions_change_nothing(
     with pytest.raises(RegistryError, match=sentence):
         promoted(four_versions, version)
     assert champion(four_versions) == "1"
-    assert len(history(registered_model(four_versions))) == 1
+    assert len(history(registered_model(four_versions, MODEL_NAME))) == 1
 
 
 @pytest.mark.parametrize(
@@ -134,7 +137,8 @@ def test_rollbacks_go_further_back_each_time(four_versions: MlflowClient) -> Non
     assert rolled_back(four_versions).to_version == "1"
     assert champion(four_versions) == "1"
     assert [
-        (p.action, p.from_version, p.to_version) for p in history(registered_model(four_versions))
+        (p.action, p.from_version, p.to_version)
+        for p in history(registered_model(four_versions, MODEL_NAME))
     ] == [
         ("promote", None, "1"),
         ("promote", "1", "2"),
@@ -196,7 +200,7 @@ def test_rollback_never_goes_forward(
 
 
 def test_promotions_at_the_same_time_are_both_recorded(four_versions: MlflowClient) -> None:
-    model = registered_model(four_versions)
+    model = registered_model(four_versions, MODEL_NAME)
     assert model is not None
     at_once = [
         Promotion("promote", who, "2026-01-02", "better", None, to, "passed")
@@ -204,7 +208,7 @@ def test_promotions_at_the_same_time_are_both_recorded(four_versions: MlflowClie
     ]
     for item in at_once:
         item.record(four_versions, model)
-    recorded = history(registered_model(four_versions))
+    recorded = history(registered_model(four_versions, MODEL_NAME))
     assert sorted(recorded, key=lambda item: item.who) == at_once
     promoted(four_versions, "3")
-    assert history(registered_model(four_versions))[-1].to_version == "3"
+    assert history(registered_model(four_versions, MODEL_NAME))[-1].to_version == "3"

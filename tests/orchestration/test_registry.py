@@ -14,7 +14,6 @@ from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.orchestration.registry import (
     CHALLENGER,
     CHAMPION,
-    MODEL_NAME,
     alias,
     find_version,
     grade,
@@ -22,6 +21,8 @@ from churn_pipeline.orchestration.registry import (
     registered_model,
     versions,
 )
+
+MODEL_NAME = "churn_pipeline"
 
 
 @pytest.fixture
@@ -34,11 +35,11 @@ def path(tmp_path: Path, small_model: ChurnModel) -> Path:
 def registered(store: MlflowClient, model: ChurnModel, path: Path, sha: str, data: str) -> str:
     with mlflow.start_run() as run:
         tags = {"candidate": model.candidate, "model_sha256": sha, "data_sha256": data}
-        return str(register(store, run.info.run_id, model, path, tags).version)
+        return str(register(store, MODEL_NAME, run.info.run_id, model, path, tags).version)
 
 
 def challenger(store: MlflowClient) -> str | None:
-    model = registered_model(store)
+    model = registered_model(store, MODEL_NAME)
     assert model is not None
     return alias(model, CHALLENGER)
 
@@ -67,8 +68,8 @@ def test_a_model_is_a_new_version_unless_model_and_data_are_known(
     ]:
         assert registered(store, small_model, path, sha, data) == number
         assert challenger(store) == number
-    assert [str(version.version) for version in versions(store)] == ["3", "2", "1"]
-    found = find_version(store, {"model_sha256": "b", "data_sha256": "d"})
+    assert [str(version.version) for version in versions(store, MODEL_NAME)] == ["3", "2", "1"]
+    found = find_version(store, MODEL_NAME, {"model_sha256": "b", "data_sha256": "d"})
     assert found is not None
     assert str(found.version) == "2"
     logged = store.search_logged_models(
@@ -95,7 +96,7 @@ def test_what_the_gates_say_is_noted(
     number = registered(store, small_model, path, "a", "d")
     listed = [{"gate": name, "passed": passed} for name, passed in gates]
     outcome = {"passed": all(passed for _, passed in gates), "gates": listed}
-    grade(store, number, outcome, "some run")
+    grade(store, MODEL_NAME, number, outcome, "some run")
     tags = store.get_model_version(MODEL_NAME, number).tags
     assert tags["gates"] == verdict
     assert tags["failed_gates"] == failed
@@ -114,11 +115,12 @@ def test_the_champion_that_a_version_was_compared_with_is_noted(
         store.create_model_version(MODEL_NAME, "file:///nowhere")
     if is_champion:
         store.set_registered_model_alias(MODEL_NAME, CHAMPION, "1")
-    grade(store, "2", {"passed": True, "gates": [{"gate": gate, "passed": True}]}, "some run")
+    gates = {"passed": True, "gates": [{"gate": gate, "passed": True}]}
+    grade(store, MODEL_NAME, "2", gates, "some run")
     assert store.get_model_version(MODEL_NAME, "2").tags["compared_with"] == expected
 
 
 def test_an_empty_registry_has_no_versions(store: MlflowClient) -> None:
-    assert versions(store) == []
-    assert registered_model(store) is None
-    assert find_version(store, {"model_sha256": "a"}) is None
+    assert versions(store, MODEL_NAME) == []
+    assert registered_model(store, MODEL_NAME) is None
+    assert find_version(store, MODEL_NAME, {"model_sha256": "a"}) is None

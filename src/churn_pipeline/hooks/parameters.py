@@ -12,4 +12,6 @@ class ParameterHooks:
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         # not context.params: that would import every pipeline
-        check_parameters(context.config_loader["parameters"])
+        loader = context.config_loader
+        source = loader.params_file.relative_to(context.project_path).as_posix()
+        check_parameters(loader["parameters"], source)

@@ -50,7 +50,7 @@ class TrackingHooks:
         # ahead of MLflow's own, to which an interrupted run is a finished one
         atexit.register(mlflow.end_run, "KILLED")
         self._run_id = mlflow.active_run().info.run_id
-        self._shared = shared_run()
+        self._shared = self._shared_run()
         if self._shared is not None and self._shared.run_id is None:
             self._shared.remember(self._run_id)
             self._end_abandoned_runs()
@@ -135,6 +135,14 @@ class TrackingHooks:
             some = params[start : start + _PARAMETERS_A_CALL]
             mlflow.MlflowClient().log_batch(self._run_id, params=some, synchronous=True)
 
+    def _shared_run(self) -> SharedRun | None:
+        return shared_run(self._context.config_loader.params_file) if self._context else None
+
+    def _model_name(self) -> str:
+        """Return the name of the registered model, which is the data set's."""
+        assert self._context is not None
+        return str(self._context.config_loader["globals"]["dataset"]["name"])
+
     def _register(self, model: Any, path: Path) -> str:
         from mlflow import MlflowClient
 
@@ -142,7 +150,9 @@ class TrackingHooks:
 
         assert self._run_id is not None
         self._set_tags({"candidate": model.candidate, "model_sha256": file_sha256(path)})
-        version = register(MlflowClient(), self._run_id, model, path, self._tags)
+        version = register(
+            MlflowClient(), self._model_name(), self._run_id, model, path, self._tags
+        )
         self._set_tags({"model_version": str(version.version)})
         return str(version.version)
 
@@ -152,7 +162,7 @@ class TrackingHooks:
         from churn_pipeline.orchestration.registry import grade
 
         assert self._run_id is not None
-        grade(MlflowClient(), self._registered(), gates, self._run_id)
+        grade(MlflowClient(), self._model_name(), self._registered(), gates, self._run_id)
 
     def _attach(self, bundle: Any, folder: Path) -> None:
         from mlflow import MlflowClient
@@ -160,7 +170,9 @@ class TrackingHooks:
         from churn_pipeline.orchestration.registry import attach_bundle
 
         assert self._run_id is not None
-        attach_bundle(MlflowClient(), self._registered(), bundle, folder, self._run_id)
+        attach_bundle(
+            MlflowClient(), self._model_name(), self._registered(), bundle, folder, self._run_id
+        )
 
     def _registered(self) -> str:
         """Return the version of the model, registering one trained by another stage or long ago."""

@@ -18,11 +18,14 @@ class ChampionDataset(AbstractDataset[NoReturn, ChurnModel | LostChampion | None
 
     Parameters
     ----------
+    model_name : str
+        The registered model.
     metadata : dict, optional
         Free-form, ignored by Kedro.
     """
 
-    def __init__(self, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(self, *, model_name: str, metadata: dict[str, Any] | None = None) -> None:
+        self._model_name = model_name
         self.metadata = metadata
 
     def load(self) -> ChurnModel | LostChampion | None:
@@ -33,23 +36,19 @@ class ChampionDataset(AbstractDataset[NoReturn, ChurnModel | LostChampion | None
         from mlflow import MlflowClient
         from mlflow.artifacts import download_artifacts
 
-        from churn_pipeline.orchestration.registry import (
-            CHAMPION,
-            MODEL_NAME,
-            alias,
-            registered_model,
-        )
+        from churn_pipeline.orchestration.registry import CHAMPION, alias, registered_model
 
-        model = registered_model(MlflowClient(uri))
+        name = self._model_name
+        model = registered_model(MlflowClient(uri), name)
         number = model and alias(model, CHAMPION)
         if number is None:
             return None
         try:
-            folder = download_artifacts(f"models:/{MODEL_NAME}/{number}", tracking_uri=uri)
+            folder = download_artifacts(f"models:/{name}/{number}", tracking_uri=uri)
             return pickle.loads((Path(folder) / "data" / "model.pkl").read_bytes())
         except Exception as error:  # whatever files that are gone or of old classes raise
             reason = str(error).partition("\n")[0] or type(error).__name__
-            return LostChampion(f"version {number} of {MODEL_NAME}: {reason}")
+            return LostChampion(f"version {number} of {name}: {reason}")
 
     def save(self, data: NoReturn) -> NoReturn:
         raise DatasetError("the champion is changed by `kedro model promote`, not by a pipeline")
@@ -58,4 +57,4 @@ class ChampionDataset(AbstractDataset[NoReturn, ChurnModel | LostChampion | None
         return True  # None stands for no champion
 
     def _describe(self) -> dict[str, Any]:
-        return {"tracking_uri": mlflow_tracking_uri()}
+        return {"model_name": self._model_name, "tracking_uri": mlflow_tracking_uri()}

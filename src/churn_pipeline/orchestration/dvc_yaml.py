@@ -1,7 +1,9 @@
-"""Generate ``dvc.yaml`` from the Kedro pipelines and the catalog."""
+"""Generate the ``dvc.yaml`` of a data set from the Kedro pipelines and the catalog."""
 
+import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,69 +13,190 @@ from kedro.framework.startup import ProjectMetadata
 from kedro.inspection import get_project_snapshot
 from kedro.inspection.models import PipelineSnapshot
 
+from churn_pipeline.environments import PARAMS, params_file, params_name
 from churn_pipeline.orchestration.imports import files_behind
 from churn_pipeline.pipeline_registry import ON_DEMAND
 
 _HEADER = """\
-# Generated from the Kedro pipelines and conf/base/catalog.yml by `kedro dvc-yaml`; do not edit.
+# Generated from the Kedro pipelines and conf/base/catalog.yml by `{command}`; do not edit.
 # Each stage is one Kedro pipeline.
 """
 _NO_STAGES = ("__default__", *ON_DEMAND)
-_CATALOG = "conf/base/catalog.yml"
+_CATALOG = "conf/{env}/catalog.yml"
 _LOCK = "requirements.lock"
+_SIMULATION = "simulation"  # what it draws is no input of a data set with a table of its own
+_SIMULATED = "raw_customers@simulated"
+_SOURCE = "raw_customers@source"
 _KNOB = re.compile(r"\$\{(?:runtime_params:[^$]*\$\{)?globals:([\w.]+)\}{1,2}")
+_LITERAL = "dataset."  # knobs that make a data set: another value is another dvc.yaml
 
 
-def render_dvc_yaml(metadata: ProjectMetadata) -> str:
-    """Return the text of ``dvc.yaml``.
+@dataclass(frozen=True)
+class _Environment:
+    """A data set, as its ``dvc.yaml`` sees it.
+
+    Attributes
+    ----------
+    name : str
+        Its folder in ``conf``; empty for the built-in one, whose ``dvc.yaml`` is in the root.
+    parameters : mapping
+        Its params file.
+    catalog : mapping of str to mapping
+        The entries as they are written, before any interpolation.
+    files : mapping of str to str
+        The catalog file that each entry is from.
+    """
+
+    name: str
+    parameters: Mapping[str, Any]
+    catalog: Mapping[str, Any]
+    files: Mapping[str, str]
+
+    @property
+    def folder(self) -> str:
+        """Return where its ``dvc.yaml`` lies."""
+        return f"conf/{self.name}" if self.name else "."
+
+    def path(self, entry: str) -> str:
+        """Return a catalog entry's path; a knob in it becomes DVC's own interpolation."""
+
+        def knob(match: re.Match[str]) -> str:
+            key = match[1]
+            return str(self.value(key)) if key.startswith(_LITERAL) else f"${{{key}}}"
+
+        return _KNOB.sub(knob, self.catalog[entry]["filepath"])
+
+    def value(self, key: str) -> Any:
+        """Return the value of a knob, such as ``ingestion.source``."""
+        value: Any = self.parameters
+        for part in key.split("."):
+            value = value[part]
+        return value
+
+    def location(self, entry: str) -> str:
+        """Return an entry's path or address, its knobs filled in."""
+        return _KNOB.sub(lambda match: str(self.value(match[1])), self.catalog[entry]["filepath"])
+
+    def is_address(self, entry: str) -> bool:
+        """Tell whether DVC cannot see an entry's content: a table of a database, say."""
+        return "://" in self.location(entry)
+
+    def dvc(self, entry: str) -> Mapping[str, Any]:
+        """Return what ``metadata`` says of an entry to DVC."""
+        return (self.catalog.get(entry, {}).get("metadata") or {}).get("dvc") or {}
+
+
+def render_dvc_yaml(
+    metadata: ProjectMetadata, env: str | None = None, params_text: str | None = None
+) -> str:
+    """Return the text of the ``dvc.yaml`` of a data set.
 
     A stage depends on the files its pipeline reads, on the code that its nodes and datasets
     execute, on the catalog entries it uses (as DVC params, so that a change to another entry does
     not matter), on the parameters its nodes take, and on the locked versions of the libraries.
+    Where the customer table has an address instead of a path, DVC cannot tell whether it changed:
+    that stage always runs.
 
     Parameters
     ----------
     metadata : ProjectMetadata
         As Kedro's ``bootstrap_project`` returns it.
+    env : str, optional
+        The data set; by default the built-in one.
+    params_text : str, optional
+        Its params file, where that is not written yet.
+
+    Raises
+    ------
+    DatasetNameError
+        If there is no such data set.
     """
     root = Path(metadata.project_path)
+    name = params_name(root, env) if params_text is None else str(env)
+    environment = _environment(root, name, params_text)
     snapshot = get_project_snapshot(metadata=metadata)
-    catalog = yaml.safe_load((root / _CATALOG).read_text(encoding="utf-8"))
-    pipelines = [item for item in snapshot.pipelines if item.name not in _NO_STAGES]
-    stages = {item.name: _stage(item, catalog, metadata) for item in pipelines}
-    outputs = [name for item in pipelines for name in _outputs(item, catalog)]
-    plots = [
-        {catalog[name]["filepath"]: dvc["plot"]} if "plot" in dvc else catalog[name]["filepath"]
-        for name in outputs
-        if (dvc := _dvc(catalog[name])).get("kind") in ("plot", "image")
+    has_simulation = not environment.name or (
+        environment.location(_SOURCE) == environment.location(_SIMULATED)
+    )
+    pipelines = [
+        item
+        for item in snapshot.pipelines
+        if item.name not in _NO_STAGES and (has_simulation or item.name != _SIMULATION)
     ]
-    document = {"stages": stages, "plots": plots}
-    return _HEADER + yaml.safe_dump(document, sort_keys=False, width=100, allow_unicode=True)
+    stages = {item.name: _stage(item, environment, metadata) for item in pipelines}
+    document = {"stages": stages, "plots": _plots(pipelines, environment)}
+    command = "kedro dvc-yaml" + (f" --env {environment.name}" if environment.name else "")
+    text = yaml.safe_dump(document, sort_keys=False, width=100, allow_unicode=True)
+    return _HEADER.format(command=command) + text
+
+
+def _environment(root: Path, name: str, params_text: str | None) -> _Environment:
+    if params_text is None:
+        params_text = params_file(root, name).read_text(encoding="utf-8")
+    catalog: dict[str, Any] = {}
+    files: dict[str, str] = {}
+    for file in (_CATALOG.format(env=folder) for folder in ("base", name) if folder):
+        if (root / file).is_file():
+            entries = yaml.safe_load((root / file).read_text(encoding="utf-8")) or {}
+            catalog |= entries
+            files |= dict.fromkeys(entries, file)
+    return _Environment(name, yaml.safe_load(params_text), catalog, files)
 
 
 def _stage(
-    pipeline: PipelineSnapshot, catalog: Mapping[str, Any], metadata: ProjectMetadata
+    pipeline: PipelineSnapshot, environment: _Environment, metadata: ProjectMetadata
 ) -> dict[str, Any]:
+    catalog = environment.catalog
     package = f"{metadata.package_name}.pipelines.{pipeline.name}"
     inputs = [
         name
         for name in pipeline.inputs
-        if not name.startswith("params:") and _dvc(catalog.get(name, {})).get("kind") != "state"
+        if not name.startswith("params:") and environment.dvc(name).get("kind") != "state"
     ]
     for name in inputs:
         if name not in catalog:
             raise ValueError(
-                f"{_CATALOG} has no entry {name!r}, which pipeline {pipeline.name} takes from "
-                "outside; a DVC stage can only pass files on"
+                f"{_CATALOG.format(env='base')} has no entry {name!r}, which pipeline "
+                f"{pipeline.name} takes from outside; a DVC stage can only pass files on"
             )
-    outputs = _outputs(pipeline, catalog)
+    outputs = _outputs(pipeline, environment)
     used = sorted({*inputs, *outputs})
     datasets = {catalog[name]["type"].rpartition(".")[0] for name in used}
     code = files_behind(
         [f"{package}.pipeline", *(m for m in datasets if m.startswith(metadata.package_name))],
         Path(metadata.source_dir),
     )
-    parameters = sorted(
+    seen = [name for name in inputs if not environment.is_address(name)]
+    stage: dict[str, Any] = {
+        "desc": str(import_module(f"{package}.pipeline").create_pipeline.__doc__).strip(),
+        # named, or a KEDRO_ENV of the shell would choose another
+        "cmd": f"kedro run --env {environment.name or 'local'} --pipelines {pipeline.name}",
+    }
+    if environment.name:
+        stage["wdir"] = os.path.relpath(".", environment.folder)
+    stage["deps"] = [
+        *sorted({environment.path(name) for name in seen}),
+        *sorted(path.relative_to(metadata.project_path).as_posix() for path in code),
+        _LOCK,
+    ]
+    stage["params"] = _params(pipeline, environment, used)
+    if len(seen) < len(inputs):
+        stage["always_changed"] = True
+    for key, wanted in (("outs", False), ("metrics", True)):
+        entries = [
+            _out(environment, name)
+            for name in outputs
+            if (environment.dvc(name).get("kind") == "metric") is wanted
+        ]
+        if entries:
+            stage[key] = entries
+    return stage
+
+
+def _params(
+    pipeline: PipelineSnapshot, environment: _Environment, entries: list[str]
+) -> list[str | dict[str, list[str]]]:
+    knobs = sorted(
         {
             name.removeprefix("params:")
             for node in pipeline.nodes
@@ -81,42 +204,37 @@ def _stage(
             if name.startswith("params:")
         }
     )
-    stage: dict[str, Any] = {
-        "desc": str(import_module(f"{package}.pipeline").create_pipeline.__doc__).strip(),
-        "cmd": f"kedro run --pipelines {pipeline.name}",
-        "deps": sorted({_path(catalog[name]) for name in inputs})
-        + sorted(path.relative_to(metadata.project_path).as_posix() for path in code)
-        + [_LOCK],
-        "params": [*parameters, {_CATALOG: used}],
-    }
-    for key, wanted in (("outs", False), ("metrics", True)):
-        entries = [
-            _out(catalog[name])
-            for name in outputs
-            if (_dvc(catalog[name]).get("kind") == "metric") is wanted
-        ]
-        if entries:
-            stage[key] = entries
-    return stage
+    files: dict[str, list[str]] = {}
+    for name in entries:
+        files.setdefault(environment.files[name], []).append(name)
+    catalogs = [{file: files[file]} for file in sorted(files)]
+    if not environment.name:
+        return [*knobs, *catalogs]
+    # else DVC would take them from the root's params.yaml, since stages run there
+    own = f"{environment.folder}/{PARAMS}"
+    return [*([{own: knobs}] if knobs else []), *catalogs]
 
 
-def _outputs(pipeline: PipelineSnapshot, catalog: Mapping[str, Any]) -> list[str]:
+def _plots(pipelines: list[PipelineSnapshot], environment: _Environment) -> list[Any]:
+    """Return the top-level section ``plots``, with paths from the folder of ``dvc.yaml``."""
+    plots: list[Any] = []
+    for name in (name for item in pipelines for name in _outputs(item, environment)):
+        dvc = environment.dvc(name)
+        if dvc.get("kind") in ("plot", "image"):
+            path = os.path.relpath(environment.path(name), environment.folder)
+            plots.append({path: dvc["plot"]} if "plot" in dvc else path)
+    return plots
+
+
+def _outputs(pipeline: PipelineSnapshot, environment: _Environment) -> list[str]:
     return sorted(
         name
         for node in pipeline.nodes
         for name in node.outputs
-        if "filepath" in catalog.get(name, {})
+        if "filepath" in environment.catalog.get(name, {})
     )
 
 
-def _out(entry: Mapping[str, Any]) -> str | dict[str, Any]:
-    return {_path(entry): {"cache": False}} if _dvc(entry).get("cache") is False else _path(entry)
-
-
-def _path(entry: Mapping[str, Any]) -> str:
-    """Return the entry's path; a knob in it becomes DVC's own interpolation of params.yaml."""
-    return _KNOB.sub(r"${\1}", entry["filepath"])
-
-
-def _dvc(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    return (entry.get("metadata") or {}).get("dvc") or {}
+def _out(environment: _Environment, name: str) -> str | dict[str, Any]:
+    path = environment.path(name)
+    return {path: {"cache": False}} if environment.dvc(name).get("cache") is False else path

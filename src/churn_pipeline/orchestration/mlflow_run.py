@@ -23,8 +23,8 @@ class SharedRun:
     ----------
     file : Path
         Its name holds the process's id and a hash of what else makes an execution: the copy of
-        the project, the experiment, the store and the parameters, of which MLflow would not let
-        a run have two values.
+        the project, the experiment, the store, the data set and the parameters, of which MLflow
+        would not let a run have two values.
     started : float
         When the process started, in seconds since the epoch: ids of processes are used again.
     """
@@ -33,13 +33,14 @@ class SharedRun:
     started: float
 
     @classmethod
-    def of(cls, process: psutil.Process) -> Self:
-        """Return the run that the stages of ``process`` share."""
+    def of(cls, process: psutil.Process, params: Path) -> Self:
+        """Return the run that those stages of ``process`` share that have this params file."""
         ingredients = [
             str(PROJECT_ROOT).encode(),
             os.environ.get("DVC_EXP_NAME", "").encode(),
             mlflow_tracking_uri().encode(),
-            (PROJECT_ROOT / "params.yaml").read_bytes(),
+            os.path.relpath(params, PROJECT_ROOT).encode(),
+            params.read_bytes(),
         ]
         digest = hashlib.sha256(b"\0".join(ingredients)).hexdigest()[:16]
         folder = tracking_root() / ".dvc" / "tmp" / "mlflow_runs"
@@ -88,14 +89,20 @@ def _load(file: Path) -> dict[str, Any]:
     return content
 
 
-def shared_run() -> SharedRun | None:
-    """Return the run that this DVC stage shares with others; None outside of a stage."""
+def shared_run(params: Path) -> SharedRun | None:
+    """Return the run that this DVC stage shares with others; None outside of a stage.
+
+    Parameters
+    ----------
+    params : Path
+        The params file of the data set.
+    """
     if "DVC_STAGE" not in os.environ:
         return None
     try:
         for process in psutil.Process().parents():
             if _is_dvc(process.cmdline()):
-                return SharedRun.of(process)
+                return SharedRun.of(process, params)
     except psutil.Error:  # a process that we may not look into
         pass
     return None
@@ -107,9 +114,9 @@ def _is_dvc(command: Sequence[str]) -> bool:
     return any(path.stem == "dvc" or path.parts[-2:] == ("dvc", "__main__.py") for path in paths)
 
 
-def mlflow_run_id() -> str | None:
-    """Return the run to resume; None starts a new one."""
-    run = shared_run()
+def mlflow_run_id(params: str) -> str | None:
+    """Return the run to resume for the data set of that params file; None starts a new one."""
+    run = shared_run(Path(params))
     return None if run is None else run.run_id
 
 

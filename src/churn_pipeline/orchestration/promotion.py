@@ -13,7 +13,6 @@ from churn_pipeline.errors import RegistryError
 from churn_pipeline.orchestration.registry import (
     CHALLENGER,
     CHAMPION,
-    MODEL_NAME,
     alias,
     registered_model,
     versions,
@@ -52,19 +51,28 @@ class Promotion:
         # two people at the same time may take the same number: neither shall overwrite the other
         key = f"{_PREFIX}{number:06d}.{uuid4().hex[:8]}"
         text = json.dumps(asdict(self), ensure_ascii=False)
-        client.set_registered_model_tag(MODEL_NAME, key, text)
-        client.set_registered_model_alias(MODEL_NAME, CHAMPION, self.to_version)
+        client.set_registered_model_tag(model.name, key, text)
+        client.set_registered_model_alias(model.name, CHAMPION, self.to_version)
         return self
 
 
 def promote(
-    client: MlflowClient, version: str | None, *, who: str, when: str, why: str, force: bool
+    client: MlflowClient,
+    name: str,
+    version: str | None,
+    *,
+    who: str,
+    when: str,
+    why: str,
+    force: bool,
 ) -> Promotion:
     """Make a version the champion, if it passed the gates.
 
     Parameters
     ----------
     client : MlflowClient
+    name : str
+        The registered model.
     version : str or None
         None means the challenger.
     who, when, why : str
@@ -78,16 +86,16 @@ def promote(
         If there is no such version, it is the champion already, a gate refuses it, or the gates
         compared it with another champion.
     """
-    model = registered_model(client)
+    model = registered_model(client, name)
     number = version or (model and alias(model, CHALLENGER))
     if model is None or number is None:
         raise RegistryError(
             "there is no challenger to promote; `dvc repro` trains and registers a model"
         )
-    found = {str(item.version): item for item in versions(client)}
+    found = {str(item.version): item for item in versions(client, name)}
     if number not in found:
         raise RegistryError(
-            f"{MODEL_NAME} has no version {number}; `kedro model list` shows those it has"
+            f"{name} has no version {number}; `kedro model list` shows those it has"
         )
     before = alias(model, CHAMPION)
     if number == before:
@@ -114,7 +122,7 @@ def promote(
     return Promotion("promote", who, when, why, before, number, verdict).record(client, model)
 
 
-def rollback(client: MlflowClient, *, who: str, when: str, why: str) -> Promotion:
+def rollback(client: MlflowClient, name: str, *, who: str, when: str, why: str) -> Promotion:
     """Make the champion before the present one the champion again.
 
     Rolling back twice goes two champions back. Versions that were deleted are passed over, be it
@@ -125,9 +133,9 @@ def rollback(client: MlflowClient, *, who: str, when: str, why: str) -> Promotio
     RegistryError
         If there was no champion before.
     """
-    model = registered_model(client)
+    model = registered_model(client, name)
     before = model and alias(model, CHAMPION)
-    found = {str(item.version): item for item in versions(client)}
+    found = {str(item.version): item for item in versions(client, name)}
     champions = [n for n in _champions(history(model)) if n in found]
     if before:
         champions = _up_to(champions, before)
