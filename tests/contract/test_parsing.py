@@ -104,7 +104,7 @@ PLAN, AGE, LEFT = "columns/plan", "columns/age", "columns/left"
         ("columns", _DELETE, "columns is empty; describe at least an id, a target and one feat"),
         ("columns", ["key"], "columns must be a mapping of keys"),
         (PLAN, None, "columns.plan must be a mapping of keys"),
-        (f"{PLAN}/kind", "x", "columns.plan.kind is not a key; valid keys: maximum, meaning"),
+        (f"{PLAN}/kind", "x", "columns.plan.kind is not a key; valid keys: decimal, default"),
         (f"{PLAN}/type", "float", "type is 'float'; valid options: text, category, integer, num"),
         (f"{PLAN}/type", _DELETE, "columns.plan.type is None; valid options: text, category"),
         (f"{PLAN}/role", "input", "role is 'input'; valid options: id, target, feature, sens"),

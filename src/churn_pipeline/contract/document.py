@@ -37,8 +37,17 @@ def _column(column: Column) -> dict[str, Any]:
         values=list(column.values) or None,
         minimum=column.minimum,
         maximum=column.maximum,
-        nullable=column.nullable or None,
+        nullable=(column.nullable and not column.is_open) or None,
         positive=column.positive,
+        open=column.is_open or None,
+        spellings={value: list(texts) for value, texts in column.spellings.items()} or None,
+        decimal=None if column.decimal == "." else column.decimal,
+        thousands=column.thousands,
+        strip=list(column.strip) or None,
+        formats=list(column.formats) or None,
+        default=column.default,
+        generated=column.is_generated or None,
+        horizon_days=column.horizon_days,
     )
 
 

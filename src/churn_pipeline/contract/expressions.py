@@ -5,7 +5,8 @@ columns of a whole table and on the values of one record, so both give the same 
 
 Operators: ``+ - * / == != < <= > >= in (…) not in (…) and or not``. Names are columns;
 ``col('Any name')`` reaches a column whose name is not a Python identifier. Functions are listed in
-:data:`FUNCTIONS`.
+:data:`FUNCTIONS`. A date is a number of days, so that two of them can be compared and subtracted;
+``date('2026-01-31')`` is such a number.
 
 Missing values: a missing number is NaN and spreads through arithmetic; a comparison with a missing
 value is false, except ``!=`` and ``not in``, which are true. ``is_missing(x)`` asks for it.
@@ -14,11 +15,14 @@ value is false, except ``!=`` and ``not in``, which are true. ``is_missing(x)`` 
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from churn_pipeline.contract.dates import day_of, days_of_array, days_of_text
 
 Operand = Any  # a numpy array, or a literal of the expression
 Evaluator = Callable[[Mapping[str, Operand]], Operand]
@@ -163,7 +167,8 @@ class Expression:
         Parameters
         ----------
         values : mapping of str to array-like or scalar
-            Numbers, or strings with ``None`` or NaN where missing.
+            Numbers, dates (of numpy, or as days since 1970-01-01), or strings with ``None`` or NaN
+            where missing.
 
         Returns
         -------
@@ -187,7 +192,7 @@ class Expression:
         """Evaluate as a condition; a missing result does not hold."""
         return _truth(self(values))
 
-    def comparisons(self) -> Iterator[tuple[str, str | float]]:
+    def comparisons(self) -> Iterator[tuple[str, str | float | date]]:
         """Yield every (column, literal) pair that the expression compares."""
         for node in ast.walk(self._tree):
             if isinstance(node, ast.Compare):
@@ -199,6 +204,8 @@ class Expression:
                         if isinstance(option, ast.Constant):
                             value = ast.literal_eval(option)
                             yield from ((name, value) for name in columns)
+                        elif (days := literal_days(option)) is not None:
+                            yield from ((name, day_of(days)) for name in columns)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Expression) and other.text == self.text
@@ -215,11 +222,31 @@ def _operand(values: ArrayLike) -> NDArray[Any]:
     array = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
     if _is_number(array):
         return array.astype(np.float64)
+    if array.dtype.kind == "M":
+        return days_of_array(array)
     array = array.astype(object)
     is_missing = _is_missing(array)
     if all(isinstance(value, int | float | np.number | np.bool_) for value in array[~is_missing]):
         return np.where(is_missing, np.nan, array).astype(np.float64)
     return np.where(is_missing, np.nan, array)
+
+
+def literal_days(node: ast.AST) -> float | None:
+    """Return the days of ``date('2026-01-31')``, None of anything else.
+
+    Raises
+    ------
+    ValueError
+        If that is no date.
+    """
+    match node:
+        case ast.Call(func=ast.Name(id="date"), args=args, keywords=[]):
+            text = args[0].value if len(args) == 1 and isinstance(args[0], ast.Constant) else None
+            days = days_of_text(text) if isinstance(text, str) else None
+            if days is None:
+                raise ValueError(f"{ast.unparse(node)!r} is no date; write date('2026-01-31')")
+            return days
+    return None
 
 
 def _is_column(node: ast.AST) -> bool:
@@ -270,10 +297,11 @@ def _compile(node: ast.expr) -> Evaluator:
         case ast.Call(func=ast.Name(id="col"), args=[ast.Constant(value=str() as name)]):
             return lambda columns: columns[name]
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
-            return _compile_call(name, args)
+            days = literal_days(node)
+            return _compile_call(name, args) if days is None else lambda _: days
     raise ValueError(
         f"{ast.unparse(node)!r} is not allowed in an expression; allowed are columns, numbers, "
-        f"quoted texts, + - * / comparisons, in, and, or, not, and {', '.join(FUNCTIONS)}"
+        f"quoted texts, + - * / comparisons, in, and, or, not, date, and {', '.join(FUNCTIONS)}"
     )
 
 

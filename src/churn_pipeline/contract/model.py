@@ -1,14 +1,14 @@
 """Typed objects of the data contract; built by :mod:`churn_pipeline.contract.parsing`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 from churn_pipeline.contract.expressions import Expression
 
-ColumnType = Literal["text", "category", "integer", "number"]
-Role = Literal["id", "target", "feature", "sensitive", "ignored"]
+ColumnType = Literal["text", "category", "integer", "number", "date"]
+Role = Literal["id", "target", "feature", "sensitive", "ignored", "snapshot"]
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,12 @@ class Column:
     ----------
     name : str
         Name as it stands in the file's header.
-    type : {"text", "category", "integer", "number"}
+    type : {"text", "category", "integer", "number", "date"}
         How the cells are read.
     roles : tuple of str
-        ``id``, ``target``, ``feature`` (the model sees it), ``sensitive`` (audited for fairness;
-        seen by the model only when it is a ``feature`` too), ``ignored``.
+        ``id``, ``target``, ``feature`` (the model sees it; a date only through derived columns),
+        ``sensitive`` (audited for fairness; seen by the model only when it is a ``feature`` too),
+        ``ignored``, ``snapshot`` (the day on which the row describes the customer).
     meaning : str
         One sentence for people: the data dictionary, the API's documentation.
     unit : str or None
@@ -36,6 +37,24 @@ class Column:
         Whether the cell may be missing.
     positive : str or None
         The value of the target that means the customer churned.
+    is_open : bool
+        Whether a category takes values that it does not list, and reads them as missing.
+    spellings : mapping of str to tuple of str
+        Allowed value → how files spell it besides.
+    decimal : {".", ","}
+        What stands in files before the fraction of a number.
+    thousands : str or None
+        What parts the digits of a number in files, if anything does.
+    strip : tuple of str
+        What may stand before or after a number in files, such as ``$``.
+    formats : tuple of str
+        How files write a date besides ISO 8601, in the codes of ``strptime``; the first that fits.
+    default : str or None
+        The snapshot, as an ISO date, of a file that has no such column.
+    is_generated : bool
+        Whether ids are made of the row's cells, since the file has none.
+    horizon_days : int or None
+        How many days after the snapshot the target is known.
     """
 
     name: str
@@ -48,11 +67,25 @@ class Column:
     maximum: float | None = None
     nullable: bool = False
     positive: str | None = None
+    is_open: bool = False
+    spellings: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    decimal: str = "."
+    thousands: str | None = None
+    strip: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    default: str | None = None
+    is_generated: bool = False
+    horizon_days: int | None = None
 
     @property
     def is_numeric(self) -> bool:
         """Whether the cells are numbers."""
         return self.type in ("integer", "number")
+
+    @property
+    def is_date(self) -> bool:
+        """Whether the cells are dates."""
+        return self.type == "date"
 
 
 @dataclass(frozen=True)
@@ -112,14 +145,42 @@ class Contract:
         return self.with_role("target")[0]
 
     @cached_property
+    def snapshot(self) -> Column | None:
+        """The column of the day on which a row describes the customer, if there is one."""
+        return next(iter(self.with_role("snapshot")), None)
+
+    @cached_property
+    def key(self) -> tuple[str, ...]:
+        """Names of the columns that no two rows have alike: the id, and the snapshot if any."""
+        return (self.id.name, self.snapshot.name) if self.snapshot else (self.id.name,)
+
+    @cached_property
     def features(self) -> tuple[Column, ...]:
-        """The columns of the file that the model sees."""
+        """The columns of the file that the model sees, dates included."""
         return self.with_role("feature")
+
+    @cached_property
+    def dates(self) -> tuple[Column, ...]:
+        """The columns that hold dates, of whatever role."""
+        return tuple(column for column in self.columns.values() if column.is_date)
+
+    @cached_property
+    def read_columns(self) -> tuple[Column, ...]:
+        """The columns that the model's inputs are made of.
+
+        These are the features, and the snapshot where a derived column reads it.
+        """
+        read = {name for column in self.derived_columns for name in column.expression.columns}
+        return tuple(
+            column
+            for column in self.columns.values()
+            if "feature" in column.roles or ("snapshot" in column.roles and column.name in read)
+        )
 
     @cached_property
     def categorical_inputs(self) -> tuple[str, ...]:
         """Names of the model's categorical inputs."""
-        return tuple(column.name for column in self.features if not column.is_numeric)
+        return tuple(column.name for column in self.features if column.type == "category")
 
     @cached_property
     def numeric_inputs(self) -> tuple[str, ...]:

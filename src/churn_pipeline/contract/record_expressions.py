@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from churn_pipeline.contract.expressions import Expression
+from churn_pipeline.contract.expressions import Expression, literal_days
 
 Value = float | str
 RecordFunction = Callable[[Mapping[str, Value]], float]
@@ -105,6 +105,8 @@ class _ForRecord(ast.NodeTransformer):
         if node.func.id == "col":
             assert isinstance(node.args[0], ast.Constant)
             return _column(str(node.args[0].value))
+        if (days := literal_days(node)) is not None:
+            return ast.Constant(days)
         return ast.Call(node.func, [self.visit(argument) for argument in node.args], [])
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
@@ -175,7 +177,8 @@ def compile_for_record(expression: Expression) -> RecordFunction:
     Returns
     -------
     callable
-        Takes a mapping of column names to floats or texts, NaN where missing. Gives what the
+        Takes a mapping of column names to floats (dates as days since 1970-01-01) or texts, NaN
+        where missing. Gives what the
         expression gives for arrays of one value: conditions are 1.0 or 0.0, a result that is not
         finite is NaN.
 
