@@ -36,7 +36,7 @@ _FINEST = 1e-6  # step of a number that names none
 
 def _level(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("YAML reads this as true or false, not as a text; put it in quotes")
+        raise ValueError("is true or false to YAML, not a text; put it in quotes")
     return str(value) if isinstance(value, int | float) else value
 
 
@@ -144,7 +144,7 @@ class Words(_Category):
     """
 
     pattern: str
-    parts: dict[str, list[str]] = {}
+    parts: dict[str, list[Level]] = {}
     distinct: Annotated[int, Field(ge=1)]
     skew: Annotated[float, Field(ge=0)] = 0.0
 
@@ -165,7 +165,7 @@ class Identifier(Column):
     """
 
     pattern: str
-    parts: dict[str, list[str]] = {}
+    parts: dict[str, list[Level]] = {}
 
     def draw(self, name: str, population: Population, rng: np.random.Generator) -> None:
         """Add the column to the population."""

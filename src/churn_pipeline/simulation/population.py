@@ -19,6 +19,7 @@ Formula = str | float
 
 Rows = NDArray[np.intp]
 
+_CHUNK = 2**15  # customers whose columns fit into a processor's cache
 _EQUALITY = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)
 
 
@@ -90,17 +91,7 @@ class Population:
             If the formula is not of the language, or names an unknown column or level.
         """
         size = self.size if rows is None else rows.size
-        if not isinstance(formula, str):
-            return np.full(size, float(formula))
-        expression = _compile(formula, tuple(self.levels.items()))
-        try:
-            result = expression({name: self._operand(name, rows) for name in expression.columns})
-        except KeyError as error:
-            known = ", ".join((*self.values, *self.constants))
-            raise ValueError(f"{formula!r} names {error}, which is none of {known}") from None
-        except TypeError as error:
-            raise ValueError(f"{formula!r}: {error}") from None
-        return np.broadcast_to(result, size)
+        return np.broadcast_to(self._value(formula, _Operands(self, rows)), size)
 
     def holds(self, formula: Formula, rows: Rows | None = None) -> NDArray[np.bool_]:
         """Whether a formula is neither 0 nor missing."""
@@ -116,19 +107,58 @@ class Population:
         numpy.ndarray
             Shape (n,), or (m,) for the given rows; in whole ten-thousandths.
         """
-        size = self.size if rows is None else rows.size
-        total = np.full(size, float(round(intercept * LOGIT_UNIT)))
-        for term, coefficient in terms.items():
-            total += np.nan_to_num(round(coefficient * LOGIT_UNIT) * self.evaluate(term, rows))
-        return np.rint(total).astype(np.int64)
+        rows = np.arange(self.size) if rows is None else rows
+        total = np.empty(rows.size, dtype=np.int64)
+        for start in range(0, rows.size, _CHUNK):
+            part = slice(start, start + _CHUNK)
+            operands = _Operands(self, rows[part])
+            odds = np.full(rows[part].size, float(round(intercept * LOGIT_UNIT)))
+            for term, coefficient in terms.items():
+                value = self._value(term, operands)
+                odds += np.where(np.isnan(value), 0.0, round(coefficient * LOGIT_UNIT) * value)
+            total[part] = np.rint(odds)
+        return total
 
-    def _operand(self, name: str, rows: Rows | None) -> Any:
+    def _value(self, formula: Formula, operands: _Operands) -> NDArray[np.float64]:
+        if not isinstance(formula, str):
+            return np.array(float(formula))
+        expression = _compile(formula, tuple(self.levels.items()))
+        try:
+            return expression({name: operands[name] for name in expression.columns})
+        except KeyError as error:
+            known = ", ".join((*self.values, *self.constants))
+            raise ValueError(f"{formula!r} names {error}, which is none of {known}") from None
+        except TypeError as error:
+            raise ValueError(f"{formula!r}: {error}") from None
+
+    def operand(self, name: str, rows: Rows | None) -> Any:
+        """Values of a column for some rows, or of a constant; NaN where missing.
+
+        Raises
+        ------
+        KeyError
+            If there is neither.
+        """
         if name not in self.values:
             return self.constants[name]
         values = self.values[name] if rows is None else self.values[name][rows]
-        if name in self.levels and (values < 0).any():
-            return np.where(values < 0, np.nan, values)
-        return values
+        if values.dtype.kind == "U":
+            raise TypeError(f"{name} is an identifier; formulas cannot use it")
+        values = values.astype(np.float64)
+        return np.where(values < 0, np.nan, values) if name in self.levels else values
+
+
+class _Operands(dict[str, Any]):
+    """Columns of some rows, taken when they are first asked for."""
+
+    def __init__(self, population: Population, rows: Rows | None) -> None:
+        super().__init__()
+        self._population = population
+        self._rows = rows
+
+    def __missing__(self, name: str) -> Any:
+        self[name] = self._population.operand(name, self._rows)
+        return self[name]
 
 
 @lru_cache(maxsize=4096)
