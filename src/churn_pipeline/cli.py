@@ -9,6 +9,7 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.startup import ProjectMetadata
 
+from churn_pipeline.contract_commands import contract
 from churn_pipeline.environments import dvc_yaml_path, environments, params_name
 from churn_pipeline.errors import ChurnPipelineError
 from churn_pipeline.model_commands import environment_option, model
@@ -55,6 +56,7 @@ cli.add_command(
     )
 )
 cli.add_command(model)
+cli.add_command(contract)
 cli.add_command(api_key)
 cli.add_command(simulate)
 

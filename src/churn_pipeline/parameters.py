@@ -35,8 +35,20 @@ class _Ingestion(_Section):
 
 
 class _Split(_Section):
+    method: Literal["time", "customer"] | None
     test_share: float = Field(gt=0, lt=1)
     seed: int = Field(ge=0)
+    period: Literal["day", "week", "month", "quarter"]
+    test_periods: int = Field(ge=1)
+    gap_days: int | None = Field(ge=0)
+
+
+class _Combinations(_Section):
+    most: int = Field(ge=0)
+    max_columns: int = Field(ge=2)
+    max_customers: int = Field(ge=100)
+    confidence: float = Field(gt=0, lt=1)
+    seed: int = Field(ge=0, lt=2**32)
 
 
 class _Tuning(_Section):
@@ -122,6 +134,7 @@ class _Parameters(_Section):
     simulation: _Simulation
     ingestion: _Ingestion
     split: _Split
+    combinations: _Combinations
     candidates: dict[str, dict[str, Any] | None] = Field(min_length=1)
     tuning: _Tuning
     feature_search: _FeatureSearch

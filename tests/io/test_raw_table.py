@@ -169,10 +169,7 @@ def test_any_bytes_are_a_table_or_a_data_error(
         (b"a,b\n\n\n", "customers.csv has no rows"),
         (b"\n\na,b\n1,2\n", "no row of as many fields as its header (1)"),
         (b"a,b\n1\n2\n", "no row of as many fields as its header (2)"),
-        ("a,b\n1,2\né,2\n".encode("latin-1"), "is not UTF-8 text (line 3)"),
-        ("a,b\né\n1,2\n".encode("latin-1"), "is not UTF-8 text (line 2)"),
-        ("a,b\n1,2\n".encode("utf-16"), "is not UTF-8 text (line 1)"),
-        (bytes(range(256)) * 9, "is not UTF-8 text (line 2)"),
+        (bytes(range(256)) * 9, "is neither UTF-8, UTF-16 nor Windows-1252 text (line 2)"),
         (b"a,b,a\n1,2,3\n", "has the column 'a' twice; rename one of them"),
         (b"a,b, a\n1,2,3\n", "has the column 'a' twice; rename one of them"),
         (
@@ -191,7 +188,7 @@ def test_unusable_csv_is_one_sentence(tmp_path: Path, content: bytes, message: s
 
 def test_wrong_encoding_late_in_a_large_file_is_located(tmp_path: Path) -> None:
     path = tmp_path / "customers.csv"
-    path.write_bytes(b"a,b\n" + b"1,2\n" * 600_000 + b"\xe9,2\n")
+    path.write_bytes(b"a,b\n" + b"1,2\n" * 600_000 + b"\x81,2\n")
     assert "line 600002" in data_error(path)
 
 
@@ -203,9 +200,10 @@ def test_what_is_no_parquet_file_is_one_sentence(tmp_path: Path, content: bytes)
 
 
 def test_unknown_ending_names_the_valid_ones(tmp_path: Path) -> None:
-    path = tmp_path / "customers.xlsx"
+    path = tmp_path / "customers.doc"
     path.write_bytes(b"a")
-    assert "has the ending '.xlsx'; ingestion.source takes .csv or .parquet" in data_error(path)
+    error = data_error(path)
+    assert "has the ending '.doc'; ingestion.source takes .csv, .tsv, .txt, .parquet" in error
 
 
 def test_absent_file_names_the_parameter(tmp_path: Path) -> None:
@@ -213,7 +211,7 @@ def test_absent_file_names_the_parameter(tmp_path: Path) -> None:
 
 
 def test_errors_name_the_parameter_that_the_path_is_from(tmp_path: Path) -> None:
-    for name, problem in [("customers.csv", "does not exist"), ("customers.txt", "the ending")]:
+    for name, problem in [("customers.csv", "does not exist"), ("customers.doc", "the ending")]:
         with pytest.raises(DatasetError) as caught:
             RawTableDataset(filepath=str(tmp_path / name), knob="scoring.source").load()
         message = str(caught.value.__cause__)

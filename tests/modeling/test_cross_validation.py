@@ -13,10 +13,9 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.errors import DataError, ParameterError
+from churn_pipeline.errors import ParameterError
 from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.cross_validation import (
-    check_folds,
     cross_validate,
     fit_on,
     score_folds,
@@ -153,11 +152,3 @@ def test_a_failing_fit_is_one_sentence_that_names_the_candidate(error: type[Exce
         "candidate mine cannot be fitted: leaves must be more than 1; look at candidates.mine in "
         "params.yaml"
     )
-
-
-@pytest.mark.parametrize("churners", [0, 2, 97])
-def test_too_few_customers_of_a_kind_are_one_sentence(churners: int) -> None:
-    y = (np.arange(100) < churners).astype(np.int8)
-    with pytest.raises(DataError, match=rf"only {min(churners, 100 - churners)} customers .*5\)"):
-        check_folds(y, 5, "tuning.folds")
-    check_folds((np.arange(100) < 5).astype(np.int8), 5, "tuning.folds")

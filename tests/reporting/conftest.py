@@ -10,6 +10,7 @@ import pytest
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.expressions import Expression
 from churn_pipeline.contract.model import Column, DerivedColumn
+from churn_pipeline.modeling.period_metrics import METRICS as PERIOD_METRICS
 from churn_pipeline.reporting.names import METRIC_NAMES
 
 METRICS = {
@@ -195,6 +196,46 @@ def gates() -> dict[str, Any]:
     return {"passed": True, "gates": [dict(zip(names, line, strict=True)) for line in lines]}
 
 
+def split_record() -> dict[str, Any]:
+    """The record of a split by customer, without dates."""
+    sides = {"training": (5606, 1476), "test": (1437, 393)}
+    return {
+        "method": "customer",
+        "period": None,
+        "test_periods": None,
+        "gap_days": None,
+        "gap_from": None,
+        "last_training_snapshot": None,
+        "first_test_snapshot": None,
+        "sides": {
+            **{
+                side: {
+                    "rows": rows, "customers": rows, "churners": churners,
+                    "churn_rate": churners / rows, "first_snapshot": None, "last_snapshot": None,
+                }
+                for side, (rows, churners) in sides.items()
+            },
+            "gap": None,
+        },
+        "customers_on_both_sides": 0,
+        "periods": [],
+        "notes": [],
+    }  # fmt: skip
+
+
+def metrics_by_period(training: dict[str, float], test: dict[str, float]) -> pd.DataFrame:
+    """Periods and their churn rates."""
+    lines = []
+    for side, rates in (("training", training), ("test", test)):
+        for period, rate in rates.items():
+            line: dict[str, Any] = {"side": side, "period": period, "rows": 1234, "churners": 321}
+            for place, name in enumerate(PERIOD_METRICS):
+                value = rate + place / 10
+                line |= {name: value, f"{name}_low": value - 0.03, f"{name}_high": value + 0.04}
+            lines.append(line)
+    return pd.DataFrame(lines)
+
+
 @pytest.fixture(scope="session")
 def small_contract() -> Contract:
     """A table unlike the default one, with hostile texts."""
@@ -276,6 +317,8 @@ def outputs(small_contract: Contract) -> dict[str, Any]:
         },
         "test_predictions": pd.DataFrame({"churned": [1] * 393 + [0] * 1044}),
         "train": train,
+        "split_record": split_record(),
+        "metrics_by_period": metrics_by_period({"all": 0.2}, {"all": 0.25}),
         "contract": small_contract,
         "evaluation": {
             "top_share": 0.1,

@@ -13,6 +13,7 @@ value is false, except ``!=`` and ``not in``, which are true. ``is_missing(x)`` 
 """
 
 import ast
+import keyword
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
@@ -215,6 +216,13 @@ class Expression:
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
+
+
+def reference(column: str) -> str:
+    """Return how an expression names a column."""
+    # Python would change the letters of some other words
+    is_plain = column.isascii() and column.isidentifier() and not keyword.iskeyword(column)
+    return column if is_plain and column not in FUNCTIONS else f"col({column!r})"
 
 
 def _operand(values: ArrayLike) -> NDArray[Any]:

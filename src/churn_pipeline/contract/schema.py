@@ -7,17 +7,24 @@ import pandera.pandas as pa
 
 from churn_pipeline.contract.model import Column, Contract, RowRule
 
+# any of a category, be it texts or pandas categories: the allowed values are checked
+_TYPES = {
+    "category": None, "text": str, "integer": float, "number": float, "date": "datetime64[us]",
+}  # fmt: skip
 
-def build_schema(contract: Contract) -> pa.DataFrameSchema:
+
+def build_schema(contract: Contract, is_unique: bool = True) -> pa.DataFrameSchema:
     """Build the schema that accepted customers meet.
 
-    Cells are checked one by one (missing, allowed values, range, duplicated id), rows by the
-    contract's row rules. Checks carry the names that quarantine reports: ``allowed_values``,
-    ``range`` and the names of the row rules.
+    Cells are checked one by one (missing, allowed values, range), rows by the contract's row rules,
+    and no two rows have the same id (or id and snapshot). Checks carry the names that quarantine
+    reports: ``allowed_values``, ``range`` and the names of the row rules.
 
     Parameters
     ----------
     contract : Contract
+    is_unique : bool
+        Whether ids are checked; not so for a part of a table.
 
     Returns
     -------
@@ -26,17 +33,23 @@ def build_schema(contract: Contract) -> pa.DataFrameSchema:
         the contract does not know are let through.
     """
     return pa.DataFrameSchema(
-        {name: _column_schema(column, contract) for name, column in contract.columns.items()},
+        {
+            name: _column_schema(column, is_unique and contract.key == (name,))
+            for name, column in contract.columns.items()
+        },
         checks=[
             pa.Check(partial(_holds, rule), name=rule.name, ignore_na=False)
             for rule in contract.row_rules
         ],
+        # the first customer of an id stays, later ones go
+        unique=list(contract.key) if is_unique and len(contract.key) > 1 else None,
+        report_duplicates="exclude_first",
         name=contract.name,
         strict=False,
     )
 
 
-def _column_schema(column: Column, contract: Contract) -> pa.Column:
+def _column_schema(column: Column, is_unique: bool) -> pa.Column:
     checks = []
     if column.type == "category":
         checks.append(pa.Check.isin(column.values, error="allowed_values"))
@@ -44,13 +57,11 @@ def _column_schema(column: Column, contract: Contract) -> pa.Column:
         low = float("-inf") if column.minimum is None else column.minimum
         high = float("inf") if column.maximum is None else column.maximum
         checks.append(pa.Check.in_range(low, high, error="range"))
-    is_id = column is contract.id
     return pa.Column(
-        float if column.is_numeric else str,
+        _TYPES[column.type],
         checks=checks,
         nullable=column.nullable,
-        unique=is_id,
-        # the first customer of an id stays, later ones go
+        unique=is_unique,
         report_duplicates="exclude_first",
         description=column.meaning,
     )

@@ -2,7 +2,8 @@
 
 Missing numbers: linear models see the training median and a flag; trees see NaN. Missing and unseen
 categories: every one-hot column is 0, the same for both. Rare levels keep a column of their own,
-whose weight the regularisation of each candidate shrinks.
+whose weight the regularisation of each candidate shrinks. A category of many levels is one number,
+see :class:`~churn_pipeline.features.level_log_odds.LevelLogOdds`.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.features.level_log_odds import LevelLogOdds
+from churn_pipeline.features.levels import many_level_inputs, one_hot_inputs, positions
 
 
 class PiecewiseLinear(TransformerMixin, BaseEstimator):
@@ -116,9 +119,9 @@ class OneHotLevels(TransformerMixin, BaseEstimator):
         ends = np.cumsum([len(levels) for levels in self.categories_], dtype=np.int64)
         encoded = np.zeros((len(values), ends[-1] if len(ends) else 0), dtype=self.dtype)
         for (_, column), levels, end in zip(values.items(), self.categories_, ends, strict=True):
-            positions = _positions(column, pd.Index(levels))
-            known = np.flatnonzero(positions >= 0)
-            encoded[known, end - len(levels) + positions[known]] = 1
+            found = positions(column, pd.Index(levels))
+            known = np.flatnonzero(found >= 0)
+            encoded[known, end - len(levels) + found[known]] = 1
         return encoded
 
     def get_feature_names_out(self, names: Sequence[str] | None = None) -> NDArray[np.object_]:
@@ -132,14 +135,6 @@ class OneHotLevels(TransformerMixin, BaseEstimator):
             ],
             dtype=object,
         )
-
-
-def _positions(column: pd.Series, levels: pd.Index) -> NDArray[np.intp]:
-    """Return the position of each value in ``levels``, -1 where it is none of them."""
-    if not isinstance(column.dtype, pd.CategoricalDtype):
-        return levels.get_indexer(pd.Index(column.astype(object)))
-    positions = levels.get_indexer(column.cat.categories.astype(object))
-    return np.append(positions, -1)[column.cat.codes.to_numpy()]  # the code of "missing" is -1
 
 
 def linear_encoder(contract: Contract, knots: int = 0) -> ColumnTransformer:
@@ -172,7 +167,7 @@ def input_of_columns(encoder: ColumnTransformer) -> NDArray[np.str_]:
         if name == "categorical":
             levels = [len(categories) for categories in transformer.categories_] if inputs else []
             sources += np.repeat(inputs, levels).tolist()
-        elif isinstance(transformer, Pipeline):
+        elif name == "numeric" and isinstance(transformer, Pipeline):
             imputer, bent, _ = transformer
             flagged = imputer.indicator_.features_ if imputer.indicator_ is not None else []
             imputed = [*inputs, *(inputs[position] for position in flagged)]
@@ -183,14 +178,18 @@ def input_of_columns(encoder: ColumnTransformer) -> NDArray[np.str_]:
 
 
 def _encoder(numeric: object, contract: Contract, dtype: type) -> ColumnTransformer:
-    categories: list[Sequence[str]] = [
-        list(contract.columns[name].values) for name in contract.categorical_inputs
+    few, many = one_hot_inputs(contract), many_level_inputs(contract)
+    steps = [
+        ("numeric", numeric, list(contract.numeric_inputs)),
+        ("categorical", OneHotLevels(_levels(few, contract), dtype), list(few)),
     ]
-    one_hot = OneHotLevels(categories, dtype)
-    return ColumnTransformer(
-        [
-            ("numeric", numeric, list(contract.numeric_inputs)),
-            ("categorical", one_hot, list(contract.categorical_inputs)),
-        ],
-        verbose_feature_names_out=False,
-    )
+    if many:
+        numbers: object = LevelLogOdds(_levels(many, contract), dtype)
+        if dtype is np.float64:
+            numbers = make_pipeline(numbers, StandardScaler())
+        steps.append(("many_levels", numbers, list(many)))
+    return ColumnTransformer(steps, verbose_feature_names_out=False)
+
+
+def _levels(names: Sequence[str], contract: Contract) -> list[Sequence[str]]:
+    return [list(contract.columns[name].values) for name in names]

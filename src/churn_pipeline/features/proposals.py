@@ -1,6 +1,5 @@
 """Simple derived columns that a contract's types and units suggest."""
 
-import keyword
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from churn_pipeline.contract import Column, Contract
 from churn_pipeline.contract.derivation import derive
-from churn_pipeline.contract.expressions import Expression
+from churn_pipeline.contract.expressions import Expression, reference
 from churn_pipeline.contract.model import DerivedColumn
 
 Kind = Literal["log", "first period", "ratio", "sum", "difference", "count", "bin"]
@@ -244,11 +243,7 @@ def _direction(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _reference(column: Column) -> str:
-    """Return how an expression names the column."""
-    name = column.name
-    # Python would change the letters of some other words
-    is_plain = name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
-    return name if is_plain else f"col({name!r})"
+    return reference(column.name)
 
 
 def _literal(number: float) -> str:

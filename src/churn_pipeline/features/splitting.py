@@ -28,6 +28,25 @@ def hash_to_unit_interval(ids: Iterable[str], seed: int) -> NDArray[np.float64]:
     return np.array([int.from_bytes(digest, "big") for digest in digests], dtype=float) / _RANGE
 
 
+def customer_keys(ids: Iterable[str], is_generated: bool) -> list[str]:
+    """Return what tells customers apart, one a row.
+
+    Parameters
+    ----------
+    ids : iterable of str
+    is_generated : bool
+        Whether the ids were made of the rows' cells, where ``-2``, ``-3`` … number equal rows.
+
+    Returns
+    -------
+    list of str
+        The ids; of generated ones what is before the ``-``, so that equal rows are one customer
+        and cannot stand on both sides of a split.
+    """
+    names = map(str, ids)
+    return [name.partition("-")[0] for name in names] if is_generated else list(names)
+
+
 def is_test_customer(ids: Iterable[str], test_share: float, seed: int) -> NDArray[np.bool_]:
     """Say which customers belong to the test side.
 

@@ -7,6 +7,7 @@ import yaml
 from kedro.io import AbstractDataset
 
 from churn_pipeline.contract import Contract, parse_contract
+from churn_pipeline.contract.document import contract_document
 from churn_pipeline.errors import ContractError
 
 
@@ -25,19 +26,26 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-class ContractDataset(AbstractDataset[None, Contract]):
-    """Loads ``contract.yml`` as a :class:`~churn_pipeline.contract.Contract`; read-only.
+class ContractDataset(AbstractDataset[Contract, Contract]):
+    """Loads ``contract.yml`` as a :class:`~churn_pipeline.contract.Contract`.
+
+    Only a contract of the pipeline's own making is ever saved; see ``writable``.
 
     Parameters
     ----------
     filepath : str
         Path of the YAML file.
+    writable : bool
+        Whether the pipeline may write it; contracts are written by people.
     metadata : dict, optional
         Free-form, ignored by Kedro.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *, filepath: str, writable: bool = False, metadata: dict[str, Any] | None = None
+    ) -> None:
         self._filepath = Path(filepath)
+        self._writable = writable
         self.metadata = metadata
 
     def load(self) -> Contract:
@@ -64,8 +72,19 @@ class ContractDataset(AbstractDataset[None, Contract]):
             ) from None
         return parse_contract(document, source=name)
 
-    def save(self, data: None) -> None:
-        raise ContractError(f"{self._filepath.name} is written by people, not by the pipeline")
+    def save(self, data: Contract) -> None:
+        if not self._writable:
+            raise ContractError(f"{self._filepath.name} is written by people, not by the pipeline")
+        text = yaml.safe_dump(
+            contract_document(data), sort_keys=False, width=100, allow_unicode=True
+        )
+        self._filepath.parent.mkdir(parents=True, exist_ok=True)
+        staged = self._filepath.with_name(f".{self._filepath.name}.partial")
+        try:
+            staged.write_text(text, encoding="utf-8")
+            staged.replace(self._filepath)
+        finally:
+            staged.unlink(missing_ok=True)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}

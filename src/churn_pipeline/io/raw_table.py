@@ -1,8 +1,8 @@
-"""The customer table as it stands in the user's file: every cell as text, with its line number."""
+"""The customer table as it stands in the user's source: every cell as text, with its line."""
 
-import codecs
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet
 from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
 from churn_pipeline.errors import DataError
+from churn_pipeline.io.addresses import Address, parse_address
+from churn_pipeline.io.readers.contents import Contents
+from churn_pipeline.io.readers.text import NAMES
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,23 @@ class RawTable:
     Attributes
     ----------
     name : str
-        File name without its folder.
+        File name without its folder, with the sheet, table or query where one is named.
     sha256 : str
-        Hash of the file's bytes.
+        Hash of the file's bytes; of a database, of the columns' names and cells.
     cells : DataFrame of str, (n_rows, n_columns)
-        The cells as text; an empty text where Parquet holds null.
+        The cells as text; an empty text where the source holds null.
     lines : ndarray of int, (n_rows,)
-        Line of the file on which each row starts (the header is line 1); for Parquet the row's
-        number, starting with 1.
+        Line of the file on which each row starts (the header is line 1); for Parquet and databases
+        the row's number, starting with 1.
     spans : ndarray of int, (n_rows,)
         How many lines of the file each row covers; above 1 where a quoted cell holds a newline.
     malformed : DataFrame
-        Rows that do not have one field a column: ``line``, ``span``, ``text``, ``fields``.
+        Rows that do not fit the header: ``line``, ``span``, ``text``, ``fields`` (how many they
+        have), ``reason``.
+    encoding : str, optional
+        Python's name of the text's encoding that was found; None where there is none.
+    separator : str, optional
+        The character between the fields that was found; None where there is none.
     """
 
     name: str
@@ -46,21 +52,128 @@ class RawTable:
     lines: NDArray[np.int64]
     spans: NDArray[np.int64]
     malformed: pd.DataFrame
+    encoding: str | None = None
+    separator: str | None = None
 
 
-_Table = tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.int64], pd.DataFrame]
-_MAX_COLUMNS = 10_000
+def read_raw_table(
+    source: str,
+    knob: str = "ingestion.source",
+    credentials: Mapping[str, Any] | None = None,
+) -> RawTable:
+    """Read a customer table from any source that docs/sources.md lists.
+
+    Parameters
+    ----------
+    source : str
+        Path or address.
+    knob : str
+        What it was given by (a key of ``params.yaml``), for the messages.
+    credentials : mapping, optional
+        Of a server: ``url``, ``user``, ``password``; of S3: ``key``, ``secret``, ``token``,
+        ``endpoint_url``, ``region``.
+
+    Raises
+    ------
+    DataError
+        If there is no such table, or it cannot be read, in one sentence.
+    """
+    address = parse_address(source, knob)
+    if address.is_database:
+        from churn_pipeline.io.readers.database import read_database  # takes half a second
+
+        contents = read_database(address, credentials)
+        _require_rows(contents, address)
+        return _raw_table(address.name, _sha256_of_cells(contents.cells), contents)
+    if address.is_on_s3:
+        from churn_pipeline.io.readers.storage import fetched
+
+        with fetched(address, credentials) as path:
+            return _read_file(path, address)
+    path = Path(address.place)
+    if not path.is_file():
+        raise DataError(f"{path} does not exist; set {knob} in params.yaml to your customer table")
+    return _read_file(path, address)
+
+
+def _read_file(path: Path, address: Address) -> RawTable:
+    contents = _contents(path, address)
+    _require_rows(contents, address)
+    with path.open("rb") as opened:
+        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    return _raw_table(address.name, sha256, contents)
+
+
+def _contents(path: Path, address: Address) -> Contents:
+    if address.kind == "text":
+        from churn_pipeline.io.readers.text import read_text
+
+        return read_text(path)
+    if address.kind == "parquet":
+        from churn_pipeline.io.readers.parquet import read_parquet
+
+        return read_parquet(path)
+    if address.kind == "json_lines":
+        from churn_pipeline.io.readers.json_lines import read_json_lines
+
+        return read_json_lines(path)
+    from churn_pipeline.io.readers.excel import read_excel
+
+    return read_excel(path, address.part)
+
+
+def _require_rows(contents: Contents, address: Address) -> None:
+    cells, name = contents.cells, address.name
+    twice = [column for column, count in Counter(cells.columns).items() if count > 1]
+    if twice:
+        raise DataError(f"{name} has the column {twice[0]!r} twice; rename one of them")
+    if not len(cells) and len(contents.malformed):
+        kind = f"{NAMES[contents.separator]}-separated " if contents.separator else ""
+        raise DataError(
+            f"{name} has no row of as many fields as its header ({cells.shape[1]}); "
+            f"{address.knob} needs a {kind}table whose first line is the header"
+        )
+    if not len(cells):
+        raise DataError(f"{name} has no rows; {address.knob} needs a table of customers")
+
+
+def _raw_table(name: str, sha256: str, contents: Contents) -> RawTable:
+    return RawTable(
+        name,
+        sha256,
+        contents.cells,
+        contents.lines,
+        contents.spans,
+        contents.malformed,
+        contents.encoding,
+        contents.separator,
+    )
+
+
+def _sha256_of_cells(cells: pd.DataFrame) -> str:
+    """Hash names, lengths and texts of all columns, so that no two tables look alike."""
+    hashed = hashlib.sha256()
+    for name in cells.columns:
+        texts = pa.array(cells[name]).cast(pa.large_binary())
+        lengths = pc.binary_length(texts).to_numpy().astype("<i8")
+        hashed.update(f"{len(name)} {name} {len(texts)} ".encode())
+        hashed.update(lengths.tobytes())
+        for start in range(0, len(texts), 1 << 16):
+            hashed.update(b"".join(texts.slice(start, 1 << 16).to_pylist()))
+    return hashed.hexdigest()
 
 
 class RawTableDataset(AbstractDataset[None, RawTable]):
-    """Loads a CSV or Parquet file (told apart by the ending) as a :class:`RawTable`; read-only.
+    """Loads a table from any source as a :class:`RawTable`; read-only.
 
     Parameters
     ----------
     filepath : str
-        Path of a ``.csv`` (comma-separated UTF-8 with a header) or ``.parquet`` file.
+        Path or address; see :func:`read_raw_table`.
     knob : str
-        Key of ``params.yaml`` that the path is from, for the messages.
+        Key of ``params.yaml`` that it is from, for the messages.
+    credentials : dict, optional
+        See :func:`read_raw_table`.
     metadata : dict, optional
         Free-form, ignored by Kedro.
     """
@@ -70,179 +183,31 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
         *,
         filepath: str,
         knob: str = "ingestion.source",
+        credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._filepath = Path(filepath)
+        self._filepath = filepath
         self._knob = knob
+        self._credentials = credentials
         self.metadata = metadata
         self._loaded: RawTable | None = None
 
     def load(self) -> RawTable:
         # several nodes need it; the runner calls release after the last
         if self._loaded is None:
-            self._loaded = self._read()
+            self._loaded = read_raw_table(self._filepath, self._knob, self._credentials)
         return self._loaded
 
     def _release(self) -> None:
         self._loaded = None
 
-    def _read(self) -> RawTable:
-        path = self._filepath
-        readers = {".csv": _read_csv, ".parquet": _read_parquet}
-        if path.suffix.lower() not in readers:
-            raise DataError(
-                f"{path.name} has the ending {path.suffix!r}; {self._knob} takes "
-                f"{' or '.join(readers)} files"
-            )
-        if not path.is_file():
-            raise DataError(
-                f"{path} does not exist; set {self._knob} in params.yaml to your customer table"
-            )
-        cells, lines, spans, malformed = readers[path.suffix.lower()](path)
-        twice = [name for name, count in Counter(cells.columns).items() if count > 1]
-        if twice:
-            raise DataError(f"{path.name} has the column {twice[0]!r} twice; rename one of them")
-        if not len(cells) and len(malformed):
-            raise DataError(
-                f"{path.name} has no row of as many fields as its header ({cells.shape[1]}); "
-                f"{self._knob} needs a comma-separated table whose first line is the header"
-            )
-        if not len(cells):
-            raise DataError(f"{path.name} has no rows; {self._knob} needs a table of customers")
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        return RawTable(path.name, sha256, cells, lines, spans, malformed)
-
     def save(self, data: None) -> None:
-        raise DataError(f"{self._filepath.name} is the user's file; the pipeline never writes it")
+        name = parse_address(self._filepath, self._knob).name
+        raise DataError(f"{name} is the user's table; the pipeline never writes it")
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
 
     def _exists(self) -> bool:
-        return self._filepath.exists()
-
-
-def _read_csv(path: Path) -> _Table:
-    invalid: list[pyarrow.csv.InvalidRow] = []
-
-    def set_aside(row: pyarrow.csv.InvalidRow) -> str:
-        invalid.append(row)
-        return "skip"
-
-    _require_utf8(path)
-    try:
-        table = pyarrow.csv.read_csv(
-            path,
-            # one thread, since only then are malformed rows numbered; the header is read as a row
-            # like any other, so that names given twice survive
-            read_options=pyarrow.csv.ReadOptions(use_threads=False, autogenerate_column_names=True),
-            parse_options=pyarrow.csv.ParseOptions(
-                newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=set_aside
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types={f"f{i}": pa.string() for i in range(_MAX_COLUMNS)},
-                strings_can_be_null=False,
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        reason = " ".join(str(error).split())[:200]
-        if "Empty CSV" in reason:
-            reason = "it has no rows"
-        if "straddling" in reason:
-            reason = "a row is longer than 1 MB: is there a quote that is never closed?"
-        raise DataError(
-            f"{path.name} is not a comma-separated table with a header ({reason}); save it again "
-            "as CSV with encoding UTF-8"
-        ) from None
-    if not table.num_rows:
-        raise DataError(f"{path.name} is empty; a table of customers is needed")
-    invalid.sort(key=lambda row: row.number)
-    is_valid, lines, spans = _locate_rows(table, invalid)
-    malformed = _malformed_rows(invalid, lines[~is_valid], spans[~is_valid])
-    cells = table.slice(1).rename_columns([column[0].as_py().strip() for column in table.columns])
-    frame = cells.to_pandas()
-    filled = (frame != "").any(axis=1).to_numpy()
-    if not filled.all():  # an empty line is no customer, but a line of mere commas is a bad one
-        text = dict(enumerate(path.read_bytes().splitlines(), start=1))
-        starts = lines[is_valid][1:]
-        filled = filled | np.array([bool(text.get(start, b"").strip()) for start in starts])
-    return (
-        frame[filled].reset_index(drop=True),
-        lines[is_valid][1:][filled],
-        spans[is_valid][1:][filled],
-        malformed,
-    )
-
-
-def _require_utf8(path: Path) -> None:
-    """Refuse other encodings; Arrow would notice too, but not say where."""
-    line = 1
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    with path.open("rb") as file:
-        while True:
-            chunk = file.read(1 << 20)
-            try:
-                decoder.decode(chunk, final=not chunk)
-            except UnicodeDecodeError as error:
-                # what the decoder kept of the chunk before stands in front of the chunk
-                line += error.object[: error.start].count(b"\n")
-                raise DataError(
-                    f"{path.name} is not UTF-8 text (line {line}); save it again as CSV with "
-                    "encoding UTF-8"
-                ) from None
-            if not chunk:
-                return
-            line += chunk.count(b"\n")
-
-
-def _locate_rows(
-    table: pa.Table, invalid: list[pyarrow.csv.InvalidRow]
-) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
-    """Find first line and span of all rows, malformed ones included, from the quoted newlines."""
-    is_valid = np.ones(table.num_rows + len(invalid), dtype=bool)
-    spans = np.ones(len(is_valid), dtype=np.int64)
-    for row in invalid:
-        is_valid[row.number - 1] = False
-        spans[row.number - 1] += row.text.count("\n")
-    spans[is_valid] += sum(pc.count_substring(column, "\n").to_numpy() for column in table.columns)
-    return is_valid, 1 + np.concatenate([[0], np.cumsum(spans)[:-1]]), spans
-
-
-def _malformed_rows(
-    rows: list[pyarrow.csv.InvalidRow], lines: NDArray[np.int64], spans: NDArray[np.int64]
-) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "line": lines,
-            "span": spans,
-            "text": pd.Series([row.text for row in rows], dtype="str"),
-            "fields": pd.Series([row.actual_columns for row in rows], dtype="int64"),
-        }
-    )
-
-
-def _read_parquet(path: Path) -> _Table:
-    try:
-        # not read_table, which trips over names given twice
-        table = pyarrow.parquet.ParquetFile(path).read()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(
-            f"{path.name} is not a Parquet file ({' '.join(str(error).split())[:200]}); "
-            "write it again, or bring a CSV"
-        ) from None
-    frame = pd.DataFrame({i: _as_text(column) for i, column in enumerate(table.columns)})
-    frame.columns = pd.Index([name.strip() for name in table.column_names], dtype="str")
-    lines = np.arange(1, len(frame) + 1)
-    none = np.array([], dtype=np.int64)
-    return frame, lines, np.ones_like(lines), _malformed_rows([], none, none)
-
-
-def _as_text(column: pa.ChunkedArray) -> pd.Series:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_integer(column.type):
-        column = column.cast(pa.string())  # pandas would turn integers with nulls into floats
-    values = column.to_pandas()
-    text = values.map(repr if pa.types.is_floating(column.type) else str, na_action="ignore")
-    return text.astype("str").fillna("")
+        path = parse_address(self._filepath, self._knob).local_path
+        return path is None or path.exists()  # what is elsewhere is only known by reading it

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import RepeatedStratifiedKFold
 from tqdm import tqdm
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.model import DerivedColumn
 from churn_pipeline.features.encoding import input_of_columns, linear_encoder
+from churn_pipeline.modeling.folds import stratified_splits
 
 _LINEAR = 1e-4  # share of a column's variance that the inputs may leave unexplained
 
@@ -60,6 +60,7 @@ def cross_validate_columns(
     repeats: int,
     seed: int,
     progress: "tqdm[Any]",
+    customer_numbers: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Measure by how much each column, added alone, changes the log loss of every fold.
 
@@ -77,6 +78,8 @@ def cross_validate_columns(
         Of the stratified cross-validation.
     progress : tqdm
         Counts the fits and names the best column so far.
+    customer_numbers : ndarray of int, (n,), optional
+        See :func:`churn_pipeline.modeling.folds.stratified_splits`.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def cross_validate_columns(
     differences : ndarray of float, (folds * repeats, n_columns)
         Log losses with each column minus those without; NaN where it was left out.
     """
-    splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
+    splits = stratified_splits(target, customer_numbers, folds=folds, seed=seed, repeats=repeats)
     n_fits = folds * repeats
     without = np.empty(n_fits)
     differences = np.full((n_fits, len(columns)), np.nan)
@@ -93,7 +96,7 @@ def cross_validate_columns(
     going_on = np.arange(len(columns))
     title = progress.desc
     progress.total = progress.n + n_fits * len(columns)
-    for fold, (train, validation) in enumerate(splitter.split(inputs, target)):
+    for fold, (train, validation) in enumerate(splits):
         encoder = linear_encoder(contract).fit(inputs.iloc[train])
         base = [encoder.transform(inputs.iloc[rows]) for rows in (train, validation)]
         targets = target[train], target[validation]

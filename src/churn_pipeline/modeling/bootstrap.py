@@ -55,21 +55,32 @@ def pivotal_interval(value: float, draws: NDArray[np.float64], confidence: float
     return Interval(value, 2 * value - around.high, 2 * value - around.low)
 
 
-def resamplings(n: int, replicates: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Draw bootstrap replicates of ``n`` customers, some at a time.
+def resamplings(
+    n: int, replicates: int, seed: int, customer_numbers: NDArray[np.int64] | None = None
+) -> Iterator[NDArray[np.int64]]:
+    """Draw bootstrap replicates of the customers of ``n`` rows, some at a time.
 
     The same arguments give the same replicates, so that figures may be compared pair by pair.
+
+    Parameters
+    ----------
+    n, replicates, seed : int
+    customer_numbers : ndarray of int, (n,), optional
+        Whose row it is, 0 … n_customers - 1: all rows of a customer are drawn together (the cluster
+        bootstrap), since they are not independent. By default each row is another customer.
 
     Yields
     ------
     ndarray of int, (n_some, n)
-        One line a replicate: how often it has each customer.
+        One line a replicate: how often it has each row.
     """
     generator = np.random.default_rng(seed)
     rows = max(1, _CELLS_A_CHUNK // n)
+    n_customers = n if customer_numbers is None else int(customer_numbers.max()) + 1
     with tqdm(total=replicates, desc="bootstrap", unit="sample", disable=None, leave=False) as bar:
         for start in range(0, replicates, rows):
             size = min(rows, replicates - start)
-            draws = generator.integers(0, n, size=(size, n))
-            yield np.stack([np.bincount(draw, minlength=n) for draw in draws])
+            draws = generator.integers(0, n_customers, size=(size, n_customers))
+            weights = np.stack([np.bincount(draw, minlength=n_customers) for draw in draws])
+            yield weights if customer_numbers is None else weights[:, customer_numbers]
             bar.update(size)

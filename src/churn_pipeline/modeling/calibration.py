@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from churn_pipeline.modeling.bootstrap import resamplings
+
 _SCALES = np.linspace(0, 2, 81)
 
 
@@ -19,6 +21,7 @@ def calibration_error_interval(
     replicates: int,
     confidence: float,
     seed: int,
+    customer_numbers: NDArray[np.int64] | None = None,
 ) -> tuple[float, float]:
     """Compute an interval for the expected calibration error by inverting a test.
 
@@ -40,6 +43,9 @@ def calibration_error_interval(
     confidence : float
         Level, such as 0.95.
     seed : int
+    customer_numbers : ndarray of int, (n,), optional
+        See :func:`churn_pipeline.modeling.bootstrap.resamplings`. The noise of the drawn churn
+        rates is then that of resampled customers, not binomial.
 
     Returns
     -------
@@ -53,16 +59,27 @@ def calibration_error_interval(
     filled = counts > 0
     counts, share = counts[filled], counts[filled] / len(p)
     mean = np.bincount(in_bin, weights=p, minlength=n_bins)[filled] / counts
-    found = np.bincount(in_bin, weights=np.asarray(churned, dtype=float), minlength=n_bins)
-    gap = found[filled] / counts - mean
+    y = np.asarray(churned, dtype=np.float64)
+    found = np.bincount(in_bin, weights=y, minlength=n_bins)
+    rates = found[filled] / counts
+    gap = rates - mean
     observed = float(share @ np.abs(gap))
 
     generator = np.random.default_rng(seed)
     tail = (1 - confidence) / 2
     kept = [observed]
+    noise = None
+    if customer_numbers is not None:
+        which = np.cumsum(filled)[in_bin] - 1  # bin of each row, empty ones left out
+        members = np.eye(len(rates))[which] * ((y - rates[which]) / counts[which])[:, None]
+        drawn_weights = resamplings(len(p), replicates, seed, customer_numbers)
+        noise = np.concatenate([weights @ members for weights in drawn_weights])
     for scale in _SCALES:
         rate = np.clip(mean + scale * gap, 0, 1)
-        drawn = generator.binomial(counts, rate, size=(replicates, len(counts))) / counts
+        if noise is None:
+            drawn = generator.binomial(counts, rate, size=(replicates, len(counts))) / counts
+        else:
+            drawn = rate + noise
         low, high = np.quantile(np.abs(drawn - mean) @ share, [tail, 1 - tail])
         if low <= observed <= high:
             kept.append(float(share @ np.abs(rate - mean)))

@@ -10,28 +10,18 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.metrics import log_loss, roc_auc_score
-from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import Pipeline
 from threadpoolctl import ThreadpoolController
 from tqdm import tqdm
 
-from churn_pipeline.errors import DataError, ParameterError
+from churn_pipeline.errors import ParameterError
+from churn_pipeline.modeling.folds import stratified_splits
 from churn_pipeline.modeling.model import log_odds
 
 
 @cache
 def _thread_pools() -> ThreadpoolController:
     return ThreadpoolController()  # looking for them costs as much as a small fit
-
-
-def check_folds(churned: NDArray[np.int8], folds: int, key: str) -> None:
-    """Raise :class:`DataError` if there are fewer customers of a kind than folds."""
-    smallest = int(np.bincount(churned, minlength=2).min())
-    if smallest < folds:
-        raise DataError(
-            f"the training side has only {smallest} customers of the rarer kind, fewer than "
-            f"{key} ({folds}); bring more customers or lower {key}"
-        )
 
 
 def fit_on(
@@ -64,6 +54,7 @@ def cross_validate(
     folds: int,
     repeats: int,
     seed: int,
+    customer_numbers: NDArray[np.int64] | None = None,
 ) -> pd.DataFrame:
     """Fit every candidate on every fold's training part and score the rest.
 
@@ -77,20 +68,22 @@ def cross_validate(
     inputs : DataFrame, (n, n_inputs)
     churned : ndarray of 0 and 1, (n,)
     folds, repeats, seed : int
+    customer_numbers : ndarray of int, (n,), optional
+        See :func:`churn_pipeline.modeling.folds.stratified_splits`.
 
     Returns
     -------
     DataFrame, (n * repeats, 3 + n_candidates)
-        Out-of-fold predictions: ``customer`` (position in ``inputs``), ``repeat`` and ``fold`` from
-        1, and a column of log-odds for each candidate; ordered by repeat and customer.
+        Out-of-fold predictions: ``customer`` (position of the row in ``inputs``),
+        ``repeat`` and ``fold`` from 1, and a column of log-odds for each candidate; ordered by
+        repeat and customer.
 
     Raises
     ------
     ParameterError
         If a candidate cannot be fitted with its settings.
     """
-    splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
-    splits = list(splitter.split(inputs, churned))
+    splits = stratified_splits(churned, customer_numbers, folds=folds, seed=seed, repeats=repeats)
     n = len(inputs)
     table = pd.DataFrame(
         {

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from churn_pipeline.modeling.clustered_tests import clustered_ratio_test
 from churn_pipeline.modeling.comparison import holm
 
 Floats = NDArray[np.float64]
@@ -30,20 +31,32 @@ class Outcomes:
     churned : ndarray of 0 and 1, (n,)
     churn_probability : ndarray of float, (n,)
     contacted : ndarray of 0 and 1, (n,)
+    customer_numbers : ndarray of int, (n,), or None
+        Whose row it is; None where each row is another customer.
     """
 
     churned: Floats
     churn_probability: Floats
     contacted: Floats
+    customer_numbers: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.churned)
 
     def of(self, members: NDArray[np.bool_]) -> Self:
         """Return the outcomes of some of the customers."""
+        numbers = self.customer_numbers
         return type(self)(
-            self.churned[members], self.churn_probability[members], self.contacted[members]
+            self.churned[members],
+            self.churn_probability[members],
+            self.contacted[members],
+            None if numbers is None else np.unique(numbers[members], return_inverse=True)[1],
         )
+
+    @property
+    def n_customers(self) -> int:
+        """How many customers the rows are of."""
+        return len(self) if self.customer_numbers is None else len(set(self.customer_numbers))
 
     def ratios(self) -> dict[str, tuple[Floats, Floats]]:
         """Return what is summed above and below the line of each metric; both (n,)."""
@@ -144,7 +157,12 @@ def measure_group(
     below = np.column_stack([ratio[1] for ratio in ratios.values()])
     with np.errstate(invalid="ignore", divide="ignore"):
         values = above.sum(axis=0) / below.sum(axis=0)
-        sums = _resampled_sums(np.hstack([above, below]), replicates, seed)
+        table = np.hstack([above, below])
+        if group.customer_numbers is not None:  # customers are drawn with all their rows
+            table = np.array(
+                [np.bincount(group.customer_numbers, weights=column) for column in table.T]
+            ).T
+        sums = _resampled_sums(table, replicates, seed)
         draws = sums[:, : len(ratios)] / sums[:, len(ratios) :]
     tail = (1 - confidence) / 2
     measured: dict[str, Any] = {"customers": len(group)}
@@ -181,7 +199,9 @@ def compare_with_rest(
 ) -> tuple[list[dict[str, Any]], list[str | None]]:
     """Test each metric of a group against that of all other customers, two-sided.
 
-    Rates by the two-proportion z test, calibration errors by :func:`mean_residual_z_test`.
+    Rates by the two-proportion z test, calibration errors by :func:`mean_residual_z_test`. Where
+    customers have several rows the p-value is never less than that of
+    :func:`churn_pipeline.modeling.clustered_tests.clustered_ratio_test`.
 
     Returns
     -------
@@ -192,7 +212,7 @@ def compare_with_rest(
         them where the group or the rest has fewer than :data:`MINIMUM_CUSTOMERS`.
     """
     group, rest = outcomes.of(is_member), outcomes.of(~is_member)
-    if min(len(group), len(rest)) < MINIMUM_CUSTOMERS:
+    if min(group.n_customers, rest.n_customers) < MINIMUM_CUSTOMERS:
         return [], [None]
     found: list[dict[str, Any]] = []
     not_judged: list[str | None] = []
@@ -207,6 +227,14 @@ def compare_with_rest(
         else:
             not_judged.append(metric)
             continue
+        if outcomes.customer_numbers is not None:
+            clustered = clustered_ratio_test(
+                *outcomes.ratios()[metric],
+                is_member,
+                outcomes.customer_numbers,
+                is_pooled=metric != "calibration_error",
+            )
+            p_value = max(p_value, clustered)
         value, other = above / below, other_above / other_below
         found.append(
             {

@@ -14,14 +14,14 @@ from churn_pipeline.contract import Contract
 from churn_pipeline.contract.derivation import derive
 from churn_pipeline.contract.model import DerivedColumn
 from churn_pipeline.features.proposals import Proposal
-from churn_pipeline.features.splitting import hash_to_unit_interval
 from churn_pipeline.modeling.added_columns import are_linear, cross_validate_columns
 from churn_pipeline.modeling.comparison import (
     CorrectedTTest,
     corrected_resampled_t_test,
     holm,
 )
-from churn_pipeline.modeling.cross_validation import check_folds
+from churn_pipeline.modeling.customers import customer_numbers, shuffled
+from churn_pipeline.modeling.folds import check_folds
 from churn_pipeline.modeling.target import churned
 
 
@@ -86,10 +86,10 @@ def search_columns(
     DataError
         If a fold would lack customers of one kind.
     """
-    order = np.argsort(hash_to_unit_interval(customers[contract.id.name], seed), kind="stable")
-    customers = customers.iloc[order].reset_index(drop=True)
+    customers = shuffled(customers, contract, seed)
     target = churned(customers, contract)
-    check_folds(target, folds, "feature_search.folds")
+    numbers = customer_numbers(customers, contract)
+    check_folds(target, folds, "feature_search.folds", numbers)
     test = partial(corrected_resampled_t_test, test_to_train=1 / (folds - 1), confidence=confidence)
     inputs = _with_columns(customers, contract, proposals)
     kept: list[Proposal] = []
@@ -113,6 +113,7 @@ def search_columns(
                 repeats=repeats,
                 seed=seed,
                 progress=progress,
+                customer_numbers=numbers,
             )
             table = _compare(tested, without, differences, test)
             significant = np.flatnonzero(table["p_value_holm"] < 1 - confidence)

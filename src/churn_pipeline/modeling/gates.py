@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn_pipeline.modeling.clustered_tests import customer_terms
 from churn_pipeline.modeling.comparison import corrected_resampled_t_test
 from churn_pipeline.modeling.model import ChurnModel
 
@@ -179,6 +180,7 @@ def compare_with_champion(
     champion_model: ChurnModel | LostChampion | None,
     customers: pd.DataFrame,
     confidence: float,
+    customer_numbers: NDArray[np.int64] | None = None,
 ) -> Regression:
     """Test whether the current champion predicts these customers better than the new model.
 
@@ -196,6 +198,8 @@ def compare_with_champion(
     customers : DataFrame, (n, n_columns)
     confidence : float
         One minus the level of the test.
+    customer_numbers : ndarray of int, (n,), optional
+        Whose row it is, 0 … n_customers - 1; by default each row is another customer.
 
     Returns
     -------
@@ -221,6 +225,8 @@ def compare_with_champion(
             f"purpose, set gates.{REGRESSION} to false for this run",
         )
     differences = log_losses(churned, churn_probability) - log_losses(churned, of_champion)
+    if customer_numbers is not None:
+        differences = customer_terms(differences, customer_numbers)
     # nothing is resampled: without its correction this is the paired t-test
     test = corrected_resampled_t_test(
         differences, 0.0, alternative="greater", confidence=confidence

@@ -81,6 +81,7 @@ def bootstrap_maximum_profit(
     replicates: int,
     confidence: float,
     seed: int,
+    customer_numbers: NDArray[np.int64] | None = None,
 ) -> tuple[Interval, Interval]:
     """Compute the expected maximum profit with pivotal bootstrap intervals.
 
@@ -93,6 +94,8 @@ def bootstrap_maximum_profit(
     confidence : float
         Level of the intervals, such as 0.95.
     seed : int
+    customer_numbers : ndarray of int, (n,), optional
+        See :func:`churn_pipeline.modeling.bootstrap.resamplings`.
 
     Returns
     -------
@@ -111,7 +114,8 @@ def bootstrap_maximum_profit(
         return profit, np.divide(profit, most, out=np.ones_like(profit), where=most > 0)
 
     (profit,), (fraction,) = figures(np.ones((1, model.size)))
-    draws = [figures(weights) for weights in resamplings(model.size, replicates, seed)]
+    drawn = resamplings(model.size, replicates, seed, customer_numbers)
+    draws = [figures(weights) for weights in drawn]
     profits, fractions = (np.concatenate(part) for part in zip(*draws, strict=True))
     around = pivotal_interval(float(profit), profits, confidence)
     part = pivotal_interval(float(fraction), fractions, confidence)

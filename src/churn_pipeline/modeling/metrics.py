@@ -140,6 +140,7 @@ def bootstrap_metrics(
     replicates: int,
     confidence: float,
     seed: int,
+    customer_numbers: NDArray[np.int64] | None = None,
 ) -> dict[str, Interval]:
     """Compute all metrics with bootstrap percentile intervals (Efron and Tibshirani, 1993).
 
@@ -155,6 +156,8 @@ def bootstrap_metrics(
     confidence : float
         Level of the intervals, such as 0.95.
     seed : int
+    customer_numbers : ndarray of int, (n,), optional
+        See :func:`churn_pipeline.modeling.bootstrap.resamplings`.
 
     Returns
     -------
@@ -164,7 +167,7 @@ def bootstrap_metrics(
     values = compute_metrics(churned, churn_probability, contacted, settings)
     chunks = [
         compute_metrics(churned, churn_probability, contacted, settings, weights)
-        for weights in resamplings(len(np.asarray(churned)), replicates, seed)
+        for weights in resamplings(len(np.asarray(churned)), replicates, seed, customer_numbers)
     ]
     intervals = {
         name: percentile_interval(
@@ -180,6 +183,7 @@ def bootstrap_metrics(
         replicates=replicates,
         confidence=confidence,
         seed=seed,
+        customer_numbers=customer_numbers,
     )
     interval = Interval(error, min(lowest, error), max(highest, error))
     return intervals | {"expected_calibration_error": interval}

@@ -41,6 +41,7 @@ def weigh_policies(
     replicates: int,
     confidence: float,
     seed: int,
+    customer_numbers: NDArray[np.int64] | None = None,
 ) -> dict[str, Policy]:
     """Compare the model's decisions with contacting everyone, no one, or as many at random.
 
@@ -52,7 +53,7 @@ def weigh_policies(
     lifetime_values : array-like of float, (n,)
     economics : Economics
         The acceptance counts with its expectation.
-    replicates, confidence, seed
+    replicates, confidence, seed, customer_numbers
         Of the bootstrap; the policies are compared on the same replicates.
 
     Returns
@@ -67,11 +68,12 @@ def weigh_policies(
 
     def profits(weights: ArrayLike) -> Floats:
         columns = np.column_stack([decided * profit, profit, decided])
-        model, everyone, share = (np.asarray(weights, dtype=np.float64) @ columns / n).T
+        w = np.asarray(weights, dtype=np.float64)
+        model, everyone, share = (w @ columns / w.sum(axis=1, keepdims=True)).T
         return np.stack([model, everyone, np.zeros_like(model), share * everyone])
 
     values = profits(np.ones((1, n)))[:, 0]
-    draws = np.hstack([profits(weights) for weights in resamplings(n, replicates, seed)])
+    draws = np.hstack([profits(w) for w in resamplings(n, replicates, seed, customer_numbers)])
     share = float(decided.mean())
     shares = (share, 1.0, 0.0, share)
     return {

@@ -17,13 +17,13 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 from scipy.special import expit
 from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 from tqdm import tqdm
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.cross_validation import fit_on
+from churn_pipeline.modeling.folds import Split, stratified_splits
 from churn_pipeline.modeling.model import log_odds
 from churn_pipeline.modeling.pruning import FoldPruner
 from churn_pipeline.modeling.search_space import SearchSpace
@@ -31,8 +31,6 @@ from churn_pipeline.modeling.studies import FINISHED, StudyJournal
 
 _RANDOM_TRIALS = 4  # before the sampler learns and the pruner has something to compare with
 _KEPT_PERCENTILE = 33.0  # a trial goes on if its folds so far are among the best third
-
-Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -160,6 +158,7 @@ def tune(
     folds: int,
     seed: int,
     workers: int,
+    customer_numbers: NDArray[np.int64] | None = None,
 ) -> None:
     """Run the studies until each has spent its budget.
 
@@ -173,9 +172,10 @@ def tune(
         Of the stratified cross-validation that every trial is measured by.
     workers : int
         Processes; each fit takes one thread. The results do not depend on it.
+    customer_numbers : ndarray of int, (n,), optional
+        See :func:`churn_pipeline.modeling.folds.stratified_splits`.
     """
-    splitter = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)
-    splits = list(splitter.split(inputs, churned))
+    splits = stratified_splits(churned, customer_numbers, folds=folds, seed=seed)
     with (
         _executor(workers, inputs, churned, splits) as executor,
         tqdm(unit="fit", disable=None, leave=False) as progress,

@@ -11,7 +11,7 @@ from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import SigmoidCalibrator
 from churn_pipeline.modeling.trees import TreeEnsemble
 from churn_pipeline.packaging.terms import LinearTerms, linear_terms
-from churn_pipeline.packaging.tree_nodes import asked_columns
+from churn_pipeline.packaging.tree_nodes import asked_columns, level_tables
 from churn_pipeline.scorer.explanation import explained_inputs
 from churn_pipeline.scorer.tree_paths import PathGroup, path_arrays
 
@@ -36,6 +36,10 @@ def explainer_arrays(
         base = model.trees.base
         base += sum(float(group.value @ group.cover_share.prod(axis=0)) for group in groups)
         arrays |= path_arrays(groups)
+        arrays |= {
+            f"levels{place}": table
+            for place, table in level_tables(model.pipeline[0], contract).items()
+        }
     else:
         parts = linear_terms(model.pipeline, contract)
         mean = terms.mean(axis=0)

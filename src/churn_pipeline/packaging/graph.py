@@ -20,7 +20,7 @@ from churn_pipeline.errors import BundleError
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import IsotonicCalibrator, SigmoidCalibrator
 from churn_pipeline.packaging.terms import LinearTerms, linear_terms
-from churn_pipeline.packaging.tree_nodes import tree_attributes
+from churn_pipeline.packaging.tree_nodes import level_tables, tree_attributes
 
 Floats = NDArray[np.float64]
 
@@ -136,12 +136,31 @@ def _linear(graph: _Graph, terms: LinearTerms, contract: Contract) -> str:
 def _trees(graph: _Graph, model: ChurnModel, contract: Contract) -> str:
     assert model.trees is not None
     # rounded as the libraries round what they compare
-    rounded = graph.add("Cast", "rows", to=TensorProto.FLOAT)
+    rows = _with_numbers_of_levels(graph, model, contract)
+    rounded = graph.add("Cast", rows, to=TensorProto.FLOAT)
     values = graph.add("Cast", rounded, to=_DOUBLE)
     attributes = tree_attributes(model.trees, contract)
     total = graph.add("TreeEnsemble", values, domain="ai.onnx.ml", **attributes)
     total = graph.add("Squeeze", total, np.array([1], dtype=np.int64))
     return graph.add("Add", total, np.array([model.trees.base]))
+
+
+def _with_numbers_of_levels(graph: _Graph, model: ChurnModel, contract: Contract) -> str:
+    """Put a number for the code of each category of many levels."""
+    tables = level_tables(model.pipeline[0], contract)
+    parts, start = [], 0
+    for place, table in sorted(tables.items()):
+        if place > start:
+            parts.append(graph.columns(start, place))
+        code = graph.add("Cast", graph.columns(place, place + 1), to=TensorProto.INT64)
+        position = graph.add("Add", code, np.array([1], dtype=np.int64))
+        parts.append(graph.add("Gather", table, position, axis=0))
+        start = place + 1
+    if not parts:
+        return "rows"
+    if start < len(contract.model_inputs):
+        parts.append(graph.columns(start, len(contract.model_inputs)))
+    return graph.add("Concat", *parts, axis=1)
 
 
 def _calibrate(graph: _Graph, raw: str, calibrator: Any) -> None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.features.levels import many_level_inputs, one_hot_inputs
 
 Floats = NDArray[np.float64]
 
@@ -67,12 +68,16 @@ def linear_terms(pipeline: Pipeline, contract: Contract) -> LinearTerms:
         intercept -= float(weights @ scaler.mean_)
     else:
         weights = floats
-    levels = [len(contract.columns[name].values) for name in categorical]
-    ends = np.cumsum(levels, dtype=np.int64) + n_bent
-    categories = tuple(
-        np.concatenate([[0.0], coefficients[end - size : end]])
-        for end, size in zip(ends, levels, strict=True)
-    )
+    weights_of = _one_hot_weights(coefficients[n_bent:], contract)
+    many = many_level_inputs(contract)
+    if many:
+        numbers, many_scaler = encoder.named_transformers_["many_levels"]
+        slopes = coefficients[-len(many) :] / many_scaler.scale_
+        for name, table, slope, mean in zip(
+            many, numbers.tables_, slopes, many_scaler.mean_, strict=True
+        ):
+            weights_of[name] = slope * (np.asarray(table, dtype=np.float64) - mean)
+    categories = tuple(weights_of[name] for name in categorical)
     inputs = [numeric[source % len(numeric)] for source in sources]
     return LinearTerms(
         intercept,
@@ -84,6 +89,16 @@ def linear_terms(pipeline: Pipeline, contract: Contract) -> LinearTerms:
         categories,
         (*inputs, *categorical),
     )
+
+
+def _one_hot_weights(coefficients: Floats, contract: Contract) -> dict[str, Floats]:
+    names = one_hot_inputs(contract)
+    levels = [len(contract.columns[name].values) for name in names]
+    ends = np.cumsum(levels, dtype=np.int64)
+    return {
+        name: np.concatenate([[0.0], coefficients[end - size : end]])
+        for name, end, size in zip(names, ends, levels, strict=True)
+    }
 
 
 def _bends(knots: Floats) -> list[tuple[float, float]]:

@@ -6,9 +6,12 @@ The trees were grown on one column a level of each category; here they ask the c
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import numpy_helper
+from sklearn.compose import ColumnTransformer
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.features.levels import many_level_inputs, one_hot_inputs
 from churn_pipeline.modeling.trees import TreeEnsemble
 
 _AT_MOST, _NOT_EQUAL = 0, 5  # the operator's modes
@@ -23,7 +26,8 @@ class Asked(NamedTuple):
     input : int
         Position of the number or category among the model's inputs.
     level : int
-        The category's level of which the column is 1; -1 for a number.
+        The category's level of which the column is 1; -1 for a number, also for one that stands for
+        a category of many levels.
     """
 
     input: int
@@ -34,12 +38,28 @@ def asked_columns(contract: Contract) -> list[Asked]:
     """Return what each column of the tree encoder's matrix says."""
     n_numeric = len(contract.numeric_inputs)
     numbers = [Asked(place, -1) for place in range(n_numeric)]
+    places = {name: n_numeric + i for i, name in enumerate(contract.categorical_inputs)}
     levels = [
-        Asked(n_numeric + place, level)
-        for place, name in enumerate(contract.categorical_inputs)
+        Asked(places[name], level)
+        for name in one_hot_inputs(contract)
         for level in range(len(contract.columns[name].values))
     ]
-    return numbers + levels
+    return numbers + levels + [Asked(places[name], -1) for name in many_level_inputs(contract)]
+
+
+def level_tables(encoder: ColumnTransformer, contract: Contract) -> dict[int, NDArray[np.float64]]:
+    """Return, by position among the model's inputs, the numbers of categories of many levels.
+
+    That of a missing value, then those of the levels.
+    """
+    many = many_level_inputs(contract)
+    if not many:
+        return {}
+    tables = encoder.named_transformers_["many_levels"].tables_
+    return {
+        contract.model_inputs.index(name): np.asarray(table, dtype=np.float64)
+        for name, table in zip(many, tables, strict=True)
+    }
 
 
 def tree_attributes(trees: TreeEnsemble, contract: Contract) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.model import Column
+from churn_pipeline.modeling.period_metrics import METRICS as PERIOD_METRICS
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.reporting import meanings
 from churn_pipeline.reporting.names import GROUP_METRIC_NAMES, METRIC_NAMES
@@ -36,6 +37,10 @@ FIGURES = {
         "Churn rate against mean churn probability, by bin",
         "Whether 30% means 30%; large points stand for many customers.",
     ),
+    "metrics_by_period.png": (
+        "Churn rate, ROC-AUC, log loss and lift against time, on both sides",
+        "How the model does from period to period; the training side is scored out of fold.",
+    ),
     "profit_curve.png": (
         "Expected profit per customer against share of customers contacted",
         "What contacting the customers of the highest expected profit first is expected to bring.",
@@ -52,6 +57,7 @@ FIGURES = {
 
 _SIMULATED = "simulated.csv"  # what the simulation writes
 _ISO_DATE = r"\d{4}-\d{2}(?:-\d{2})?(?:[T ].*)?"  # such texts sort by time
+_MOST_PERIODS = 24  # the latest, that the table shows
 _MOST_VALUES = 6  # of a category that the table of inputs spells out
 
 
@@ -66,6 +72,8 @@ def write_model_card(
     data_quality: Mapping[str, Any],
     test_predictions: pd.DataFrame,
     train: pd.DataFrame,
+    split_record: Mapping[str, Any],
+    metrics_by_period: pd.DataFrame,
     contract: Contract,
     evaluation: Mapping[str, Any],
     training: Mapping[str, Any],
@@ -84,9 +92,14 @@ def write_model_card(
     shap_importance : DataFrame
         ``input``, ``meaning``, ``mean_absolute_shap``, ``share``; the largest first.
     test_predictions : DataFrame
-        One line a customer of the test side.
+        One line a row of the test side.
     train : DataFrame
         The training side.
+    split_record : mapping
+        See :func:`churn_pipeline.modeling.split_record.record_split`.
+    metrics_by_period : DataFrame
+        See :func:`churn_pipeline.modeling.period_metrics.measure_periods`; shown if there are
+        several periods.
     contract : Contract
     evaluation, training, tuning, split : mapping
         The sections of ``params.yaml``.
@@ -112,6 +125,8 @@ def write_model_card(
             "training": _count(churned(train, contract)),
             "test": _count(test_predictions["churned"]),
         },
+        parted=split_record,
+        periods=_periods(metrics_by_period),
         dates=_date_ranges(train, contract),
         contract=contract,
         kinds={column.name: _kind(column) for column in contract.features},
@@ -132,10 +147,36 @@ def _count(target: ArrayLike) -> dict[str, Any]:
     return {"customers": len(y), "churners": churners, "churn_rate": churners / len(y)}
 
 
+def _periods(table: pd.DataFrame) -> dict[str, Any]:
+    """Return how many periods there are, and the latest lines of the table if several."""
+    number = table["period"].nunique()
+    shown = table.tail(_MOST_PERIODS) if number > 1 else table.head(0)
+    lines = []
+    for row in shown.to_dict("records"):
+        figures = {
+            name: {
+                "value": row[name],
+                "low": row[f"{name}_low"],
+                "high": row[f"{name}_high"],
+            }
+            for name in PERIOD_METRICS
+        }
+        lines.append(
+            {key: row[key] for key in ("side", "period", "rows", "churners")}
+            | {name: None if pd.isna(f["low"]) else f for name, f in figures.items()}
+        )
+    return {"number": number, "lines": lines, "left_out": len(table) - len(lines)}
+
+
 def _date_ranges(customers: pd.DataFrame, contract: Contract) -> dict[str, tuple[str, str]]:
-    """Return the first and last date of every column that holds nothing but ISO dates."""
+    """Return the first and last date of every column of dates, or of nothing but ISO dates."""
     ranges = {}
     for column in contract.columns.values():
+        if column.is_date:
+            days = customers[column.name].dropna()
+            if len(days):
+                ranges[column.name] = (f"{days.min():%Y-%m-%d}", f"{days.max():%Y-%m-%d}")
+            continue
         if column.is_numeric or column.name == contract.id.name:
             continue
         cells = customers[column.name].dropna().astype("str")

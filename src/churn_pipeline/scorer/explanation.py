@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.scorer.tree_paths import TreePaths, tree_paths
+from churn_pipeline.scorer.tree_paths import TreePaths, level_numbers, tree_paths
 
 Floats = NDArray[np.float64]
 
@@ -146,7 +146,7 @@ class Explainer:
                 arrays["mean_terms"], arrays["explained"], len(names)
             )
         else:
-            contributions = TreePaths(tree_paths(arrays), len(names))
+            contributions = TreePaths(tree_paths(arrays), len(names), level_numbers(arrays))
         base, calibrated, slope = arrays["base"].tolist()
         return cls(names, contributions, base, calibrated, slope)
 

@@ -7,11 +7,14 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from churn_pipeline.contract import Column, Contract
+from churn_pipeline.contract.dates import days_of_text
 from churn_pipeline.contract.record_expressions import compile_for_record
 from churn_pipeline.errors import ParameterError
 
 _LONGEST_NAME = 64
 _MOST_UNKNOWN = 20  # names that are complained of one by one
+_MOST_VALUES = 20  # of a category that one message lists
+_MOST_EXAMPLES = 3
 MAX_TEXT = 256  # characters of a text, such as an id
 _LARGEST_EXACT_INTEGER = 2.0**53
 _LARGEST = 1.7976931348623157e308
@@ -77,7 +80,14 @@ class _Field:
 def expectation(column: Column) -> str:
     """Say what a field may hold, such as ``a whole number from 0 to 120 (months)``."""
     if column.type == "category":
-        return "one of " + ", ".join(f'"{value}"' for value in column.values)
+        most = _MOST_EXAMPLES if column.is_open else _MOST_VALUES
+        values = ", ".join(f'"{value}"' for value in column.values[:most])
+        if column.is_open:
+            return f"a text, such as {values}"
+        more = f", … ({len(column.values):,} values)" if len(column.values) > most else ""
+        return f"one of {values}{more}"
+    if column.is_date:
+        return 'a date such as "2026-01-31"'
     if column.type == "text":
         return f"a text of 1 to {MAX_TEXT} characters"
     kind = "a whole number" if column.type == "integer" else "a number"
@@ -95,7 +105,8 @@ class RecordReader:
     """Reads records, and refuses those that break the contract.
 
     A field is missing where it is absent or null, which only nullable ones may be. Row rules hold
-    as in ingestion, but for those that read columns which no request has, such as the target.
+    as in ingestion, but for those that read columns which no request has, such as the target. A
+    date is not later than the snapshot, where the request has that.
 
     Parameters
     ----------
@@ -103,7 +114,8 @@ class RecordReader:
     lifetime_value : float or str
         The lifetime value of all customers, or the column of individual ones.
     unseen_as_missing : bool
-        Whether a value that a category does not allow is taken for a missing one.
+        Whether a value that a category does not allow is taken for a missing one; that of an open
+        category always is.
     """
 
     def __init__(
@@ -129,11 +141,22 @@ class RecordReader:
         self._numeric = contract.numeric_inputs
         # looked up without a call, since these are most of the fields
         self._categorical = [
-            (name, self._codes(self._fields[name])) for name in contract.categorical_inputs
+            (name, self._codes(self._fields[name]), self._takes_unseen(contract.columns[name]))
+            for name in contract.categorical_inputs
         ]
         self._others = [
             (name, check) for name, check in self._checks if name not in contract.categorical_inputs
         ]
+        self._snapshot = next((c.name for c in self.columns if "snapshot" in c.roles), None)
+        self._dated = [c.name for c in self.columns if c.is_date and c.name != self._snapshot]
+
+    @property
+    def default_snapshot(self) -> str | None:
+        """The ISO date that the contract takes a file without a snapshot to hold."""
+        return self._contract.snapshot.default if self._contract.snapshot else None
+
+    def _takes_unseen(self, column: Column) -> bool:
+        return column.is_open or (self._unseen_as_missing and column.name != self._contract.id.name)
 
     def _codes(self, field: _Field) -> dict[Any, float]:
         missing = {None: _UNSEEN} if field.column.nullable else {}
@@ -155,7 +178,7 @@ class RecordReader:
         low, high = field.minimum, field.maximum
         if field.column.type == "category":
             codes = field.codes or {}
-            unseen = _NAN if self._unseen_as_missing and field.column.name != self._id else None
+            unseen = _NAN if self._takes_unseen(field.column) else None
 
             def category(value: Any) -> float | str | None:
                 if type(value) is str:
@@ -163,6 +186,14 @@ class RecordReader:
                 return nothing if value is None else None
 
             return category
+        if field.column.is_date:
+
+            def date(value: Any) -> float | str | None:
+                if type(value) is str:
+                    return days_of_text(value)
+                return nothing if value is None else None
+
+            return date
         if field.column.type == "text":
             spelled_missing = frozenset(self._contract.missing_values)
 
@@ -202,11 +233,11 @@ class RecordReader:
         codes_of_row: list[float] = []
         get = record.get
         try:
-            for name, codes in self._categorical:
+            for name, codes, takes_unseen in self._categorical:
                 value = get(name)
                 code = codes.get(value)
                 if code is None:
-                    if not (self._unseen_as_missing and type(value) is str):
+                    if not (takes_unseen and type(value) is str):
                         raise self._refusal(record)
                     code = _UNSEEN
                 codes_of_row.append(code)
@@ -220,6 +251,8 @@ class RecordReader:
             values[name] = value
         if not self._names.issuperset(record):
             raise self._refusal(record)
+        if self._snapshot is not None and self._too_late(values):
+            raise self._refusal(record)
         for _, holds in self._rules:
             if holds(values) != 1.0:
                 raise self._refusal(record)
@@ -232,6 +265,11 @@ class RecordReader:
             (*row, *codes_of_row),
             values[worth] if isinstance(worth, str) else worth,
         )
+
+    def _too_late(self, values: Mapping[str, Any]) -> list[str]:
+        """Return the dates that nobody could know on the day of the snapshot."""
+        today = values.get(self._snapshot or "", _NAN)
+        return [name for name in self._dated if values.get(name, _NAN) > today]
 
     def _id_text(self, value: float | str) -> str:
         if isinstance(value, str):
@@ -253,6 +291,12 @@ class RecordReader:
                 errors.append(self._complaint(name, record))
             else:
                 values[name] = value
+        late = self._too_late(values)
+        errors += [
+            FieldError(name, f"{name} is later than {self._snapshot}; leave out what came after")
+            for name in late
+        ]
+        values = {name: value for name, value in values.items() if name not in late}
         for rule, holds in self._rules:
             if all(name in values for name in rule.check.columns) and holds(values) != 1.0:
                 errors.append(FieldError(", ".join(rule.check.columns), rule.meaning))
@@ -282,7 +326,8 @@ class RecordReader:
 def request_columns(contract: Contract, lifetime_value: float | str) -> tuple[Column, ...]:
     """Return the columns that a request gives of a customer: id, features, lifetime value.
 
-    A lifetime value is never missing, nor below 0.
+    The snapshot is among them where a derived column reads it. A lifetime value is never missing,
+    nor below 0.
 
     Raises
     ------
@@ -296,7 +341,7 @@ def request_columns(contract: Contract, lifetime_value: float | str) -> tuple[Co
                 f"params.yaml: economics.customer_lifetime_value is {lifetime_value!r}, which is "
                 f"no column of numbers in the contract; give a number or one of {usable}"
             )
-    wanted = {contract.id.name, lifetime_value} | {column.name for column in contract.features}
+    wanted = {contract.id.name, lifetime_value} | {column.name for column in contract.read_columns}
     return tuple(
         replace(column, nullable=False, minimum=max(0.0, column.minimum or 0.0))
         if name == lifetime_value

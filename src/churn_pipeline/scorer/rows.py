@@ -27,15 +27,16 @@ def table_rows(table: Table, contract: Contract) -> Floats:
     Parameters
     ----------
     table : Table
-        The contract's features: numbers, NaN where missing, or texts. A text that a category does
-        not allow, such as None, counts as missing.
+        The contract's :attr:`~churn_pipeline.contract.Contract.read_columns`: numbers, NaN where
+        missing, dates of numpy, or texts. A text that a category does not allow, such as None,
+        counts as missing.
     contract : Contract
 
     Returns
     -------
     ndarray of float, (n, n_inputs)
     """
-    columns = {column.name: np.asarray(table[column.name]) for column in contract.features}
+    columns = {column.name: np.asarray(table[column.name]) for column in contract.read_columns}
     derived = derive(columns, contract)
     numbers = [
         np.asarray(derived[name] if name in derived else columns[name], dtype=np.float64)

@@ -70,6 +70,16 @@ def tree_paths(arrays: Mapping[str, NDArray[Any]]) -> list[PathGroup]:
     return [PathGroup(*(arrays[f"paths{n}_{name}"] for name in _ARRAYS)) for n in range(count)]
 
 
+def level_numbers(arrays: Mapping[str, NDArray[Any]]) -> dict[int, Floats]:
+    """Return the numbers of categories of many levels, by position in the row."""
+    prefix = "levels"
+    return {
+        int(name.removeprefix(prefix)): values
+        for name, values in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
 class TreePaths:
     """Computes the path-dependent SHAP values of Lundberg et al. (2020).
 
@@ -84,10 +94,19 @@ class TreePaths:
     ----------
     groups : list of PathGroup
     n_explained : int
+    level_numbers : mapping of int to ndarray of float, optional
+        By position in the row, the numbers that stand for a category of many levels: of a missing
+        value, then of its levels.
     """
 
-    def __init__(self, groups: list[PathGroup], n_explained: int) -> None:
+    def __init__(
+        self,
+        groups: list[PathGroup],
+        n_explained: int,
+        level_numbers: Mapping[int, Floats] | None = None,
+    ) -> None:
         self._n_explained = n_explained
+        self._level_numbers = level_numbers or {}
         left = _TABLE_CELLS
         self._parts: list[_Part] = []
         for group in groups:
@@ -109,6 +128,10 @@ class TreePaths:
         terms : ndarray
             Not used.
         """
+        if self._level_numbers:
+            rows = rows.copy()
+            for place, numbers in self._level_numbers.items():
+                rows[:, place] = numbers[rows[:, place].astype(np.int64) + 1]
         # as the trees compare them; an infinity would lie in no interval
         rounded = np.clip(rows, -_LARGEST, _LARGEST).astype(np.float32)
         columns = np.ascontiguousarray(rounded.T, dtype=np.float64)

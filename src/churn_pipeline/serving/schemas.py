@@ -18,6 +18,8 @@ from churn_pipeline.serving.settings import Mode, ServingSettings, UnseenCategor
 Schema = dict[str, Any]
 
 _LARGEST_INTEGER = 2.0**53 - 1
+_MOST_EXAMPLES = 20
+_DAY = "^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 # what Python strips from a text; to ECMA-262 other characters are \s
 _BLANK = r"\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _SYNTAX = re.compile(r"[\\^$.*+?()\[\]{}|/]")  # what a regular expression of ECMA-262 escapes
@@ -78,12 +80,14 @@ def _field(column: Column, unseen_category: str) -> Schema:
         least = max(-limit, -limit if column.minimum is None else column.minimum)
         most = min(limit, limit if column.maximum is None else column.maximum)
         schema |= {"minimum": _whole(least), "maximum": _whole(most)}
+    elif column.is_date:
+        schema |= {"type": "string", "format": "date", "pattern": _DAY}
     else:
         schema["type"] = "string"
-        if column.values and unseen_category == "refuse":
+        if unseen_category == "refuse" and not column.is_open:
             schema["enum"] = list(column.values)
-        elif column.values:
-            schema["examples"] = list(column.values)
+        else:
+            schema["examples"] = list(column.values[:_MOST_EXAMPLES])
     if column.nullable:
         schema["type"] = [schema["type"], "null"]
         if "enum" in schema:
@@ -97,7 +101,12 @@ def _whole(number: float) -> float:
 
 
 def _meaning(column: Column) -> str:
-    return f"{column.meaning} Unit: {column.unit}." if column.unit else column.meaning
+    parts = [column.meaning]
+    if column.unit:
+        parts.append(f"Unit: {column.unit}.")
+    if column.is_open:
+        parts.append("Any other text than those known counts as missing.")
+    return " ".join(parts)
 
 
 def component_schemas(scorer: Scorer, settings: ServingSettings) -> dict[str, Schema]:
@@ -215,10 +224,22 @@ def _about_records(scorer: Scorer, settings: ServingSettings) -> str:
         parts.append("A category that the contract does not list is scored as missing.")
     known = {column.name for column in scorer.request_columns}
     rules = [r for r in scorer.contract.row_rules if known.issuperset(r.check.columns)]
-    if rules:
-        listed = "\n".join(f"- {rule.meaning}" for rule in rules)
+    conditions = [*_order_of_dates(scorer), *(rule.meaning for rule in rules)]
+    if conditions:
+        listed = "\n".join(f"- {condition}" for condition in conditions)
         parts.append(f"Besides, these conditions are checked:\n\n{listed}")
     return " ".join(parts)
+
+
+def _order_of_dates(scorer: Scorer) -> list[str]:
+    columns = [column for column in scorer.request_columns if column.is_date]
+    snapshots = [column.name for column in columns if "snapshot" in column.roles]
+    return [
+        f"{column.name} is not later than {snapshot}."
+        for snapshot in snapshots
+        for column in columns
+        if column.name != snapshot
+    ]
 
 
 def _feedback(identifier: Column) -> Schema:

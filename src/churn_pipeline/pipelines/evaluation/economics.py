@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from churn_pipeline.modeling.customers import numbers_of
 from churn_pipeline.modeling.maximum_profit import bootstrap_maximum_profit
 from churn_pipeline.modeling.policies import weigh_policies
 from churn_pipeline.modeling.profit import best_share, profit_curve
@@ -47,6 +48,7 @@ def weigh_decisions(
     churned, probability = test_predictions["churned"], test_predictions["churn_probability"]
     values = test_predictions["customer_lifetime_value"].to_numpy()
     bootstrap = {key: evaluation[key] for key in ("replicates", "confidence", "seed")}
+    bootstrap["customer_numbers"] = numbers_of(test_predictions)
     empc, fraction = bootstrap_maximum_profit(churned, probability, values, assumed, **bootstrap)
     policies = weigh_policies(churned, test_predictions["contacted"], values, assumed, **bootstrap)
     lifetime_value = assumed.customer_lifetime_value

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.modeling.customers import key_columns
 from churn_pipeline.modeling.explanation import dependence, importance, top_reasons
 from churn_pipeline.reporting import explanation_figures
 from churn_pipeline.scorer import Bundle, Scorer
@@ -35,7 +36,7 @@ def explain_test_customers(
     Returns
     -------
     reasons : DataFrame
-        One line a customer: the id column, ``churn_probability``, ``log_odds``, ``base_log_odds``
+        One line a row: the contract's key, ``churn_probability``, ``log_odds``, ``base_log_odds``
         and the three inputs that raise the probability most, see
         :func:`churn_pipeline.modeling.explanation.top_reasons`.
     shap_importance : DataFrame
@@ -51,7 +52,7 @@ def explain_test_customers(
     )
     scores = pd.DataFrame(
         {
-            contract.id.name: test[contract.id.name].to_numpy(),
+            **{name: column.to_numpy() for name, column in key_columns(test, contract).items()},
             "churn_probability": champion.churn_probability(rows),
             "log_odds": champion.log_odds(rows),
             "base_log_odds": champion.base_log_odds,

@@ -7,6 +7,7 @@ import pandas as pd
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.customer_groups import group_customers
+from churn_pipeline.modeling.customers import customer_numbers, in_order_of
 from churn_pipeline.modeling.fairness import Outcomes, audit
 from churn_pipeline.reporting.fairness_sentences import tell_not_judged, warn
 
@@ -22,9 +23,9 @@ def audit_fairness(
     Parameters
     ----------
     test_predictions : DataFrame
-        The id column, ``churned``, ``churn_probability``, ``contacted``; one line a customer.
+        The contract's key, ``churned``, ``churn_probability``, ``contacted``.
     test : DataFrame
-        The same customers in any order, with the contract's columns.
+        The same rows in any order, with the contract's columns.
     contract : Contract
         Its columns of role ``sensitive`` are audited, whether the model sees them or not.
     evaluation : dict
@@ -37,18 +38,17 @@ def audit_fairness(
         them, ``warnings`` (a sentence for each difference beyond noise) and ``notes`` (a sentence
         for each comparison that too few customers stand behind).
     """
-    key = contract.id.name
-    customers = test.set_index(key).loc[test_predictions[key]]
+    customers = in_order_of(test, test_predictions, contract)
     found = audit(
         {
             column.name: group_customers(customers[column.name], column)
             for column in contract.with_role("sensitive")
         },
         Outcomes(
-            *(
-                test_predictions[name].to_numpy(dtype=np.float64)
-                for name in ("churned", "churn_probability", "contacted")
-            )
+            test_predictions["churned"].to_numpy(dtype=np.float64),
+            test_predictions["churn_probability"].to_numpy(dtype=np.float64),
+            test_predictions["contacted"].to_numpy(dtype=np.float64),
+            customer_numbers(customers, contract),
         ),
         replicates=evaluation["replicates"],
         confidence=evaluation["confidence"],

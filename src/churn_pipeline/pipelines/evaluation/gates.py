@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.modeling.customers import customer_numbers, in_order_of
 from churn_pipeline.modeling.gates import (
     REGRESSION,
     SCORING_TIME,
@@ -45,9 +46,9 @@ def check_gates(
     metrics : dict
         Metric → ``value``, ``low``, ``high``, of the new model.
     test_predictions : DataFrame
-        The id column, ``churned`` and ``churn_probability``; one line a customer.
+        The contract's key, ``churned`` and ``churn_probability``.
     test : DataFrame
-        The same customers in any order, with the contract's columns and the derived ones.
+        The same rows in any order, with the contract's columns and the derived ones.
     contract : Contract
     gates : dict
         The limits; null or false switches a gate off.
@@ -61,8 +62,7 @@ def check_gates(
         ``detail``; the value and the detail are None where they depend on the machine or on its
         model registry. Those are only printed.
     """
-    key = contract.id.name
-    customers = test.set_index(key, drop=False).loc[test_predictions[key]]
+    customers = in_order_of(test, test_predictions, contract)
     checked = check(
         gates,
         Measured(
@@ -74,6 +74,7 @@ def check_gates(
                 champion_model,
                 customers,
                 evaluation["confidence"],
+                customer_numbers(customers, contract),
             )
             if is_on(gates, REGRESSION)
             else None,

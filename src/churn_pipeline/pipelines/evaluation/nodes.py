@@ -8,6 +8,12 @@ from matplotlib.figure import Figure
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling import curves
 from churn_pipeline.modeling.candidates import BASELINE
+from churn_pipeline.modeling.customers import (
+    NUMBER,
+    customer_numbers,
+    key_columns,
+    numbers_of,
+)
 from churn_pipeline.modeling.delong import delong_test
 from churn_pipeline.modeling.metrics import MetricSettings, bootstrap_metrics
 from churn_pipeline.modeling.model import ChurnModel
@@ -32,9 +38,11 @@ def score_test_customers(
     Returns
     -------
     DataFrame
-        One line a customer: the id column, ``churned`` (0 or 1), ``churn_probability``,
-        ``runner_up_probability`` (absent if there is one candidate only), ``baseline_probability``
-        what :func:`churn_pipeline.modeling.profit.add_decisions` adds, and ``tier``.
+        One line a row: the id column and the snapshot if the contract names one, ``churned`` (0 or
+        1), ``churn_probability``, ``runner_up_probability`` (absent if there is one candidate
+        only), ``baseline_probability``, what
+        :func:`churn_pipeline.modeling.profit.add_decisions` adds, ``tier``, and
+        ``customer_number`` where a customer has several rows.
 
     Raises
     ------
@@ -49,7 +57,7 @@ def score_test_customers(
     }
     predictions = pd.DataFrame(
         {
-            contract.id.name: test[contract.id.name],
+            **key_columns(test, contract),
             "churned": churned(test, contract),
             "churn_probability": champion.churn_probability(champion.rows(test)),
             **scores,
@@ -59,7 +67,10 @@ def score_test_customers(
     own = test.drop(columns=[column.name for column in contract.derived_columns])
     decided = add_decisions(predictions, own, Economics.of(economics), contract.id.name)
     tier = assign_tier(decided["churn_probability"], tiers(economics["tiers"]))
-    return decided.assign(tier=pd.array(tier, dtype="str"))
+    numbers = customer_numbers(test, contract)
+    return decided.assign(
+        tier=pd.array(tier, dtype="str"), **({} if numbers is None else {NUMBER: numbers})
+    )
 
 
 def measure(
@@ -82,6 +93,7 @@ def measure(
         replicates=evaluation["replicates"],
         confidence=evaluation["confidence"],
         seed=evaluation["seed"],
+        customer_numbers=numbers_of(predictions),
     )
     return {name: interval.rounded() for name, interval in intervals.items()} | {
         "empc": economics["empc"],
@@ -112,6 +124,7 @@ def compare_on_test(
             predictions["churn_probability"],
             predictions[f"{role}_probability"],
             evaluation["confidence"],
+            numbers_of(predictions),
         )
         comparisons[role] = {
             "candidate": names[role],

@@ -16,6 +16,7 @@ from churn_pipeline.pipelines.evaluation.nodes import (
     score_test_customers,
     trace_curves,
 )
+from churn_pipeline.pipelines.evaluation.periods import draw_periods, measure_by_period
 from churn_pipeline.reporting.model_card import write_model_card
 from churn_pipeline.reporting.page import render_page
 
@@ -34,7 +35,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 score_test_customers,
-                inputs=["scorer", "reference_models", "test", "contract", "params:economics"],
+                inputs=["scorer", "reference_models", "test", "model_contract", "params:economics"],
                 outputs="test_predictions",
                 name="score_test_customers",
             ),
@@ -64,15 +65,30 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 explain_test_customers,
-                inputs=["scorer", "test", "contract", "params:evaluation"],
+                inputs=["scorer", "test", "model_contract", "params:evaluation"],
                 outputs=["reasons", "shap_importance", "shap_dependence"],
                 name="explain_test_customers",
             ),
             node(
                 audit_fairness,
-                inputs=["test_predictions", "test", "contract", "params:evaluation"],
+                inputs=["test_predictions", "test", "model_contract", "params:evaluation"],
                 outputs="fairness",
                 name="audit_fairness",
+            ),
+            node(
+                measure_by_period,
+                inputs=[
+                    "test_predictions",
+                    "test",
+                    "out_of_fold",
+                    "model",
+                    "train",
+                    "split",
+                    "model_contract",
+                    "params:evaluation",
+                ],
+                outputs="metrics_by_period",
+                name="measure_by_period",
             ),
             node(
                 draw_figures,
@@ -96,6 +112,13 @@ def create_pipeline() -> Pipeline:
                 tags="reporting",
             ),
             node(
+                draw_periods,
+                inputs="metrics_by_period",
+                outputs="metrics_by_period_figure",
+                name="draw_periods",
+                tags="reporting",
+            ),
+            node(
                 check_gates,
                 inputs=[
                     "scorer",
@@ -103,7 +126,7 @@ def create_pipeline() -> Pipeline:
                     "metrics",
                     "test_predictions",
                     "test",
-                    "contract",
+                    "model_contract",
                     "params:gates",
                     "params:evaluation",
                 ],
@@ -123,7 +146,9 @@ def create_pipeline() -> Pipeline:
                     "data_quality",
                     "test_predictions",
                     "train",
-                    "contract",
+                    "split",
+                    "metrics_by_period",
+                    "model_contract",
                     "params:evaluation",
                     "params:training",
                     "params:tuning",

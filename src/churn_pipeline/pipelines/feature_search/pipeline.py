@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 search_features,
-                inputs=["train", "contract", "params:feature_search"],
+                inputs=["train", "model_contract", "params:feature_search"],
                 outputs=["feature_search", "proposed_columns"],
                 name="search_features",
             ),

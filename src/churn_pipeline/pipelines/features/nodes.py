@@ -1,12 +1,19 @@
 """Nodes of the features pipeline."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.derivation import derive
 from churn_pipeline.errors import DataError
-from churn_pipeline.features.splitting import hash_to_unit_interval, is_test_customer
+from churn_pipeline.features.splitting import is_test_customer
+from churn_pipeline.features.time_split import split_by_time
+from churn_pipeline.modeling.combinations import find_combinations
+from churn_pipeline.modeling.customers import keys_of, shuffled, snapshots_of
+from churn_pipeline.modeling.split_record import Parting, record_split
 from churn_pipeline.modeling.target import churned
 
 
@@ -14,6 +21,75 @@ def derive_features(customers: pd.DataFrame, contract: Contract) -> pd.DataFrame
     """Add the contract's derived columns to the customers."""
     values = {name: customers[name].to_numpy() for name in contract.columns}
     return customers.assign(**derive(values, contract))
+
+
+def part_customers(
+    features: pd.DataFrame, contract: Contract, split: dict[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Part the rows into a training and a test side: by time if there are dates, else by customer.
+
+    Parameters
+    ----------
+    features : DataFrame
+    contract : Contract
+        By time if it names a snapshot and the rows have several.
+    split : dict
+        The section of ``params.yaml``; ``method`` forces one of the two.
+
+    Returns
+    -------
+    train, test : DataFrame
+        Ordered by a hash of the customer, then by snapshot. Rows in the gap are on neither side.
+    split : dict
+        How they were parted, see :func:`churn_pipeline.modeling.split_record.record_split`.
+
+    Raises
+    ------
+    DataError
+        If a side would be empty or has not at least two customers of either kind, or if a split by
+        time is wanted of rows that have no two snapshots.
+    """
+    days = snapshots_of(features, contract)
+    has_dates = days is not None and len(np.unique(days)) > 1
+    if split["method"] == "time" and not has_dates:
+        has = "names no column of role snapshot" if days is None else "has one snapshot date only"
+        raise DataError(
+            f"split.method is time, but the table {has}; bring several snapshots, or set "
+            "split.method to null or customer"
+        )
+    if not has_dates or split["method"] == "customer":
+        train, test = split_customers(features, contract, split["test_share"], split["seed"])
+        return train, test, record_split(train, test, None, contract, split)
+
+    ordered = shuffled(features, contract, split["seed"])
+    ordered_days = snapshots_of(ordered, contract)
+    assert ordered_days is not None
+    gap_days, source = _gap_days(contract, split)
+    parted = split_by_time(
+        ordered_days,
+        churned(ordered, contract),
+        test_periods=split["test_periods"],
+        gap_days=gap_days,
+        period=split["period"],
+    )
+    sides = [
+        ordered[mask].reset_index(drop=True)
+        for mask in (parted.is_train, parted.is_test, ~parted.is_train & ~parted.is_test)
+    ]
+    remedy = (
+        "change split.test_periods (the test side begins at "
+        f"{parted.first_test}) or split.gap_days (it is {gap_days})"
+    )
+    _check_sides(sides[0], sides[1], contract, remedy)
+    parting = Parting(parted, sides[2], gap_days, source)
+    return sides[0], sides[1], record_split(sides[0], sides[1], parting, contract, split)
+
+
+def _gap_days(contract: Contract, split: dict[str, Any]) -> tuple[int, str]:
+    if split["gap_days"] is not None:
+        return split["gap_days"], "split.gap_days"
+    horizon = contract.target.horizon_days
+    return (0, "none") if horizon is None else (horizon, "horizon_days")
 
 
 def split_customers(
@@ -29,16 +105,47 @@ def split_customers(
     DataError
         If a side has not at least two customers of either kind.
     """
-    key = contract.id.name
-    ordered = features.iloc[np.argsort(hash_to_unit_interval(features[key], seed), kind="stable")]
-    is_test = is_test_customer(ordered[key], test_share, seed)
-    sides = tuple(ordered[mask].reset_index(drop=True) for mask in (~is_test, is_test))
-    for name, side in zip(("training", "test"), sides, strict=True):
-        churners = int(churned(side, contract).sum())
-        if min(churners, len(side) - churners) < 2:
+    ordered = shuffled(features, contract, seed)
+    is_test = is_test_customer(keys_of(ordered, contract), test_share, seed)
+    train, test = (ordered[mask].reset_index(drop=True) for mask in (~is_test, is_test))
+    _check_sides(train, test, contract, "change split.test_share")
+    return train, test
+
+
+def _check_sides(train: pd.DataFrame, test: pd.DataFrame, contract: Contract, remedy: str) -> None:
+    for name, side in (("training", train), ("test", test)):
+        is_churner = churned(side, contract) == 1
+        churners, others = (
+            len(set(keys_of(side[mask], contract))) for mask in (is_churner, ~is_churner)
+        )
+        if min(churners, others) < 2:
             raise DataError(
-                f"the {name} side has {churners} churned and {len(side) - churners} other "
-                "customers, at least 2 of each are needed; bring more customers or change "
-                "split.test_share"
+                f"the {name} side has {churners} churned and {others} other "
+                f"customers, at least 2 of each are needed; bring more customers or {remedy}"
             )
     return sides[0], sides[1]
+
+
+def combine_columns(
+    training_side: pd.DataFrame, contract: Contract, combinations: dict[str, Any]
+) -> tuple[Contract, pd.DataFrame]:
+    """Find combinations of columns on the training side.
+
+    Returns
+    -------
+    model_contract : Contract
+        The contract with the combinations as further derived columns.
+    combinations : DataFrame
+        What was tried, see :func:`churn_pipeline.modeling.combinations.find_combinations`.
+    """
+    found, rounds = find_combinations(
+        training_side, churned(training_side, contract), contract, **combinations
+    )
+    columns = (*contract.derived_columns, *found)
+    return replace(contract, derived_columns=columns), rounds
+
+
+def add_combinations(customers: pd.DataFrame, model_contract: Contract) -> pd.DataFrame:
+    """Add the derived columns that the table does not have yet."""
+    missing = [c for c in model_contract.derived_columns if c.name not in customers]
+    return derive_features(customers, replace(model_contract, derived_columns=tuple(missing)))

@@ -1,5 +1,6 @@
 """Nodes of ingestion: from the user's file to typed, checked customers and a quarantine."""
 
+from difflib import get_close_matches as matches
 from itertools import pairwise
 from typing import Any
 
@@ -8,9 +9,15 @@ import pandas as pd
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.cells import cast_columns
+from churn_pipeline.contract.completion import optional_columns
+from churn_pipeline.contract.pending import is_pending
+from churn_pipeline.contract.reasons import listed
 from churn_pipeline.contract.violations import find_violations
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.raw_table import RawTable
+
+_MOST_HINTS = 3
+_LIKENESS = 0.8
 
 
 def check_customers(raw: RawTable, contract: Contract) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -33,14 +40,10 @@ def check_customers(raw: RawTable, contract: Contract) -> tuple[pd.DataFrame, pd
     DataError
         If the file lacks a column of the contract, or one has the name of a quarantine's column.
     """
-    absent = [name for name in contract.columns if name not in raw.cells]
+    made_up = optional_columns(contract)
+    absent = [n for n in contract.columns if n not in raw.cells and n not in made_up]
     if absent:
-        raise DataError(
-            f"{raw.name} lacks the column{'s' if len(absent) > 1 else ''} {', '.join(absent)}, "
-            f"which the contract {contract.name!r} requires; its columns are "
-            f"{', '.join(raw.cells.columns)}. Add what is missing, or describe the table in "
-            "conf/base/contract.yml"
-        )
+        raise DataError(_lack(raw, absent, contract))
     taken = [name for name in raw.cells.columns if name.startswith("rejected_")]
     if taken:
         raise DataError(
@@ -50,10 +53,34 @@ def check_customers(raw: RawTable, contract: Contract) -> tuple[pd.DataFrame, pd
     return find_violations(raw.cells, contract)
 
 
+def _lack(raw: RawTable, absent: list[str], contract: Contract) -> str:
+    """Say which columns are absent, and what could be meant."""
+    names = list(raw.cells.columns)
+    plain = {name.casefold(): name for name in names if name not in contract.columns}
+    close = [
+        f"{plain[near[0]]!r} for {name!r}"
+        for name in absent
+        if (near := matches(name.casefold(), plain, 1, _LIKENESS))
+    ]
+    hint = f" (did you write {', '.join(close[:_MOST_HINTS])}?)" if close else ""
+    advice = ["Add what is missing", "describe the table in its contract.yml"]
+    if contract.id.name in absent and contract.id.type == "text":
+        advice.append(f"give {contract.id.name} `generated: true` there if customers have no id")
+    if contract.snapshot and contract.snapshot.name in absent:
+        advice.append(f"give {contract.snapshot.name} a `default` there")
+    return (
+        f"{raw.name} lacks the column{'s' if len(absent) > 1 else ''} {listed(absent)}, "
+        f"which the contract {contract.name!r} requires; its columns are {listed(names)}"
+        f"{hint}. {', or '.join([', '.join(advice[:-1]), advice[-1]])}"
+    )
+
+
 def quarantine_customers(
     raw: RawTable, table: pd.DataFrame, violations: pd.DataFrame, contract: Contract
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Part the customers that meet the contract from those that do not.
+
+    Rows whose outcome is not known yet are set aside: they are in neither.
 
     Returns
     -------
@@ -77,7 +104,9 @@ def quarantine_customers(
         rejected_text=pd.Series(None, index=rows, dtype="str"),
     )
     rejected = pd.concat([rejected, _malformed(raw, rejected)], ignore_index=True)
-    accepted = cast_columns(table[~is_rejected], contract).reset_index(drop=True)
+    kept = ~(is_rejected | is_pending(table, contract))
+    accepted = cast_columns(table if kept.all() else table[kept], contract)
+    accepted = accepted.reset_index(drop=True)
     return accepted, rejected.sort_values("rejected_line", ignore_index=True)
 
 
@@ -117,7 +146,8 @@ def report_data_quality(
     -------
     dict
         ``rejected_share`` is the share of the file's lines that rejected rows cover, so that an
-        unclosed quote which swallows a thousand lines counts as a thousand.
+        unclosed quote which swallows a thousand lines counts as a thousand. ``rows_pending``, of
+        contracts whose target has a horizon, counts those whose outcome is not known yet.
     """
     row_rules = {rule.name for rule in contract.row_rules} | {"field_count"}
     rules = [
@@ -130,12 +160,16 @@ def report_data_quality(
     names, counts = np.unique(np.array(rules, dtype=object), return_counts=True)
     n_lines = int(raw.spans.sum() + raw.malformed["span"].sum())
     n_rows = len(raw.cells) + len(raw.malformed)
+    is_late = is_pending(table, contract)
+    n_pending = int((is_late & ~np.isin(raw.lines, rejected["rejected_line"])).sum())
+    has_horizon = any(c.horizon_days is not None for c in contract.with_role("target"))
     return {
         "contract": contract.name,
         "source": {"name": raw.name, "sha256": raw.sha256},
         "rows_read": n_rows,
-        "rows_accepted": n_rows - len(rejected),
+        "rows_accepted": n_rows - len(rejected) - n_pending,
         "rows_rejected": len(rejected),
+        **({"rows_pending": n_pending} if has_horizon else {}),
         "rejected_share": round(float(rejected["rejected_span"].sum()) / n_lines, 6),
         "rejected_by_rule": {str(n): int(c) for n, c in zip(names, counts, strict=True)},
         "completeness": {
@@ -163,8 +197,13 @@ def accept_customers(
         raise DataError(
             f"{share:.1%} of {name} was rejected, more than ingestion.max_rejected_share allows "
             f"({max_rejected_share:.1%}); most often {worst}. The rows and their reasons are in "
-            "data/02_intermediate/rejected.parquet; mend the file or the contract, or raise the "
-            "limit"
+            "02_intermediate/rejected.parquet of the data folder; mend the file or the contract, "
+            "or raise the limit"
+        )
+    if accepted.empty and data_quality.get("rows_pending"):
+        raise DataError(
+            f"no row of {name} has an outcome yet; {data_quality['rows_pending']} rows are pending "
+            "by the target's horizon_days, bring older snapshots too"
         )
     if accepted.empty:
         raise DataError(f"no row of {name} meets the contract; most often {worst}")

@@ -20,7 +20,7 @@ def create_pipeline() -> Pipeline:
                     "data_quality",
                     "train",
                     "test_predictions",
-                    "contract",
+                    "model_contract",
                 ],
                 outputs="bundle",
                 name="package_model",

@@ -9,11 +9,12 @@ from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.candidates import BASELINE, build_baseline, build_candidate
 from churn_pipeline.modeling.comparison import compare_candidates
 from churn_pipeline.modeling.cross_validation import (
-    check_folds,
     cross_validate,
     fit_on,
     score_folds,
 )
+from churn_pipeline.modeling.customers import customer_numbers
+from churn_pipeline.modeling.folds import check_folds
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import choose_calibrator, describe
 from churn_pipeline.modeling.scoring_cost import scoring_cost
@@ -43,7 +44,7 @@ def cross_validate_candidates(
     Returns
     -------
     out_of_fold : DataFrame
-        Log-odds of every customer, see
+        Log-odds of every row, see
         :func:`churn_pipeline.modeling.cross_validation.cross_validate`.
     cross_validation : DataFrame
         Metrics of every fit, see :func:`churn_pipeline.modeling.cross_validation.score_folds`.
@@ -56,7 +57,8 @@ def cross_validate_candidates(
         If there is no such candidate, or it cannot be fitted with its settings.
     """
     target = churned(train, contract)
-    check_folds(target, training["folds"], "training.folds")
+    numbers = customer_numbers(train, contract)
+    check_folds(target, training["folds"], "training.folds", numbers)
     out_of_fold = cross_validate(
         _build(tuned_settings, contract, training),
         train[list(contract.model_inputs)],
@@ -64,6 +66,7 @@ def cross_validate_candidates(
         folds=training["folds"],
         repeats=training["repeats"],
         seed=training["seed"],
+        customer_numbers=numbers,
     )
     return out_of_fold, score_folds(out_of_fold, target)
 

@@ -15,13 +15,13 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 cross_validate_candidates,
-                inputs=["train", "contract", "tuned_settings", "params:training"],
+                inputs=["train", "model_contract", "tuned_settings", "params:training"],
                 outputs=["out_of_fold", "cross_validation"],
                 name="cross_validate_candidates",
             ),
             node(
                 fit_candidates,
-                inputs=["train", "contract", "tuned_settings", "params:training"],
+                inputs=["train", "model_contract", "tuned_settings", "params:training"],
                 outputs="fitted_candidates",
                 name="fit_candidates",
             ),
@@ -32,7 +32,7 @@ def create_pipeline() -> Pipeline:
                     "out_of_fold",
                     "fitted_candidates",
                     "train",
-                    "contract",
+                    "model_contract",
                     "tuned_settings",
                     "params:training",
                 ],

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 import churn_pipeline
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.candidates import check_settings
-from churn_pipeline.modeling.cross_validation import check_folds
+from churn_pipeline.modeling.customers import customer_numbers
+from churn_pipeline.modeling.folds import check_folds
 from churn_pipeline.modeling.search_space import parse_search_space
 from churn_pipeline.modeling.studies import StudyJournal, study_name
 from churn_pipeline.modeling.target import churned
@@ -57,8 +58,11 @@ def tune_candidates(
         If there is no such candidate or setting, or it cannot be fitted with its settings.
     """
     inputs, target = train[list(contract.model_inputs)], churned(train, contract)
-    check_folds(target, tuning["folds"], "tuning.folds")
+    numbers = customer_numbers(train, contract)
+    check_folds(target, tuning["folds"], "tuning.folds", numbers)
     ingredients = _ingredients(inputs, target, contract, tuning)
+    if numbers is not None:
+        ingredients["customers"] = numbers.tobytes()
     studies = []
     for name, settings in candidates.items():
         check_settings(name, settings or {})
@@ -87,6 +91,7 @@ def tune_candidates(
         folds=tuning["folds"],
         seed=tuning["seed"],
         workers=workers,
+        customer_numbers=numbers,
     )
     tuned = {study.name: {**study.space.fixed, **study.best().params} for study in studies}
     return tabulate(studies), tuned

@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 tune_candidates,
-                inputs=["train", "contract", "params:candidates", "params:tuning", "studies"],
+                inputs=["train", "model_contract", "params:candidates", "params:tuning", "studies"],
                 outputs=["trials", "tuned_settings"],
                 name="tune_candidates",
             ),

@@ -1,0 +1,36 @@
+"""Sentences that tell people what was expected of a cell."""
+
+from collections.abc import Sequence
+
+from churn_pipeline.contract.model import Column, Contract
+
+_MOST_VALUES = 20  # that one sentence lists
+
+
+def listed(values: Sequence[str]) -> str:
+    """List values for a sentence; of very many the first only, and how many there are."""
+    if len(values) <= _MOST_VALUES:
+        return ", ".join(values)
+    return f"{', '.join(values[:_MOST_VALUES])}, … ({len(values):,} values)"
+
+
+def expectation(column: Column, rule: str, contract: Contract) -> str:
+    """Say what a cell that breaks a rule is or is not, such as ``is not a number``."""
+    if rule == "allowed_values":
+        return f"is not one of {listed(column.values)}"
+    if rule == "range":
+        low = "-∞" if column.minimum is None else f"{column.minimum:g}"
+        high = "∞" if column.maximum is None else f"{column.maximum:g}"
+        return f"is outside {low} to {high} {column.unit or ''}".rstrip()
+    if rule == "not_a_date":
+        return f"is not a date of the form {' or '.join((*column.formats, '2026-01-31'))}"
+    if rule == "duplicate_id" and contract.snapshot:
+        return f"already stands on an earlier row of the same {contract.snapshot.name}"
+    if rule == "after_snapshot" and contract.snapshot:
+        return f"was not known yet on the day of {contract.snapshot.name},"
+    return {
+        "missing": "is missing, a value is required",
+        "duplicate_id": "already stands on an earlier row",
+        "not_a_number": "is not a number",
+        "not_an_integer": "is not a whole number",
+    }[rule]

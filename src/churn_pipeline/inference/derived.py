@@ -1,0 +1,90 @@
+"""Columns derived from dates: how long ago, and how long between."""
+
+import keyword
+import re
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn_pipeline.contract.expressions import FUNCTIONS
+from churn_pipeline.inference import names
+
+_MOST_PAIRS = 3
+_MOST_DATES = 6  # with more, pairs would be too many to look at
+_ORDERED = 0.99  # share of rows in which one date comes before the other
+
+
+def derive_from_dates(
+    dates: Mapping[str, NDArray[np.float64]],
+    epochs: Mapping[str, float],
+    snapshot: str | None,
+    taken: Sequence[str],
+) -> dict[str, dict[str, str]]:
+    """Return the derived columns that dates give.
+
+    Parameters
+    ----------
+    dates : mapping of str to ndarray of float, (n_rows,)
+        Days since 1970 of the columns of dates that are features; NaN where missing.
+    epochs : mapping of str to float
+        Columns of numbers that count from 1970, with how many of their units make a day.
+    snapshot : str or None
+        The column of the day that a row describes.
+    taken : sequence of str
+        Names that are given already.
+
+    Returns
+    -------
+    dict
+        The contract's ``derived_columns``: days from each date to the snapshot, and durations
+        between dates that stand in one order in nearly all rows, three at most.
+    """
+    derived: dict[str, dict[str, str]] = {}
+
+    def add(name: str, expression: str, meaning: str) -> None:
+        while name in derived or name in taken:
+            name += "_"
+        derived[name] = {"expression": expression, "unit": "days", "meaning": meaning}
+
+    if snapshot is not None:
+        for name in dates:
+            add(f"days_since_{_slug(name)}", f"{column(snapshot)} - {column(name)}",
+                f"Days from {name} to the snapshot.")  # fmt: skip
+        for name, units in epochs.items():
+            add(f"days_since_{_slug(name)}", f"{column(snapshot)} - {column(name)} / {units:.0f}",
+                f"Days from {name} to the snapshot.")  # fmt: skip
+    if len(dates) <= _MOST_DATES:
+        for first, second in _ordered_pairs(dates)[:_MOST_PAIRS]:
+            add(f"days_from_{_slug(first)}_to_{_slug(second)}",
+                f"{column(second)} - {column(first)}",
+                f"Days from {first} to {second}.")  # fmt: skip
+    return derived
+
+
+def column(name: str) -> str:
+    """Return how an expression reaches a column of this name."""
+    is_plain = name.isidentifier() and name.isascii() and not keyword.iskeyword(name)
+    if is_plain and name not in (*FUNCTIONS, "col", "date"):
+        return name
+    return f"col({name!r})"
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"\W+", "_", "_".join(names.words(name))) or "date"
+
+
+def _ordered_pairs(dates: Mapping[str, NDArray[np.float64]]) -> list[tuple[str, str]]:
+    pairs = []
+    for first, second in combinations(dates, 2):
+        gap = dates[second] - dates[first]
+        gap = gap[~np.isnan(gap)]
+        if len(gap) < 20 or not pd.Series(gap).std() > 0:
+            continue
+        if (gap >= 0).mean() >= _ORDERED:
+            pairs.append((first, second))
+        elif (gap <= 0).mean() >= _ORDERED:
+            pairs.append((second, first))
+    return pairs

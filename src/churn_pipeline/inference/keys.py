@@ -1,0 +1,181 @@
+"""Which columns say whom a row describes, and on which day."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from churn_pipeline.errors import DataError
+from churn_pipeline.inference import names
+from churn_pipeline.inference.numbers import is_whole
+from churn_pipeline.inference.reading import Reading
+
+_UNIQUE = 0.95  # share of distinct ids from which repeated ones count as mistakes
+_MOST_MISSING = 0.01
+_ROWS_A_SNAPSHOT = 10
+_EMAIL = r"^[^@\s]+@[^@\s]+\.[A-Za-z]{2,}$"
+_PHONE = r"^\+?[0-9(][0-9()\-. /]{5,}[0-9]$"
+_CODE = r"^[A-Za-z0-9_\-:./{}#]{2,64}$"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The key of the table.
+
+    Attributes
+    ----------
+    id : str or None
+        None where the file has none, so that ids are generated.
+    snapshot : str or None
+        The column of the day that a row describes, where the file has one.
+    why_id, why_snapshot : str
+        Sentences for the report.
+    repeated : int
+        Rows whose key stands on an earlier row.
+    """
+
+    id: str | None
+    snapshot: str | None
+    why_id: str
+    why_snapshot: str
+    repeated: int
+
+
+def find_keys(
+    readings: Mapping[str, Reading],
+    cells: pd.DataFrame,
+    source: str,
+    taken: set[str],
+    id_column: str | None = None,
+    snapshot: str | None = None,
+) -> Keys:
+    """Choose the id and the snapshot by their names and by which rows are unique.
+
+    Parameters
+    ----------
+    readings : mapping of str to Reading
+    cells : DataFrame of str
+    source : str
+        Name of the table, for the messages.
+    taken : set of str
+        Columns that are something else already: the target and what the user drops.
+    id_column, snapshot : str, optional
+        What the user says.
+
+    Raises
+    ------
+    DataError
+        If the user's snapshot is no date.
+    """
+    free = {name: r for name, r in readings.items() if name not in taken}
+    snapshot, why_snapshot = _find_snapshot(free, source, snapshot)
+    if id_column is not None:
+        repeated = _repeated(cells, id_column, snapshot)
+        return Keys(id_column, snapshot, "--id names it.", why_snapshot, repeated)
+    candidates = [
+        (score, name) for name, r in free.items()
+        if name != snapshot and (score := _id_score(r)) > 0
+    ]  # fmt: skip
+    for score, name in sorted(candidates, key=lambda pair: -pair[0]):
+        reading = free[name]
+        share = len(reading.known) / max(reading.known.n_rows, 1)
+        repeated = _repeated(cells, name, None) if share >= _UNIQUE else reading.n_rows
+        unique = "every row has another value"
+        if repeated and snapshot is not None and score >= 2:
+            repeated = _repeated(cells, name, snapshot)
+            unique = f"no two rows of one {snapshot} share a value"
+        if repeated <= (1 - _UNIQUE) * reading.n_rows:
+            if repeated:
+                unique = f"all but {repeated:,} rows have another value"
+            named = "Its name says so and " if score >= 1 else "Its values are codes and "
+            return Keys(name, snapshot, f"{named}{unique}.", why_snapshot, repeated)
+    return Keys(None, snapshot, "There is not a column of unique identifiers.", why_snapshot, 0)
+
+
+def is_email(reading: Reading) -> bool:
+    """Whether nearly all cells are addresses of e-mail."""
+    return _share(reading, _EMAIL) > 0.9
+
+
+def is_phone(reading: Reading) -> bool:
+    """Whether nearly all cells are numbers of telephones that are hardly shared."""
+    if reading.kind != "text" or len(reading.known) < 0.5 * reading.known.n_rows:
+        return False
+    return len(reading.known) >= 20 and _share(reading, _PHONE) > 0.9
+
+
+def is_row_number(reading: Reading) -> bool:
+    """Whether the column counts the rows, in whatever order."""
+    if reading.numbers is None or reading.n_missing or not is_whole(reading.numbers.values):
+        return False
+    if len(reading.known) < reading.n_rows:
+        return False
+    values = reading.numbers.values
+    is_dense = values.max() - values.min() + 1 <= 1.05 * len(values)
+    return bool(is_dense and (len(values) >= 50 or names.is_index(reading.name)))
+
+
+def _share(reading: Reading, pattern: str) -> float:
+    if reading.kind != "text" or not len(reading.known):
+        return 0.0
+    sample = reading.known.texts.iloc[:: max(1, len(reading.known) // 2000)]
+    return float(sample.str.contains(pattern, regex=True).mean())
+
+
+def _id_score(reading: Reading) -> float:
+    """Return how much a column looks like the id; 0 where it cannot be it."""
+    if reading.kind not in ("text", "number") or reading.missing_share > _MOST_MISSING:
+        return 0
+    if names.is_personal(reading.name) or is_email(reading) or is_phone(reading):
+        return 0
+    if names.is_index(reading.name):
+        return 0
+    if reading.numbers is not None and not is_whole(reading.numbers.values):
+        return 0
+    score = names.identifier_score(reading.name)
+    if score >= 2 or (score and len(reading.known) == reading.n_rows):
+        return score
+    if reading.kind == "text" and len(reading.known) == reading.n_rows >= 50:
+        sample = reading.known.texts.iloc[:2000]
+        is_code = sample.str.contains(_CODE, regex=True) & sample.str.contains("[0-9]", regex=True)
+        return 0.5 if is_code.mean() > _UNIQUE else 0
+    return 0
+
+
+def _repeated(cells: pd.DataFrame, name: str, snapshot: str | None) -> int:
+    columns = [name] if snapshot is None else [name, snapshot]
+    return int(cells[columns].apply(lambda column: column.str.strip()).duplicated().sum())
+
+
+def _find_snapshot(
+    readings: Mapping[str, Reading], source: str, snapshot: str | None
+) -> tuple[str | None, str]:
+    if snapshot is not None:
+        reading = readings.get(snapshot)
+        if reading is None or reading.kind != "date":
+            shown = ", ".join(map(repr, reading.known.texts[:3])) if reading else "other uses"
+            raise DataError(
+                f"the column {snapshot} of {source} is no column of dates (it has {shown}); "
+                "--snapshot needs the day that each row describes"
+            )
+        return snapshot, "--snapshot names it."
+    dates = {
+        name: _days(r) for name, r in readings.items()
+        if r.kind == "date" and r.missing_share <= _MOST_MISSING
+    }  # fmt: skip
+    named = [name for name in dates if names.is_snapshot(name)]
+    for name in sorted(named, key=lambda name: "snapshot" not in name.lower()):
+        if dates[name] * _ROWS_A_SNAPSHOT <= readings[name].n_rows:
+            days = f"{dates[name]:,} days" if dates[name] > 1 else "one day"
+            return name, f"Its name says so and all rows share {days}."
+    constant = [name for name, days in dates.items() if days == 1 and readings[name].n_rows > 1]
+    if len(constant) == 1 and not names.is_after_event(constant[0]):
+        return constant[0], "It is the one date that all rows share."
+    return None, ""
+
+
+def _days(reading: Reading) -> int:
+    assert reading.dates is not None
+    days = reading.dates.values.astype("datetime64[D]")
+    return len(np.unique(days[~np.isnat(days)]))

@@ -1,0 +1,256 @@
+"""What the name of a column says about it: only words that are usual in any business."""
+
+import re
+
+
+def _list(words: str) -> list[str]:
+    return words.split()
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_BOUNDARY = re.compile(
+    r"[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=[0-9])"
+    r"|(?<=[0-9])(?=[A-Za-z])"
+)
+_PEOPLE = _list(
+    "customer cust client user member subscriber consumer person guest player patient student "
+    "employee passenger policyholder voter cardholder cst"
+)
+_THINGS = _list(
+    "account acct acc policy contract subscription household tenant company merchant card device "
+    "order transaction booking loyalty party lead"
+)
+_KEYS = _list("id ids identifier key number num no nbr nr code ref reference uuid guid hash")
+_IS_PERSON_KEY = re.compile(rf"({'|'.join(_PEOPLE)})s?({'|'.join(_KEYS)})|msisdn|imsi|clientnum")
+_IS_THING_KEY = re.compile(rf"({'|'.join(_THINGS)})s?({'|'.join(_KEYS)})|imei|iban")
+_IS_INDEX = re.compile(
+    r"(unnamed[0-9]*(level[0-9]+)?|index|level0|x|(row|line|record|obs|observation|seq|sequence|"
+    r"serial|s|sr|sl)(number|num|no|id|index|nbr|nr)?|rows|rownames)?"
+)
+_PERSONAL = _set(
+    "surname lastname firstname fullname forename givenname familyname middlename email mail "
+    "phone mobile telephone tel cellphone fax address street ssn passport iban"
+)
+_CODES = _set(
+    "zip zipcode postcode postal postalcode pincode plz code state region province county "
+    "district city town branch store shop type category segment industry sector occupation job "
+    "profession country territory zone route cluster campaign channel plan group marital method "
+    "brand model status package currency language area kind division department warehouse agent "
+    "race religion nationality sex cohort msa geo geography vendor supplier"
+)
+_PLACES = _set(
+    "zip zipcode postcode postal postalcode pincode plz city town state province county district "
+    "country region area"
+)
+_MEASURES = _set(
+    "number num no count counts cnt ct qty quantity total sum avg average mean median max min std "
+    "rate ratio pct perc percent percentage share amount amt price cost costs charge charges fee "
+    "fees revenue rev balance bal value val score index length duration days months years hours "
+    "minutes mins seconds size spend spending spent usage used age rank level frequency freq "
+    "recency limit volume time times per diff difference change growth calls visits orders "
+    "transactions trans logins tickets points income salary debt mou longitude latitude"
+)
+_COUNTERS = _set("number num no count counts cnt ct qty quantity nr n nbr")
+_UNITS = {
+    "days": "days", "day": None, "months": "months", "mths": "months", "years": "years",
+    "yrs": "years", "weeks": "weeks", "hours": "hours", "hrs": "hours", "minutes": "minutes",
+    "mins": "minutes", "mou": "minutes", "seconds": "seconds", "secs": "seconds", "gb": "GB",
+    "mb": "MB", "tb": "TB", "kb": "KB", "kwh": "kWh", "km": "km", "miles": "miles",
+    "percent": "%", "percentage": "%", "pct": "%", "perc": "%", "usd": "USD", "dollars": "USD",
+    "eur": "EUR", "euro": "EUR", "euros": "EUR", "gbp": "GBP", "calls": "calls", "sms": "messages",
+    "messages": "messages", "emails": "messages", "visits": "visits", "orders": "orders",
+    "logins": "logins", "tickets": "tickets", "complaints": "complaints", "sessions": "sessions",
+    "products": "products", "transactions": "transactions", "purchases": "purchases",
+    "points": "points",
+}  # fmt: skip
+_WINDOWS = _set("last past prior previous recent prev lag within per")
+_SENSITIVE = _set(
+    "sex race races caste married marriage religion nationality citizenship senior "
+    "seniors birth birthday birthdate birthyear dob yob"
+)
+_SENSITIVE_STEMS = (
+    "gend", "ethnic", "relig", "disab", "nationali", "marital", "handicap", "pregnan", "veteran",
+    "racial", "seniorcitizen", "orientation", "immigra", "refugee",
+)  # fmt: skip
+_AGE_OF = frozenset(_PEOPLE) | _set(
+    "owner holder insured driver group band range years in bracket category class cat yr of at "
+    "current s"
+)
+_SNAPSHOT = re.compile(
+    r"(snapshot|asof|as_?of|reference|ref|report|reporting|observation|obs|cutoff|extract|"
+    r"extraction|stat|perf|scoring|data|period|statement|monthend|periodend)"
+    r"(date|day|month|period|time|dt|on)?|(year)?month(end)?(date|id|key)?|yyyymm(dd)?|date|"
+    r"period(id|key)?|ds"
+)
+_CHURN = re.compile(r"churn|attrit")
+_LEFT = _set(
+    "exited left leaver lapsed cancelled canceled defected departed terminated unsubscribed "
+    "closed quit resigned attrited deactivated disconnected"
+)
+_TARGETS = re.compile(
+    r"target(variable|value|flag|class)?|label|y|outcome|class|response|status|(customer|client|"
+    r"account|member)status|event|dependentvariable"
+)
+_NO_TARGET = _set(
+    "pred predicted prediction prob probability proba score risk reason reasons date time category "
+    "type prior past previous last history historical rate value? expected estimated"
+)
+_LATER = _set("churn churned churner attrition attrited attriting")
+_EARLIER = _set("prior past previous earlier history historical before prev")
+_LEAVING = _set(
+    "cancellation cancelled canceled cancel exit exited termination terminated leaving departure "
+    "deactivation deactivated disconnection disconnect disconnected closure closing closed "
+    "unsubscribe unsubscribed resignation offboarding winback cancelling left leave"
+)
+_AFTER = _set(
+    "date day time month reason reasons code type category comment comments note notes survey "
+    "interview fee fees refund refunded dt at on timestamp text feedback cause"
+)
+_ENDS = _set("end expiry expiration expires expire renewal due next until deadline valid")
+_MOMENTS = _set(
+    "date dt day time timestamp ts epoch at created signup signed joined registered registration "
+    "activation activated since opened"
+)
+
+
+def words(name: str) -> list[str]:
+    """Split a name at blanks, signs, capitals and digits: ``CustomerID_2`` is customer id 2."""
+    return [word.lower() for word in _BOUNDARY.split(name) if word]
+
+
+def joined(name: str) -> str:
+    """Return the letters and digits of a name in lower case, to compare spellings."""
+    return "".join(words(name))
+
+
+def sentence(name: str) -> str:
+    """Return the name as a short sentence for people, the contract's ``meaning``."""
+    parts = [word if word.isupper() else word.lower() for word in _BOUNDARY.split(name) if word]
+    text = " ".join(parts) or "column without a name"
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def is_index(name: str) -> bool:
+    """Whether the name is that of a row number, as exports of tables add it."""
+    return _IS_INDEX.fullmatch(joined(name)) is not None
+
+
+def identifier_score(name: str) -> int:
+    """How much the name says "identifier of the row's customer": 4 (surely) to 0 (nothing)."""
+    parts, text = words(name), joined(name)
+    if _IS_PERSON_KEY.fullmatch(text):
+        return 4
+    if _IS_THING_KEY.fullmatch(text):
+        return 3
+    if parts and (
+        parts[-1] in ("id", "ids", "uuid", "guid", "identifier") or text.endswith("uuid")
+    ):
+        return 2
+    return int(len(parts) > 1 and parts[-1] in ("key", "number", "no", "nbr", "ref", "hash"))
+
+
+def is_personal(name: str) -> bool:
+    """Whether the name is that of a person's name, address or number."""
+    parts, text = words(name), joined(name)
+    if _PERSONAL & {*parts, text}:
+        return True
+    return (
+        parts == ["name"]
+        or (len(parts) > 1 and parts[-1] == "name" and parts[0] in _PEOPLE)
+        or (
+            parts[-1:] == ["name"] and bool({"first", "last", "full", "sur", "family"} & set(parts))
+        )
+    )
+
+
+def is_code(name: str) -> bool:
+    """Whether whole numbers under this name are labels rather than amounts."""
+    parts = words(name)
+    return bool(_CODES & set(parts)) and not _MEASURES & set(parts)
+
+
+def is_place(name: str) -> bool:
+    """Whether the name is that of a part of the world, of which new ones may come."""
+    return bool(_PLACES & set(words(name))) and not _MEASURES & set(words(name))
+
+
+def is_count(name: str) -> bool:
+    """Whether the name begins or ends like a count."""
+    parts = words(name)
+    return bool(parts) and (parts[0] in _COUNTERS or parts[-1] in _COUNTERS)
+
+
+def unit(name: str) -> str | None:
+    """Return the unit that the name says, leaving out windows such as ``last 30 days``."""
+    parts = words(name)
+    for index, word in enumerate(parts):
+        before = parts[index - 1] if index else ""
+        if word in _UNITS and not before.isdigit() and before not in _WINDOWS:
+            if _UNITS[word]:
+                return _UNITS[word]
+    return None
+
+
+def is_sensitive(name: str) -> bool:
+    """Whether fairness is usually asked for by this column."""
+    parts, text = words(name), joined(name)
+    if _SENSITIVE & set(parts) or any(word.startswith(_SENSITIVE_STEMS) for word in [*parts, text]):
+        return True
+    return "age" in parts and not set(parts) - {"age"} - _AGE_OF
+
+
+def is_age_or_birth(name: str) -> bool:
+    """Whether the column holds how old a person is."""
+    return is_sensitive(name) and bool(
+        {"age", "birth", "dob", "yob", "birthday", "birthdate", "birthyear"} & set(words(name))
+    )
+
+
+def is_snapshot(name: str) -> bool:
+    """Whether the name is that of the day or month that a row describes."""
+    return _SNAPSHOT.fullmatch(joined(name)) is not None
+
+
+def is_moment(name: str) -> bool:
+    """Whether the name says that numbers may stand for a point in time."""
+    return bool(_MOMENTS & set(words(name))) or joined(name).endswith(("date", "timestamp"))
+
+
+def is_month(name: str) -> bool:
+    """Whether six digits under this name may be a year and a month."""
+    return is_moment(name) or is_snapshot(name) or bool({"month", "period"} & set(words(name)))
+
+
+def is_end(name: str) -> bool:
+    """Whether a date of this name is known before it comes, as the end of a contract."""
+    return bool(_ENDS & set(words(name)))
+
+
+def target_tier(name: str) -> int:
+    """Whether the name is that of a target: 1 speaks of churn, 2 of leaving, 3 of any target."""
+    parts = set(words(name))
+    if parts & _NO_TARGET:
+        return 0
+    if _CHURN.search(joined(name)):
+        return 1
+    if parts & _LEFT and not parts & (_MEASURES | _AFTER):
+        return 2
+    return 3 if _TARGETS.fullmatch(joined(name)) else 0
+
+
+def is_after_event(name: str) -> bool:
+    """Whether the name speaks of what is known only after the customer left."""
+    parts = set(words(name))
+    if parts & _EARLIER:
+        return False
+    if parts & _LATER or _CHURN.search(joined(name)):
+        return True
+    return bool(parts & _LEAVING) and bool(parts & _AFTER)
+
+
+def speaks_of_leaving(name: str) -> bool:
+    """Whether the name has a word of leaving, which alone decides nothing."""
+    return bool(set(words(name)) & (_LEAVING | {"refund", "refunded", "refunds"}))

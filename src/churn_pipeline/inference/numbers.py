@@ -1,0 +1,260 @@
+"""Numbers as files spell them: decimal commas, thousands separators, currency and percent signs."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from churn_pipeline.inference.levels import Levels
+
+_PLAIN = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+_UNITS = {
+    "$": "USD", "US$": "USD", "USD": "USD", "usd": "USD", "€": "EUR", "EUR": "EUR", "eur": "EUR",
+    "£": "GBP", "GBP": "GBP", "¥": "JPY", "₹": "INR", "Rs.": "INR", "Rs": "INR", "INR": "INR",
+    "CHF": "CHF", "kr": "kr", "zł": "PLN", "R$": "BRL", "%": "%", "GB": "GB", "MB": "MB",
+    "TB": "TB", "KB": "KB", "kB": "KB", "gb": "GB", "mb": "MB", "kWh": "kWh", "km": "km",
+    "months": "months", "month": "months", "Months": "months", "mo": "months", "mths": "months",
+    "days": "days", "day": "days", "Days": "days", "d": "days", "years": "years",
+    "year": "years", "Years": "years", "yrs": "years", "yr": "years", "weeks": "weeks",
+    "week": "weeks", "hours": "hours", "hour": "hours", "hrs": "hours", "h": "hours",
+    "minutes": "minutes", "minute": "minutes", "mins": "minutes", "min": "minutes",
+    "seconds": "seconds", "secs": "seconds", "sec": "seconds", "pts": "points", "miles": "miles",
+}  # fmt: skip
+_SIGNS = sorted(_UNITS, key=len, reverse=True)
+_LEADING = [sign for sign in _SIGNS if not sign.islower() and sign not in ("%", "GB", "MB", "KB")]
+_GAPS = " \u00a0\u202f'’"
+_SPELLED = (
+    r"^(?P<sign>[+-]?)[ \x{00a0}]*"
+    rf"(?P<before>{'|'.join(map(re.escape, _LEADING))})?[ \x{{00a0}}]*(?P<inner>[+-]?)"
+    r"(?P<digits>(?:[0-9][0-9.,'’ \x{00a0}\x{202f}]*[0-9.,]|[0-9]|[.,][0-9]+))"
+    r"(?P<exponent>(?:[eE][+-]?[0-9]+)?)[ \x{00a0}]*"
+    rf"(?P<after>{'|'.join(map(re.escape, _SIGNS))})?$"
+)
+_FEW = 20  # dotted numbers below this show no habit
+_LARGEST_EXACT_INTEGER = 2.0**53
+
+
+@dataclass(frozen=True)
+class NumberStyle:
+    """How a column spells its numbers.
+
+    Attributes
+    ----------
+    decimal : {".", ","}
+    thousands : str or None
+        What stands between groups of three digits.
+    strip : tuple of str
+        Signs and units before or after the digits.
+    unit : str or None
+        What the signs say, if they agree.
+    is_ambiguous : bool
+        Whether another reading fits as well, such as 1.234 with a thousands separator.
+    """
+
+    decimal: str = "."
+    thousands: str | None = None
+    strip: tuple[str, ...] = ()
+    unit: str | None = None
+    is_ambiguous: bool = False
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Levels read as numbers.
+
+    Attributes
+    ----------
+    values : ndarray of float64, (n_levels,)
+        NaN where a level is no number.
+    style : NumberStyle
+    """
+
+    values: NDArray[np.float64]
+    style: NumberStyle
+
+
+def read_numbers(known: Levels, decimal: str | None = None) -> Numbers | None:
+    """Read a column's levels as numbers, in the one style that reads most of its rows.
+
+    Parameters
+    ----------
+    known : Levels
+        Of the cells that are not missing.
+    decimal : str, optional
+        What other columns of the table put before the fraction: decides where both readings fit.
+
+    Returns
+    -------
+    Numbers or None
+        None where less than half of the rows can be numbers, signs and units disagree, or the
+        digits are labels: with leading zeros, or too long to be exact.
+    """
+    if not _may_be_numbers(known):
+        return None
+    texts = pa.array(known.texts)
+    plain = pc.match_substring_regex(texts, _PLAIN).to_numpy(zero_copy_only=False)
+    if known.counts[plain].sum() == known.n_rows:
+        style = _judge_dots(known, decimal)
+        if style is None:
+            return None if _are_labels(known) else Numbers(_to_float(texts), NumberStyle())
+        return Numbers(_spelled(known, style), style)
+    style = _find_style(known, decimal)
+    if style is None:
+        return None
+    values = _spelled(known, style)
+    readable = ~np.isnan(values)
+    if known.counts[readable].sum() * 2 < known.n_rows or _are_labels(known.keep(readable)):
+        return None
+    return Numbers(values, style)
+
+
+def is_whole(values: NDArray[np.float64]) -> bool:
+    """Whether all numbers that are there are whole and small enough to be exact."""
+    there = values[~np.isnan(values)]
+    return bool(
+        len(there)
+        and (there == np.floor(there)).all()
+        and (abs(there) < _LARGEST_EXACT_INTEGER).all()
+    )
+
+
+def read_in_style(texts: pd.Series, style: NumberStyle) -> NDArray[np.float64]:
+    """Read texts in a known style; NaN where that does not work."""
+    if (style.decimal, style.thousands, style.strip) == (".", None, ()):
+        values = np.full(len(texts), np.nan)
+        array = pa.array(texts)
+        is_plain = pc.match_substring_regex(array, _PLAIN)
+        values[is_plain.to_numpy(zero_copy_only=False)] = _to_float(array.filter(is_plain))
+        return values
+    return _spelled(Levels(texts, np.ones(len(texts), dtype=np.int64)), style)
+
+
+def _may_be_numbers(known: Levels) -> bool:
+    step = max(1, len(known) // 2000)
+    sample = known.texts.iloc[::step]
+    has_digit = sample.str.contains(r"[0-9]", regex=True).to_numpy(dtype=bool)
+    counts = known.counts[::step]
+    return bool(counts[has_digit].sum() * 2 >= counts.sum())
+
+
+def _are_labels(known: Levels) -> bool:
+    """Whether digits stand for labels: 00123, or more digits than a number keeps."""
+    has_zero = known.texts.str.contains(r"^0[0-9]+$", regex=True).to_numpy(dtype=bool)
+    is_long = known.texts.str.contains(r"^[0-9]{16,}$", regex=True).to_numpy(dtype=bool)
+    return bool(
+        known.counts[has_zero].sum() > 0.001 * known.n_rows
+        or known.counts[is_long].sum() > 0.5 * known.n_rows
+    )
+
+
+def _to_float(texts: pa.Array) -> NDArray[np.float64]:
+    without_plus = pc.replace_substring_regex(texts, r"^\+", "")
+    values = without_plus.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _parts(texts: pd.Series) -> pd.DataFrame:
+    fields = pc.extract_regex(pa.array(texts), _SPELLED)
+    named = zip(fields.type, fields.flatten(), strict=True)
+    return pd.DataFrame({field.name: values.to_pandas() for field, values in named}, dtype="str")
+
+
+def _pattern(style: NumberStyle) -> str:
+    point = re.escape(style.decimal)
+    plain = rf"[0-9]+(?:{point}[0-9]*)?|{point}[0-9]+"
+    if style.thousands is None:
+        return f"^(?:{plain})$"
+    grouped = rf"[1-9][0-9]{{0,2}}(?:{re.escape(style.thousands)}[0-9]{{3}})+(?:{point}[0-9]*)?"
+    return f"^(?:{plain}|{grouped})$"
+
+
+def _spelled(known: Levels, style: NumberStyle) -> NDArray[np.float64]:
+    parts = _parts(known.texts)
+    digits = pa.array(parts["digits"].astype("str"))
+    is_good = pc.match_substring_regex(digits, _pattern(style)).fill_null(False)
+    good = is_good.to_numpy(zero_copy_only=False)
+    good &= ~((parts["sign"].fillna("") != "") & (parts["inner"].fillna("") != "")).to_numpy()
+    if style.thousands is not None:
+        digits = pc.replace_substring(digits, style.thousands, "")
+    if style.decimal != ".":
+        digits = pc.replace_substring(digits, style.decimal, ".")
+    numbers = np.full(len(known), np.nan)
+    exponent = parts["exponent"].fillna("").to_numpy(dtype=object)
+    found = pd.Series(digits.to_pandas()).to_numpy(dtype=object)[good] + exponent[good]
+    numbers[good] = np.array(found, dtype=object).astype(np.float64)
+    is_negative = ((parts["sign"] == "-") | (parts["inner"] == "-")).to_numpy(dtype=bool)
+    numbers = np.where(is_negative, -numbers, numbers)
+    return np.where(np.isfinite(numbers), numbers, np.nan)
+
+
+def _find_style(known: Levels, decimal: str | None) -> NumberStyle | None:
+    parts = _parts(known.texts)
+    there = parts["digits"].notna().to_numpy(dtype=bool) & (parts["digits"] != "").to_numpy(
+        dtype=bool
+    )
+    if not there.any():
+        return None
+    strip, unit = _signs(parts[there])
+    if unit == "":
+        return None
+    digits = Levels(
+        parts.loc[there, "digits"].astype("str").reset_index(drop=True), known.counts[there]
+    )
+    texts = digits.texts
+    gaps = [gap for gap in _GAPS if texts.str.contains(gap, regex=False).any()]
+    has_dot = bool(texts.str.contains(".", regex=False).any())
+    has_comma = bool(texts.str.contains(",", regex=False).any())
+    candidates = [NumberStyle()]
+    if has_comma:
+        candidates += [NumberStyle(".", ","), NumberStyle(",")]
+    if has_dot:
+        candidates.append(NumberStyle(",", "."))
+    for gap in gaps:
+        candidates += [NumberStyle(".", gap), *([NumberStyle(",", gap)] if has_comma else [])]
+    rows = [_rows_read(digits, style) for style in candidates]
+    best = [style for style, count in zip(candidates, rows, strict=True) if count == max(rows)]
+    chosen = best[0]
+    is_ambiguous = False
+    if NumberStyle() in best:
+        chosen = _judge_dots(digits, decimal) or NumberStyle()
+        is_ambiguous = chosen.is_ambiguous
+    elif NumberStyle(".", ",") in best and NumberStyle(",") in best:
+        has_point = texts.str.contains(",", regex=False).to_numpy(dtype=bool)
+        whole = texts[~has_point]
+        is_long = bool((whole.str.len() > 3).any())
+        chosen = NumberStyle(",") if is_long or decimal == "," else NumberStyle(".", ",")
+        is_ambiguous = not is_long and decimal is None
+    return NumberStyle(chosen.decimal, chosen.thousands, strip, unit, is_ambiguous)
+
+
+def _judge_dots(digits: Levels, decimal: str | None) -> NumberStyle | None:
+    """Say whether dots part thousands; None where they stand before a fraction."""
+    texts = digits.texts
+    has_dot = texts.str.contains(".", regex=False).to_numpy(dtype=bool)
+    if not has_dot.any():
+        return None
+    grouped = texts[has_dot].str.contains(r"^[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+$", regex=True)
+    if not grouped.all():
+        return None
+    whole = texts[~has_dot]
+    fits = has_dot.sum() >= _FEW and len(whole) > 0 and bool((whole.str.len() <= 3).all())
+    if decimal == "," or fits:
+        return NumberStyle(",", ".", is_ambiguous=decimal is None)
+    return None
+
+
+def _rows_read(digits: Levels, style: NumberStyle) -> int:
+    matches = pc.match_substring_regex(pa.array(digits.texts), _pattern(style))
+    return int(digits.counts[matches.to_numpy(zero_copy_only=False)].sum())
+
+
+def _signs(parts: pd.DataFrame) -> tuple[tuple[str, ...], str | None]:
+    """Return the signs beside the digits and their unit: None without any, "" if they disagree."""
+    found = {*parts["before"].dropna().unique(), *parts["after"].dropna().unique()} - {""}
+    strip = tuple(sorted(found))
+    units = {_UNITS[sign] for sign in strip}
+    return strip, next(iter(units), None) if len(units) < 2 else ""

@@ -1,0 +1,165 @@
+"""Addresses of tables: what ``ingestion.source`` and the sinks may name, told apart by form."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from churn_pipeline.errors import DataError
+
+FileKind = Literal["text", "parquet", "json_lines", "excel"]
+DatabaseKind = Literal["sqlite", "duckdb", "postgresql"]
+
+_FILES: dict[str, FileKind] = {
+    ".csv": "text",
+    ".tsv": "text",
+    ".txt": "text",
+    ".parquet": "parquet",
+    ".jsonl": "json_lines",
+    ".ndjson": "json_lines",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+}
+_COMPRESSIBLE = ("text", "json_lines")
+_DATABASES: dict[str, DatabaseKind] = {
+    "sqlite": "sqlite",
+    "duckdb": "duckdb",
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+    "postgresql+psycopg": "postgresql",
+}
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_PASSWORD = re.compile(r"://[^@/]*:[^@]*@|[?&](ssl)?password=", re.IGNORECASE)
+_QUERY = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a table is.
+
+    Attributes
+    ----------
+    kind : str
+        The kind of file or database.
+    place : str
+        Path or ``s3://`` address of a file; path of an embedded database; address of a server.
+    part : str, optional
+        The sheet of a workbook (None: the first), the table or the query of a database.
+    knob : str
+        What the address was given by, for the messages.
+    """
+
+    kind: FileKind | DatabaseKind
+    place: str
+    part: str | None
+    knob: str
+
+    @property
+    def is_database(self) -> bool:
+        return self.kind in _DATABASES.values()
+
+    @property
+    def is_query(self) -> bool:
+        return self.is_database and _QUERY.match(self.part or "") is not None
+
+    @property
+    def is_on_s3(self) -> bool:
+        return self.place.startswith("s3://")
+
+    @property
+    def local_path(self) -> Path | None:
+        """The file on this machine; None for a server or S3."""
+        return None if self.kind == "postgresql" or self.is_on_s3 else Path(self.place)
+
+    @property
+    def name(self) -> str:
+        """A short name for messages and reports: no folder, no user, no password."""
+        name = re.sub(r"//[^/]*@", "//", self.place)
+        if self.kind != "postgresql":
+            name = name.rpartition("/")[2]
+        if self.part is None:
+            return name
+        part = " ".join(self.part.split())
+        return f"{name}::{part if len(part) <= 60 else part[:57] + '...'}"
+
+
+def parse_address(source: str, knob: str) -> Address:
+    """Read an address.
+
+    Parameters
+    ----------
+    source : str
+        The path or address; docs/sources.md lists the forms.
+    knob : str
+        Key of ``params.yaml`` that it is from, for the messages.
+
+    Raises
+    ------
+    DataError
+        If it is of no known form, or holds a password.
+    """
+    refuse_password(source, knob)
+    place, part = _parts(source)
+    scheme = _SCHEME.match(place)
+    if scheme is None:
+        return _file(place, part, knob)
+    name = scheme.group(1).lower()
+    if name == "s3":
+        return _file("s3" + place[2:], part, knob)
+    if name not in _DATABASES:
+        raise DataError(
+            f"{knob} starts with {name}://; it takes files, s3://, sqlite:///, duckdb:/// and "
+            "postgresql://"
+        )
+    if not part:
+        raise DataError(
+            f"{place} names no table; write {knob} as {place}::TABLE or {place}::select …"
+        )
+    kind = _DATABASES[name]
+    if kind == "postgresql":
+        return Address(kind, "postgresql" + place[len(name) :], part, knob)
+    path = place[len(name) + 3 :]
+    if not path.startswith("/") or path == "/":
+        raise DataError(
+            f"{place} names no file; write {knob} as {name}:///FILE::TABLE, with four slashes "
+            f"before an absolute path"
+        )
+    return Address(kind, path[1:], part, knob)
+
+
+def refuse_password(source: str, knob: str) -> None:
+    """Raise a DataError, which does not show it, if the address holds a password."""
+    if _PASSWORD.search(_parts(source)[0]):
+        raise DataError(
+            f"{knob} holds a password, and that would be logged and committed; take it out and put "
+            "user and password into conf/local/credentials.yml (docs/sources.md) or PGUSER and "
+            "PGPASSWORD"
+        )
+
+
+def _parts(source: str) -> tuple[str, str | None]:
+    # the colons of an IPv6 host stand in brackets
+    host = re.match(r"[^:]*://[^/\[]*\[[^\]]*\]", source)
+    start = source.find("::", host.end() if host else 0)
+    if start < 0:
+        return source, None
+    return source[:start], source[start + 2 :].strip().rstrip(";")
+
+
+def _file(place: str, part: str | None, knob: str) -> Address:
+    name = place.rpartition("/")[2]
+    path = Path(name.lower())
+    is_compressed = path.suffix == ".gz"
+    ending = Path(path.stem).suffix if is_compressed else path.suffix
+    kind = _FILES.get(ending)
+    if kind is None or (is_compressed and kind not in _COMPRESSIBLE):
+        hint = {".xls": "; save it as .xlsx", ".zip": "; unpack it"}.get(path.suffix, "")
+        raise DataError(
+            f"{name} has the ending {Path(name).suffix!r}; {knob} takes {', '.join(_FILES)} files "
+            f"(.gz behind those of text), s3:// and addresses of databases{hint}"
+        )
+    if part is not None and kind != "excel":
+        raise DataError(
+            f"{name} has no parts; {knob} takes :: behind workbooks (a sheet) and databases only"
+        )
+    return Address(kind, place, part or None, knob)

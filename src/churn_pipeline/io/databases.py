@@ -1,0 +1,175 @@
+"""Connections to SQLite, DuckDB and PostgreSQL, whose problems are told in one sentence."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from churn_pipeline.errors import DataError
+from churn_pipeline.io.addresses import Address
+from churn_pipeline.io.credentials import database_credentials
+
+SECONDS_TO_CONNECT = 10
+SECONDS_TO_WAIT = 60  # for the lock of another writer
+
+_TABLES = {
+    "sqlite": "select 'main', name from sqlite_master where type in ('table', 'view') "
+    "and name not like 'sqlite~_%' escape '~'",
+    "duckdb": "select table_schema, table_name from information_schema.tables "
+    "where table_catalog = current_database()",
+    "postgresql": "select n.nspname, c.relname from pg_class c join pg_namespace n "
+    "on n.oid = c.relnamespace where c.relkind in ('r', 'v', 'm', 'p', 'f') "
+    "and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' "
+    "and has_table_privilege(c.oid, 'select')",
+}
+
+
+@contextmanager
+def connection(
+    address: Address, credentials: Mapping[str, Any] | None = None, *, write: bool = False
+) -> Iterator[sa.Connection]:
+    """Open a connection in a transaction, which is committed at the end if all went well.
+
+    Parameters
+    ----------
+    address : Address
+        Of a database.
+    credentials : mapping, optional
+        ``url``, ``user`` and ``password`` of a server, as far as the address and the environment
+        (``PGUSER``, ``PGPASSWORD``, …) do not give them.
+    write : bool
+        Whether the transaction writes; else the database refuses to.
+
+    Raises
+    ------
+    DataError
+        Whatever the database refuses, in one sentence without passwords.
+    """
+    secrets = database_credentials(credentials)
+    engine = _engine(address, secrets, write)
+    try:
+        with engine.begin() as opened:
+            yield opened
+    except sa.exc.SQLAlchemyError as error:
+        raise _explained(error, address, secrets) from None
+    finally:
+        engine.dispose()
+
+
+def table_names(opened: sa.Connection) -> list[str]:
+    """Return the tables and views that can be read: ``schema.name``, or ``name`` of the default."""
+    dialect = opened.dialect.name
+    rows: list[Any] = list(run(opened, _TABLES[dialect]).fetchall())
+    default = "main"
+    if dialect == "postgresql":
+        default = run(opened, "select current_schema()").scalar_one()
+    return sorted(name if schema == default else f"{schema}.{name}" for schema, name in rows)
+
+
+def quoted(table: str) -> str:
+    """Return ``table`` or ``schema.table`` as SQL."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in table.split(".", 1))
+
+
+def run(opened: sa.Connection, sql: str) -> sa.CursorResult[Any]:
+    """Execute SQL as it stands: no character of it marks a parameter."""
+    return opened.execution_options(no_parameters=True).exec_driver_sql(sql)
+
+
+def _engine(address: Address, secrets: Mapping[str, str], write: bool) -> sa.Engine:
+    if address.kind == "postgresql":
+        return _postgresql(address, secrets, write)
+    path = Path(address.place)
+    if write:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    elif not path.is_file():
+        raise DataError(f"{path} does not exist; set {address.knob} to a database that does")
+    return _sqlite(path, write) if address.kind == "sqlite" else _duckdb(path, write)
+
+
+def _postgresql(address: Address, secrets: Mapping[str, str], write: bool) -> sa.Engine:
+    try:
+        url = sa.make_url(address.place).set(drivername="postgresql+psycopg")
+        known = sa.make_url(secrets["url"]) if "url" in secrets else url
+    except (sa.exc.ArgumentError, ValueError):
+        raise DataError(
+            f"{address.knob} or the url of its credentials is no address of a server; write "
+            "postgresql://HOST:PORT/DATABASE"
+        ) from None
+    url = url.set(
+        username=url.username or secrets.get("user") or known.username,
+        password=secrets.get("password") or known.password,
+        host=url.host or known.host,
+        port=url.port or known.port,
+        database=url.database or known.database,
+        query={**known.query, **url.query},
+    )
+    options: dict[str, Any] = {"isolation_level": "READ COMMITTED" if write else "REPEATABLE READ"}
+    connect_args: dict[str, Any] = {"application_name": "churn_pipeline"}
+    if "connect_timeout" not in url.query and "PGCONNECT_TIMEOUT" not in os.environ:
+        connect_args["connect_timeout"] = SECONDS_TO_CONNECT
+    if not write:
+        connect_args["options"] = "-c default_transaction_read_only=on"
+    return sa.create_engine(url, poolclass=NullPool, connect_args=connect_args, **options)
+
+
+def _sqlite(path: Path, write: bool) -> sa.Engine:
+    def connect() -> sqlite3.Connection:
+        # mode ro neither creates nor changes the file
+        uri = f"{path.absolute().as_uri()}?mode={'rwc' if write else 'ro'}"
+        return sqlite3.connect(
+            uri,
+            uri=True,
+            timeout=SECONDS_TO_WAIT if write else SECONDS_TO_CONNECT,
+            isolation_level=None,
+        )
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(opened: sa.Connection) -> None:
+        # the driver would begin only before the first change, and never before DDL
+        opened.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _duckdb(path: Path, write: bool) -> sa.Engine:
+    config = {"threads": "2", "memory_limit": "1GB", "preserve_insertion_order": "false"}
+    return sa.create_engine(
+        sa.URL.create("duckdb", database=str(path)),
+        poolclass=NullPool,
+        connect_args={"read_only": not write, "config": config},
+    )
+
+
+def _explained(
+    error: sa.exc.SQLAlchemyError, address: Address, secrets: Mapping[str, str]
+) -> DataError:
+    original = getattr(error, "orig", None) or error
+    lines = [line.strip() for line in str(original).splitlines() if line.strip()]
+    reason = (lines[0] if lines else type(original).__name__)[:300].rstrip(".")
+    for secret in filter(None, [secrets.get("password"), secrets.get("url")]):
+        reason = reason.replace(secret, "***")
+    place = Address(address.kind, address.place, None, address.knob).name
+    if "lock on file" in reason or "database is locked" in reason:
+        return DataError(
+            f"{place} is in use by another program, which locks it; close that program and run "
+            "again"
+        )
+    if "password" in reason:
+        return DataError(
+            f"{place} refused user and password ({reason}); put them into "
+            "conf/local/credentials.yml (docs/sources.md) or PGUSER and PGPASSWORD"
+        )
+    if address.kind == "postgresql" and getattr(original, "sqlstate", None) is None:
+        return DataError(
+            f"{place} cannot be reached ({reason}); is the server running, and is {address.knob} "
+            "its address?"
+        )
+    return DataError(f"{address.name} cannot be used: {reason}")

@@ -1,0 +1,122 @@
+"""What every reader returns, and how values become the texts that a CSV would hold."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A table as it was read; see :class:`churn_pipeline.io.raw_table.RawTable`.
+
+    Attributes
+    ----------
+    cells : DataFrame of str, (n_rows, n_columns)
+    lines, spans : ndarray of int, (n_rows,)
+    malformed : DataFrame
+    encoding, separator : str, optional
+        Python's name of a text's encoding; the character between its fields.
+    """
+
+    cells: pd.DataFrame
+    lines: NDArray[np.int64]
+    spans: NDArray[np.int64]
+    malformed: pd.DataFrame
+    encoding: str | None = None
+    separator: str | None = None
+
+    @classmethod
+    def of_rows(cls, cells: pd.DataFrame) -> "Contents":
+        """Return the contents of a source that has numbered rows and no lines."""
+        lines = np.arange(1, len(cells) + 1)
+        none = np.array([], dtype=np.int64)
+        return cls(cells, lines, np.ones_like(lines), malformed_rows(none, none, [], [], []))
+
+
+def malformed_rows(
+    lines: Iterable[int],
+    spans: Iterable[int],
+    texts: list[str],
+    fields: list[int],
+    reasons: list[str],
+) -> pd.DataFrame:
+    """Return the table of rows that do not fit: where they stand, their text, and why."""
+    return pd.DataFrame(
+        {
+            "line": np.asarray(lines, dtype=np.int64),
+            "span": np.asarray(spans, dtype=np.int64),
+            "text": pd.Series(texts, dtype="str"),
+            "fields": pd.Series(fields, dtype="int64"),
+            "reason": pd.Series(reasons, dtype="str"),
+        }
+    )
+
+
+def wrong_number_of_fields(actual: int, expected: int) -> str:
+    """Return the reason of a row that has not one field a column."""
+    return f"{actual} fields instead of {expected}."
+
+
+def frame_of(names: Iterable[str], columns: list[pa.ChunkedArray]) -> pd.DataFrame:
+    """Return the columns of texts as a DataFrame backed by the same kind of memory.
+
+    The list ends up empty: each column's pieces are freed once it is in one piece, so that a large
+    table is never held twice. Names are trimmed and may occur twice.
+    """
+    data: dict[int, pd.Series] = {}
+    columns.reverse()
+    while columns:
+        whole = columns.pop().combine_chunks()
+        data[len(data)] = pd.Series(pd.array(whole, dtype="str"), copy=False)
+    frame = pd.DataFrame(data, copy=False)
+    frame.columns = pd.Index([name.strip() for name in names], dtype="str")
+    return frame
+
+
+class Pieces:
+    """Columns of texts that grow piece by piece."""
+
+    def __init__(self, n_columns: int) -> None:
+        self._pieces: list[list[pa.Array]] = [[] for _ in range(n_columns)]
+        self.n_rows = 0
+
+    def add(self, columns: list[pa.Array]) -> None:
+        """Append a piece of each column, all of one length."""
+        for pieces, column in zip(self._pieces, columns, strict=True):
+            pieces.append(column)
+        self.n_rows += len(columns[0]) if columns else 0
+
+    def frame(self, names: Iterable[str]) -> pd.DataFrame:
+        """Return them as :func:`frame_of` does; this object ends up empty."""
+        columns = [pa.chunked_array(pieces, pa.large_string()) for pieces in self._pieces]
+        self._pieces = []
+        return frame_of(names, columns)
+
+
+def texts_of(column: pa.Array) -> pa.Array:
+    """Return an Arrow column's values as the texts of a CSV; an empty text for null and NaN.
+
+    Numbers keep every digit: integers are exact, floats are Python's shortest text that reads back
+    as the same number.
+    """
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_null(column.type):
+        return pa.array([""] * len(column), pa.large_string())
+    if pa.types.is_floating(column.type):
+        numbers = column.to_numpy(zero_copy_only=False).tolist()
+        return pa.array(["" if x != x else repr(x) for x in numbers], pa.large_string())
+    if not (
+        pa.types.is_integer(column.type)
+        or pa.types.is_string(column.type)
+        or pa.types.is_large_string(column.type)
+    ):
+        texts = column.to_pandas().map(str, na_action="ignore")
+        values = [text if isinstance(text, str) else "" for text in texts]
+        return pa.array(values, pa.large_string())
+    return pc.fill_null(column.cast(pa.large_string()), "")

@@ -1,0 +1,61 @@
+"""Files of S3 and of what speaks its protocol."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from churn_pipeline.errors import DataError
+from churn_pipeline.io.addresses import Address
+from churn_pipeline.io.credentials import storage_credentials
+
+
+@contextmanager
+def fetched(address: Address, credentials: Mapping[str, Any] | None = None) -> Iterator[Path]:
+    """Fetch a file of S3 for as long as it is read.
+
+    Parameters
+    ----------
+    address : Address
+    credentials : mapping, optional
+        ``key``, ``secret``, ``token``, ``endpoint_url`` and ``region``; else the usual variables
+        and files of AWS hold (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``, …).
+
+    Raises
+    ------
+    DataError
+        If it is not there or cannot be had.
+    """
+    import s3fs  # type: ignore[import-untyped]  # takes a second
+    from botocore.exceptions import (  # type: ignore[import-untyped]
+        BotoCoreError,
+        ClientError,
+    )
+
+    known = storage_credentials(credentials)
+    region = known.pop("region", None)
+    storage = s3fs.S3FileSystem(
+        **known,
+        client_kwargs={"region_name": region} if region else {},
+        config_kwargs={"connect_timeout": 5, "retries": {"max_attempts": 2}},
+        skip_instance_cache=True,
+        use_listings_cache=False,
+    )
+    with TemporaryDirectory(prefix="churn_pipeline_") as folder:
+        path = Path(folder) / address.place.rpartition("/")[2]
+        try:
+            storage.get_file(address.place, str(path))
+        except FileNotFoundError:
+            raise DataError(
+                f"{address.place} does not exist; set {address.knob} to a file that does"
+            ) from None
+        except (PermissionError, BotoCoreError, ClientError, OSError) as error:
+            endpoint = known.get("endpoint_url") or os.environ.get("AWS_ENDPOINT_URL")
+            reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+            raise DataError(
+                f"{address.place} cannot be read from {endpoint or 'AWS'} ({reason}); are endpoint "
+                "and keys in conf/local/credentials.yml (docs/sources.md) right?"
+            ) from None
+        yield path

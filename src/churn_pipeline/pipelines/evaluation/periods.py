@@ -1,0 +1,96 @@
+"""Nodes of the evaluation pipeline: the metrics of every period."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.special import expit
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.modeling.customers import NUMBER, customer_numbers
+from churn_pipeline.modeling.metrics import MetricSettings
+from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.modeling.period_metrics import measure_periods
+from churn_pipeline.modeling.split_record import label_periods
+from churn_pipeline.modeling.target import churned
+from churn_pipeline.reporting import period_figures
+
+_DECIMALS = 6
+
+
+def measure_by_period(
+    test_predictions: pd.DataFrame,
+    test: pd.DataFrame,
+    out_of_fold: pd.DataFrame,
+    model: ChurnModel,
+    train: pd.DataFrame,
+    split: dict[str, Any],
+    contract: Contract,
+    evaluation: dict[str, Any],
+) -> pd.DataFrame:
+    """Measure the champion in every period of the test side and of the training side.
+
+    The training side is scored out of fold: each row by a model that has not seen its customer, in
+    the first repeat of the cross-validation, through the calibrator of the champion.
+
+    Parameters
+    ----------
+    test_predictions : DataFrame
+        In the order of ``test``.
+    test, out_of_fold, train : DataFrame
+    model : ChurnModel
+        Names the champion, and holds its calibrator.
+    split : dict
+        The record of the split; ``period`` is used.
+    contract : Contract
+    evaluation : dict
+
+    Returns
+    -------
+    DataFrame
+        See :func:`churn_pipeline.modeling.period_metrics.measure_periods`; one period, ``all``,
+        where there are no dates.
+    """
+    first = out_of_fold[out_of_fold["repeat"] == 1].sort_values("customer")
+    raw = first[model.candidate].to_numpy(dtype="float64")
+    calibrated = raw if model.calibrator is None else model.calibrator(raw)
+    scored = {
+        "training": (train, churned(train, contract), expit(calibrated)),
+        "test": (
+            test,
+            test_predictions["churned"].to_numpy(),
+            test_predictions["churn_probability"].to_numpy(),
+        ),
+    }
+    both = pd.concat([table[list(contract.key)] for table, _, _ in scored.values()])
+    numbers = customer_numbers(both, contract)
+    predictions = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "side": side,
+                    "period": label_periods(table, contract, split["period"]).to_numpy(),
+                    "churned": target,
+                    "churn_probability": probability,
+                }
+            )
+            for side, (table, target, probability) in scored.items()
+        ],
+        ignore_index=True,
+    )
+    if numbers is not None:
+        predictions[NUMBER] = numbers
+    return measure_periods(
+        predictions,
+        MetricSettings(
+            top_share=evaluation["top_share"], calibration_bins=evaluation["calibration_bins"]
+        ),
+        replicates=evaluation["replicates"],
+        confidence=evaluation["confidence"],
+        seed=evaluation["seed"],
+    ).round(_DECIMALS)
+
+
+def draw_periods(metrics_by_period: pd.DataFrame) -> Figure:
+    """Draw the metrics of every period."""
+    return period_figures.by_period(metrics_by_period)
