@@ -64,7 +64,7 @@ class Column(Section):
         ``date`` (of days since 1970-01-01).
     """
 
-    missing: Formula = 0
+    missing: Formula = 0.0
     missing_text: str | None = None
     written: Literal["text", "integer", "number", "date"] | None = Field(None, alias="as")
 
@@ -185,7 +185,7 @@ class Model(Section):
         Log-odds added per unit of each term, which is a formula.
     """
 
-    among: Formula = 1
+    among: Formula = 1.0
     intercept: float = 0.0
     terms: dict[str, float] = {}
 
@@ -257,7 +257,7 @@ class Odds(Model):
     """
 
     rate: Formula | None = None
-    luck: Formula = 0
+    luck: Formula = 0.0
 
     @model_validator(mode="after")
     def _needs_a_rate(self) -> Odds:
@@ -363,8 +363,8 @@ class Number(Column):
     """
 
     mean: Formula
-    deviation: Formula = 0
-    log_deviation: Formula = 0
+    deviation: Formula = 0.0
+    log_deviation: Formula = 0.0
     step: Annotated[float, Field(gt=0)] = _FINEST
     minimum: Formula | None = None
     maximum: Formula | None = None

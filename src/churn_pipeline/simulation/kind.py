@@ -85,6 +85,13 @@ class Kind(Section):
         return {**self.columns, **(self.panel.columns if self.panel else {})}
 
     @property
+    def positive(self) -> str:
+        """Level of the target that means churn."""
+        target = self.all_columns[self.target]
+        assert isinstance(target, Chance)
+        return target.levels[1]
+
+    @property
     def constants(self) -> dict[str, float]:
         """The knobs as numbers."""
         return {
