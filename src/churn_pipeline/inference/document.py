@@ -81,7 +81,7 @@ def _entry(key: str, value: Any, indent: int) -> str:
         return f"{pad}{key}: {_scalar(value, key in ('type', 'role', 'expression', 'unit'))}\n"
     quoted = [_scalar(item, key == "role") for item in value]
     line = f"{pad}{key}: [{', '.join(quoted)}]\n"
-    if len(line) <= _WIDTH + 1:
+    if len(line) <= _WIDTH + 1 or not quoted:
         return line
     if len(quoted) <= 12:
         return f"{pad}{key}:\n" + "".join(f"{pad}  - {item}\n" for item in quoted)
