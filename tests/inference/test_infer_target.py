@@ -81,7 +81,7 @@ def test_the_target_is_found_by_its_name(name: str) -> None:
 
 def test_of_relabellings_the_first_is_the_target_and_the_others_are_left_out() -> None:
     truth = churn()
-    table = {"Churn Label": truth, "Churn Value": [int(v == "yes") for v in truth]}
+    table: dict[str, Any] = {"Churn Label": truth, "Churn Value": [int(v == "yes") for v in truth]}
     inference = infer(table, target=None)
     assert inference.target.name == "Churn Label"
     assert inference.document["columns"]["Churn Value"]["role"] == "ignored"

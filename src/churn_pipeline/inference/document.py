@@ -104,7 +104,9 @@ def _scalar(value: Any, may_be_plain: bool = False) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return repr(value) if "e" not in repr(value) else f"{value:f}".rstrip("0").rstrip(".")
+        text = repr(value)
+        # YAML 1.1 reads 1e+22 as a text
+        return text if "." in text else text.replace("e", ".0e")
     if may_be_plain and _is_plain(value):
         return value
     return _quoted(value)
