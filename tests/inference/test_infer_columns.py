@@ -135,7 +135,7 @@ def test_missing_among_numbers_is_missing_everywhere() -> None:
 
 
 def test_what_tells_nothing_is_left_alone_with_the_reason() -> None:
-    table = {
+    table: dict[str, list[Any]] = {
         "constant": ["x"] * N,
         "empty": [None] * N,
         "nearly": [None if i > 5 else "x" for i in range(N)],

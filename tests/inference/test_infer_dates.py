@@ -181,7 +181,7 @@ def test_durations_between_dates_in_order() -> None:
 
 
 def test_the_snapshot_of_the_user_must_be_a_date() -> None:
-    with pytest.raises(DataError, match="the column amount of table.csv is no column of dates"):
+    with pytest.raises(DataError, match=r"the column amount of table\.csv is no column of dates"):
         infer({"x": range(N)}, snapshot="amount")
     with pytest.raises(DataError, match="--horizon-days counts from a snapshot"):
         infer({"x": range(N)}, horizon_days=30)

@@ -31,7 +31,7 @@ def test_the_style_of_a_column_is_found(decimal: str, thousands: str, affix: str
     levels = count_levels(raw({"x": texts}).cells["x"])
     numbers = read_numbers(levels)
     assert numbers is not None
-    wanted = {text: value for text, value in zip(texts, VALUES, strict=True)}
+    wanted = dict(zip(texts, VALUES, strict=True))
     np.testing.assert_allclose(numbers.values, [wanted[text] for text in levels.texts])
     style = numbers.style
     column = Column("x", "number", ("feature",), "m", decimal=style.decimal,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,7 @@ def mixed() -> list[str]:
 
 def test_a_mix_of_spellings_is_one_flag() -> None:
     truth = churn()
-    table = {"customer_id": range(N), "amount": amounts(), "churn": mixed()}
+    table: dict[str, Any] = {"customer_id": range(N), "amount": amounts(), "churn": mixed()}
     inference = infer(table)
     found = inference.document["columns"]["churn"]
     assert len(found["values"]) == 2
@@ -79,7 +81,7 @@ def test_the_target_is_found_by_its_name(name: str) -> None:
 
 def test_of_relabellings_the_first_is_the_target_and_the_others_are_left_out() -> None:
     truth = churn()
-    table = {"Churn Label": truth, "Churn Value": [int(v == "yes") for v in truth]}
+    table: dict[str, Any] = {"Churn Label": truth, "Churn Value": [int(v == "yes") for v in truth]}
     inference = infer(table, target=None)
     assert inference.target.name == "Churn Label"
     assert inference.document["columns"]["Churn Value"]["role"] == "ignored"
@@ -119,7 +121,7 @@ def test_the_positive_value_of_the_user_may_be_any_spelling() -> None:
 def test_rare_and_missing_targets_are_reported() -> None:
     n = 2000
     texts = ["yes" if i % 250 == 0 else None if i % 10 == 3 else "no" for i in range(n)]
-    table = {"churn": texts, "x": amounts(n)}
+    table: dict[str, Any] = {"churn": texts, "x": amounts(n)}
     warnings = " ".join(infer(table).notes.warnings)
     assert "0.44% of the customers left" in warnings
     assert "10.0% of the rows have no churn" in warnings

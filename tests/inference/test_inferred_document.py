@@ -113,8 +113,8 @@ def test_the_contract_reads_like_one_written_by_hand(tmp_path: Path) -> None:
 def test_simulated_customers_give_the_contract_that_people_wrote(contract: Contract) -> None:
     cells = simulate_customers(3000, seed=5).customers
     # as `kedro simulate` writes them
-    texts = {name: cells[name].map("{:g}".format) if cells[name].dtype.kind == "f" else cells[name]
-             for name in cells}  # fmt: skip
+    texts = {str(name): values.map("{:g}".format) if values.dtype.kind == "f" else values
+             for name, values in cells.items()}  # fmt: skip
     table = raw({name: [None if v == "nan" else v for v in map(str, values)]
                  for name, values in texts.items()})  # fmt: skip
     inference = infer_contract(table, "telco")

@@ -81,7 +81,7 @@ def _entry(key: str, value: Any, indent: int) -> str:
         return f"{pad}{key}: {_scalar(value, key in ('type', 'role', 'expression', 'unit'))}\n"
     quoted = [_scalar(item, key == "role") for item in value]
     line = f"{pad}{key}: [{', '.join(quoted)}]\n"
-    if len(line) <= _WIDTH + 1:
+    if len(line) <= _WIDTH + 1 or not quoted:
         return line
     if len(quoted) <= 12:
         return f"{pad}{key}:\n" + "".join(f"{pad}  - {item}\n" for item in quoted)
@@ -104,7 +104,9 @@ def _scalar(value: Any, may_be_plain: bool = False) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return repr(value) if "e" not in repr(value) else f"{value:f}".rstrip("0").rstrip(".")
+        text = repr(value)
+        # YAML 1.1 reads 1e+22 as a text
+        return text if "." in text else text.replace("e", ".0e")
     if may_be_plain and _is_plain(value):
         return value
     return _quoted(value)

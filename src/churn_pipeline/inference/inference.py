@@ -155,8 +155,8 @@ def infer_contract(
     _report_keys(keys, hints, readings, notes)
     if hints.horizon_days is not None and keys.snapshot is None:
         raise DataError(
-            f"--horizon-days counts from a snapshot, of which {raw.name} has none; name a column of "
-            "dates by --snapshot"
+            f"--horizon-days counts from a snapshot, of which {raw.name} has none; name a column "
+            "of dates by --snapshot"
         )
     features = [plan.name for plan in plans if "feature" in plan.roles]
     if not features:
