@@ -96,10 +96,10 @@ def postgresql_server() -> Iterator[PostgreSQL]:
         "fsync": "off",
         "port": port,
     }
+    settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [programs / "postgres", "-D", data]
-            + [part for key, value in options.items() for part in ("-c", f"{key}={value}")],
+        server: subprocess.Popen[bytes] = subprocess.Popen(
+            [programs / "postgres", "-D", data, *settings],
             stdout=log,
             stderr=log,
             cwd=folder,

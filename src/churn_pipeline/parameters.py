@@ -34,6 +34,7 @@ class _Dataset(_Section):
 
 
 class _Simulation(_Section):
+    kind: str = Field(min_length=1)
     customers: int = Field(ge=1)
     seed: int = Field(ge=0)
 
@@ -61,6 +62,7 @@ class _Combinations(_Section):
 
 
 class _Tuning(_Section):
+    max_customers: int | None = Field(ge=100)
     trials: int = Field(ge=1)
     patience: int = Field(ge=1)
     minimum_improvement: float = Field(ge=0)
@@ -80,6 +82,8 @@ class _FeatureSearch(_Section):
 
 
 class _Training(_Section):
+    max_customers: int | None = Field(ge=100)
+    max_fitted_customers: int | None = Field(ge=100)
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
     confidence: float = Field(gt=0, lt=1)

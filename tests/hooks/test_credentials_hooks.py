@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from churn_pipeline.errors import DataError
 from churn_pipeline.hooks import CredentialsHooks
 from churn_pipeline.io.credentials import project_credentials
 
@@ -42,6 +43,16 @@ def test_without_a_file_all_are_empty(tmp_path: Path) -> None:
     (tmp_path / "conf/local").mkdir(parents=True)
     (tmp_path / "conf/local/credentials.yml").write_text("source:\n")
     assert project_credentials(tmp_path) == {"source": {}, "sink": {}}
+
+
+@pytest.mark.parametrize(
+    "text", ["source: {password: hush", "- hush", "source: {a: '${oc.env:ABSENT_HUSH}'}"]
+)
+def test_a_broken_file_is_one_sentence_without_its_text(project: Path, text: str) -> None:
+    (project / "conf/local/credentials.yml").write_text(text)
+    with pytest.raises(DataError, match=r"conf/local/credentials\.yml cannot be read") as caught:
+        project_credentials(project)
+    assert "hush" not in str(caught.value).lower()
 
 
 def test_copies_of_the_project_use_those_of_the_project_itself(

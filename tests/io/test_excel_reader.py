@@ -91,7 +91,7 @@ def test_empty_rows_are_left_out_and_longer_ones_set_aside(tmp_path: Path) -> No
 
 
 def test_a_sheet_without_rows_is_an_error(tmp_path: Path) -> None:
-    for rows in ([], [["a", "b"]]):
+    for rows in list[list[list[Any]]]([[], [["a", "b"]]]):
         assert "a.xlsx has no rows" in error_of(workbook(tmp_path / "a.xlsx", first=rows))
 
 

@@ -25,7 +25,7 @@ def contract_of_requests(bundle: Bundle, raw: RawTable) -> Contract:
     scorer = Scorer(bundle)
     columns = {column.name: column for column in scorer.request_columns}
     snapshot = scorer.contract.snapshot
-    if snapshot is not None and snapshot.name in raw.cells:
+    if snapshot is not None and (snapshot.default or snapshot.name in raw.cells):
         columns.setdefault(snapshot.name, snapshot)
     rules = [rule for rule in scorer.contract.row_rules if columns.keys() >= {*rule.check.columns}]
     return replace(scorer.contract, columns=columns, row_rules=tuple(rules))
