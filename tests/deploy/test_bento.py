@@ -54,6 +54,7 @@ def test_the_bento_holds_what_serves_and_nothing_of_the_training(
     code = source / "churn_pipeline"
     assert {path.name for path in code.iterdir()} == {
         "__init__.py",
+        "environments.py",
         "errors.py",
         "contract",
         "scorer",
@@ -236,8 +237,8 @@ def test_a_bundle_that_dvc_does_not_know_is_packed_on_demand_only(project: Path)
 
 
 def test_a_listed_path_that_is_missing_is_named(project: Path) -> None:
-    (project / "params.yaml").unlink()
-    with pytest.raises(BentoError, match=r"lists /params\.yaml, which does not exist"):
+    (project / "src/churn_pipeline/errors.py").unlink()
+    with pytest.raises(BentoError, match=r"lists src/.*/errors\.py, which does not exist"):
         packed_files(project)
 
 
