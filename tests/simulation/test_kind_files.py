@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,20 @@ def test_the_catalog_reads_a_kind_and_never_writes_it(tmp_path: Path) -> None:
     assert dataset.load() == read_kind(tmp_path / "gym.yml")
     with pytest.raises(Exception, match="written by people"):
         dataset.save({})  # type: ignore[arg-type]
+
+
+def test_the_examples_of_the_documentation_can_be_drawn(root: Path) -> None:
+    text = (root / "docs/simulation.md").read_text(encoding="utf-8")
+    gym, panel = (yaml.safe_load(part) for part in re.findall(r"```yaml\n(.*?)```", text, re.S))
+    members = simulate(parse_kind(gym), 2000, 1)
+    assert members.truth["churn_probability"].mean() == pytest.approx(0.2, abs=0.001)
+    del gym["columns"]["left"]
+    knobs = {"first_snapshot": date(2026, 1, 31), "snapshots": 3, "drift": 1, "label_delay": 30}
+    gym["knobs"] |= knobs
+    gym["table"] += ["snapshot_date", "called"]
+    drawn = simulate(parse_kind(gym | panel), 2000, 1)
+    assert drawn.customers["snapshot_date"].nunique() == 3
+    assert (drawn.truth["treatment_effect"] < 0).all()
 
 
 def test_months_end_on_their_last_day() -> None:
