@@ -116,6 +116,7 @@ def test_nothing_knows_the_telco_table(contract: Contract) -> None:
     ordinary = {
         "Contract",  # the class of the data contract
         "Churn",  # begins titles of figures and reports
+        "No",  # begins sentences
         "0",  # numbers
         "1",
     }
