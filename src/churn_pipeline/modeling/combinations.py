@@ -14,13 +14,14 @@ from lightgbm import LGBMClassifier
 from numpy.typing import NDArray
 from scipy.special import expit
 from scipy.stats import chi2
-from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from churn_pipeline.contract import Contract, DerivedColumn, Expression
 from churn_pipeline.contract.expressions import reference
 from churn_pipeline.features.encoding import tree_encoder
+from churn_pipeline.modeling.customers import customer_numbers
+from churn_pipeline.modeling.folds import stratified_splits
 
 Floats = NDArray[np.float64]
 
@@ -179,8 +180,8 @@ class _Search:
         seed: int,
     ) -> None:
         self._churned, self._contract, self._seed = churned, contract, seed
-        folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
-        self._folds = list(folds.split(np.zeros(len(churned)), churned))
+        numbers = customer_numbers(customers, contract)
+        self._folds = stratified_splits(churned, numbers, folds=_FOLDS, seed=seed)
         inputs = customers[list(contract.model_inputs)]
         self._matrix = tree_encoder(contract).fit_transform(inputs, churned)
         self._margin, importance = self._out_of_fold(self._matrix)

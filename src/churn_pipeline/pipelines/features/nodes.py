@@ -123,7 +123,6 @@ def _check_sides(train: pd.DataFrame, test: pd.DataFrame, contract: Contract, re
                 f"the {name} side has {churners} churned and {others} other "
                 f"customers, at least 2 of each are needed; bring more customers or {remedy}"
             )
-    return sides[0], sides[1]
 
 
 def combine_columns(
