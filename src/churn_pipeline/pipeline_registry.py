@@ -25,8 +25,9 @@ PIPELINES = (
     "packaging",
     "feature_search",
     "scoring",
+    "publishing",
 )
-ON_DEMAND = ("feature_search", "scoring")
+ON_DEMAND = ("feature_search", "scoring", "publishing")
 _ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -6,11 +6,11 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.telco import simulate_customers
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.cells import cast_columns, read_cells
 from churn_pipeline.contract.violations import find_violations
-from churn_pipeline.simulation import simulate_customers
-from tests.strategies import bad_cells, contracts, good_tables
+from tests.strategies import bad_cells, contracts, good_tables, meaning
 
 
 def frame(rows: list[dict[str, str]]) -> pd.DataFrame:
@@ -33,11 +33,13 @@ def test_tables_that_keep_a_contract_have_no_violation(data: st.DataObject) -> N
     typed = cast_columns(table, contract)
     assert len(typed) == len(rows)
     for name, column in contract.columns.items():
-        is_blank = frame(rows)[name].str.strip().isin(contract.missing_values)
-        assert typed[name].isna().tolist() == is_blank.tolist()
-        if column.is_numeric:
-            present = typed[name][~is_blank].tolist()
-            assert present == [float(text) for text in frame(rows)[name][~is_blank]]
+        found = [None if pd.isna(value) else value for value in typed[name].tolist()]
+        if column.is_date:
+            found = [value and value.date() for value in found]
+        expected = [meaning(row[name], column, contract) for row in rows]
+        if column is contract.id:
+            found, expected = list(map(str, found)), [row[name].strip() for row in rows]
+        assert found == expected
 
 
 @settings(max_examples=40, deadline=None)
@@ -76,7 +78,25 @@ def test_later_rows_of_an_id_are_duplicates(data: st.DataObject) -> None:
 @given(st.data())
 def test_arbitrary_texts_are_read_or_named(data: st.DataObject) -> None:
     contract = data.draw(contracts())
-    likely = st.sampled_from(["1", " 2 ", "٣", "²", "1_0", "1e5", "NaN", "1e400", "", "yes", "\0"])
+    likely = st.sampled_from(
+        [
+            "1",
+            " 2 ",
+            "٣",
+            "²",
+            "1_0",
+            "1e5",
+            "NaN",
+            "1e400",
+            "",
+            "yes",
+            "\0",
+            "2026-01-31",
+            "31/01/2026",
+            "$1",
+            "1.000",
+        ]
+    )
     cells = st.text(max_size=8) | likely
     rows = data.draw(
         st.lists(

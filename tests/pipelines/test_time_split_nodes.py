@@ -95,9 +95,9 @@ def test_one_snapshot_or_none_is_split_by_customer(accounts: pd.DataFrame) -> No
         assert record["method"] == "customer"
     assert record["notes"] == []
     assert record["sides"]["test"]["first_snapshot"] is None
-    with pytest.raises(DataError, match="split.method is time, but the table names no column"):
+    with pytest.raises(DataError, match=r"split\.method is time, but the table names no column"):
         part(once, plain, method="time")
-    with pytest.raises(DataError, match="split.method is time, but the table has one snapshot"):
+    with pytest.raises(DataError, match=r"split\.method is time, but the table has one snapshot"):
         part(once, method="time")
 
 
