@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from churn_pipeline.contract import Contract
-
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "churn_pipeline"
 LIBRARIES = ("contract", "features", "io", "modeling", "reporting", "simulation")
 
@@ -112,6 +110,7 @@ def test_what_is_shipped_imports_only_what_the_container_has() -> None:
                     assert top in allowed | sys.stdlib_module_names, f"{path}: {name}"
 
 
+<<<<<<< HEAD
 def test_nothing_knows_the_telco_table(contract: Contract) -> None:
     ordinary = {
         "Contract",  # the class of the data contract
@@ -135,6 +134,8 @@ def test_nothing_knows_the_telco_table(contract: Contract) -> None:
     assert not found
 
 
+=======
+>>>>>>> environments
 def tracked_files(root: Path) -> list[Path]:
     done = subprocess.run(
         ["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=False

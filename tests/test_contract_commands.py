@@ -11,7 +11,7 @@ from kedro.framework.startup import bootstrap_project
 
 from churn_pipeline.cli import cli
 from churn_pipeline.io.contract_dataset import ContractDataset
-from churn_pipeline.simulation import simulate_customers
+from benchmarks.telco import simulate_customers
 from tests.inference.tables import amounts, churn, ids
 
 N = 400
