@@ -110,32 +110,6 @@ def test_what_is_shipped_imports_only_what_the_container_has() -> None:
                     assert top in allowed | sys.stdlib_module_names, f"{path}: {name}"
 
 
-<<<<<<< HEAD
-def test_nothing_knows_the_telco_table(contract: Contract) -> None:
-    ordinary = {
-        "Contract",  # the class of the data contract
-        "Churn",  # begins titles of figures and reports
-        "No",  # begins sentences
-        "0",  # numbers
-        "1",
-    }
-    names = {rule.name for rule in contract.row_rules}
-    names |= {column.name for column in contract.derived_columns}
-    for column in contract.columns.values():
-        names |= {column.name, *column.values}
-    pattern = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, sorted(names - ordinary)))})(?!\w)")
-    files = [p for p in SOURCE.rglob("*") if p.suffix in (".py", ".j2", ".yml")]
-    assert len(files) > 20
-    found = {
-        f"{path.relative_to(SOURCE)}: {match.group()}"
-        for path in files
-        for match in pattern.finditer(path.read_text(encoding="utf-8"))
-    }
-    assert not found
-
-
-=======
->>>>>>> environments
 def tracked_files(root: Path) -> list[Path]:
     done = subprocess.run(
         ["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=False
