@@ -116,7 +116,7 @@ def test_unknown_key_names_the_valid_ones(parameters: dict[str, Any]) -> None:
     ):
         check_parameters(put(parameters, "tuning.budget", 5))
     with pytest.raises(
-        ParameterError, match="valid keys: dataset, simulation, ingestion, split, candidates"
+        ParameterError, match="valid keys: dataset, simulation, ingestion, split, combinations"
     ):
         check_parameters(put(parameters, "splits", {}))
 

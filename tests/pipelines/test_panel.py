@@ -98,12 +98,12 @@ def test_tuning_keeps_customers_together_as_well(run: Run, monkeypatch: pytest.M
 
 def test_the_columns_search_takes_a_panel_in_any_order(run: Run) -> None:
     proposals = propose_columns(run.contract, run.train)
-    knobs = {"folds": 3, "repeats": 1, "rounds": 1, "confidence": 0.95, "seed": 1}
+    knobs: dict[str, Any] = {"folds": 3, "repeats": 1, "rounds": 1, "confidence": 0.95, "seed": 1}
     tables = [
         search_columns(train, run.contract, proposals, **knobs)[0]
         for train in (run.train, run.train.sample(frac=1, random_state=1))
     ]
-    pd.testing.assert_frame_equal(*tables)
+    pd.testing.assert_frame_equal(tables[0], tables[1])
 
 
 def test_predictions_and_reasons_name_the_snapshot(run: Run) -> None:
