@@ -10,6 +10,12 @@ export MLFLOW_DISABLE_TELEMETRY = true
 	container container-check benchmark-serving clean
 PORT ?= 3000
 
+# another data set, a folder of conf/: `make repro ENV=bank`
+ifeq ($(origin ENV),command line)
+export KEDRO_ENV := $(ENV)
+endif
+OWN_ENV := $(filter-out base local,$(KEDRO_ENV))
+
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -18,9 +24,9 @@ setup: .venv/.ready  ## create .venv with the locked versions
 	scripts/install.sh $(PYTHON)
 	@touch $@
 
-repro: setup  ## raw customers to evaluated model: whatever changed since the last time
+repro: setup  ## raw customers to evaluated model: what changed; ENV=NAME for another data set
 	python scripts/mend_dvc.py
-	dvc repro
+	dvc repro $(if $(OWN_ENV),conf/$(OWN_ENV)/dvc.yaml)
 
 serve: setup  ## answer scores over HTTP: http://127.0.0.1:3000/docs (another PORT=…)
 	bentoml serve churn_pipeline.serving.service:ChurnService --host 127.0.0.1 --port $(PORT)

@@ -3,6 +3,8 @@
 What goes in is listed in ``bentos/bentofile.yaml``; the result lies in ``bentos/store``, under a
 version made of the model's version and a hash of everything packed, so that the same content has
 the same tag. Two builds of the same content differ in ``creation_time`` of ``bento.yaml`` only.
+
+Another data set (``KEDRO_ENV``) brings its own bundle and its own ``params.yaml``.
 """
 
 import argparse
@@ -21,14 +23,15 @@ import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
+from churn_pipeline.environments import params_file, params_name, read_dataset
 from churn_pipeline.errors import ChurnPipelineError, GateError
 from churn_pipeline.scorer import Scorer, load_scorer
 
 ROOT = Path(__file__).resolve().parents[1]
 STORE = Path("bentos/store")
 _BENTOFILE = Path("bentos/bentofile.yaml")
-_BUNDLE = Path("data/06_models/bundle")
-_ACCEPTANCE = Path("data/08_reporting/acceptance.json")
+_PARAMS = "/params.yaml"  # as the Bento file lists it: of the built-in data set
+_BUNDLE = "data/06_models/bundle/"
 _BASE_IMAGE = "docker.io/library/python:3.11-slim"
 
 
@@ -36,7 +39,7 @@ class BentoError(ChurnPipelineError):
     """There is nothing that could be packed; the message names the remedy."""
 
 
-def check(root: Path, stale: bool = False) -> Scorer:
+def check(root: Path, stale: bool = False, env: str | None = None) -> Scorer:
     """Refuse what must not be shipped.
 
     Parameters
@@ -45,6 +48,8 @@ def check(root: Path, stale: bool = False) -> Scorer:
         The project.
     stale : bool
         True packs a bundle that was made by other code or knobs than the present ones.
+    env : str, optional
+        The data set; by default the built-in one.
 
     Returns
     -------
@@ -56,25 +61,28 @@ def check(root: Path, stale: bool = False) -> Scorer:
     ChurnPipelineError
         If the bundle is missing or damaged, was not accepted, or is not of the present code.
     """
-    scorer = load_scorer(root / _BUNDLE)
+    folder = Path(read_dataset(params_file(root, env)).folder)
+    bundle, acceptance = folder / "06_models/bundle", folder / "08_reporting/acceptance.json"
+    repro = f"make repro ENV={env}" if env else "make repro"
+    scorer = load_scorer(root / bundle)
     try:
-        accepted = json.loads((root / _ACCEPTANCE).read_text(encoding="utf-8"))["champion"]
+        accepted = json.loads((root / acceptance).read_text(encoding="utf-8"))["champion"]
     except FileNotFoundError:
         raise GateError(
-            f"{_ACCEPTANCE} is missing: no model has passed the gates; run `make repro`"
+            f"{acceptance} is missing: no model has passed the gates; run `{repro}`"
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise GateError(f"{_ACCEPTANCE} is damaged; run `make repro`") from None
+        raise GateError(f"{acceptance} is damaged; run `{repro}`") from None
     candidate = scorer.description.get("candidate")
     if candidate != accepted:
         raise GateError(
-            f"{_BUNDLE} holds {candidate}, but {_ACCEPTANCE} accepts {accepted}; run `make repro`"
+            f"{bundle} holds {candidate}, but {acceptance} accepts {accepted}; run `{repro}`"
         )
-    if not stale and (changes := changed_since(root, _BUNDLE)):
+    if not stale and (changes := changed_since(root, bundle)):
         shown = ", ".join(changes[:3]) + (", …" if len(changes) > 3 else "")
         raise BentoError(
-            f"{_BUNDLE} is not what the present code makes (changed since: {shown}); "
-            "run `make repro`, or pack it as it is with --stale"
+            f"{bundle} is not what the present code makes (changed since: {shown}); "
+            f"run `{repro}`, or pack it as it is with --stale"
         )
     return scorer
 
@@ -113,34 +121,52 @@ def _changes(status: Mapping[str, Sequence[Any]], out: Path) -> Iterator[str]:
                 yield str(out)
 
 
-def packed_files(root: Path) -> list[Path]:
-    """Return the files that ``bentofile.yaml`` lists, relative to the project, sorted.
+def packed_files(root: Path, env: str | None = None) -> dict[Path, Path]:
+    """Return the files that ``bentofile.yaml`` lists, sorted.
+
+    Returns
+    -------
+    dict of Path to Path
+        Path in the Bento → path of the file, both relative to the project; they differ for the
+        params file of another data set, which becomes the Bento's ``params.yaml``.
 
     Raises
     ------
     BentoError
         If one of the listed paths does not exist.
     """
-    files = []
-    for listed in yaml.safe_load((root / _BENTOFILE).read_text(encoding="utf-8"))["include"]:
-        path = root / listed.strip("/")
+    params = params_file(root, env)
+    files = {}
+    for listed in yaml.safe_load(_bentofile(root, env))["include"]:
+        path = params if listed == _PARAMS else root / listed.strip("/")
         if not path.exists():
             raise BentoError(f"{_BENTOFILE} lists {listed}, which does not exist")
         found = [path] if path.is_file() else [item for item in path.rglob("*") if item.is_file()]
-        files += [item.relative_to(root) for item in found if "__pycache__" not in item.parts]
-    return sorted(set(files))
+        for item in found:
+            source = item.relative_to(root)
+            if "__pycache__" not in source.parts:
+                files[Path(_PARAMS.strip("/")) if item == params else source] = source
+    return {target: files[target] for target in sorted(files)}
 
 
-def content_hash(root: Path, files: Sequence[Path]) -> str:
+def _bentofile(root: Path, env: str | None) -> str:
+    """Return the text of ``bentofile.yaml`` with the data set's bundle in it."""
+    text = (root / _BENTOFILE).read_text(encoding="utf-8")
+    folder = read_dataset(params_file(root, env)).folder
+    return text.replace(f"- {_BUNDLE}\n", f"- {folder}/06_models/bundle/\n")
+
+
+def content_hash(root: Path, files: Mapping[Path, Path]) -> str:
     """Return the first eight hex digits of the sha256 of everything that shapes the Bento."""
     total = hashlib.sha256()
-    shaping = [_BENTOFILE, Path("bentos/requirements.lock"), *files]
-    for path, file in [(str(path), root / path) for path in shaping] + [("", Path(__file__))]:
+    shaping = {path: path for path in (_BENTOFILE, Path("bentos/requirements.lock"))} | {**files}
+    named = [(str(target), root / source) for target, source in shaping.items()]
+    for path, file in [*named, ("", Path(__file__))]:
         total.update(f"{path}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()[:8]
 
 
-def build(root: Path, scorer: Scorer) -> tuple[str, Path]:
+def build(root: Path, scorer: Scorer, env: str | None = None) -> tuple[str, Path]:
     """Build the Bento into the store, unless the same is already there.
 
     Returns
@@ -155,7 +181,7 @@ def build(root: Path, scorer: Scorer) -> tuple[str, Path]:
     import bentoml
     from bentoml.exceptions import NotFound
 
-    files = packed_files(root)
+    files = packed_files(root, env)
     version = f"{scorer.version}-{content_hash(root, files)}"
     try:
         bento = bentoml.get(f"churn:{version}")
@@ -163,9 +189,11 @@ def build(root: Path, scorer: Scorer) -> tuple[str, Path]:
         with tempfile.TemporaryDirectory() as folder:
             # only what is packed: BentoML walks through everything that lies in the folder
             context = Path(folder)
-            for file in [*files, _BENTOFILE, Path("bentos/requirements.lock")]:
-                (context / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(root / file, context / file)
+            lock = Path("bentos/requirements.lock")
+            for target, source in [*files.items(), (lock, lock)]:
+                (context / target).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(root / source, context / target)
+            (context / _BENTOFILE).write_text(_bentofile(root, env), encoding="utf-8")
             bento = _build(context, version, scorer)
     return str(bento.tag), Path(bento.path)
 
@@ -202,9 +230,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--stale", action="store_true", help="pack a bundle of older code")
     parser.add_argument("--tag", action="store_true", help="print the tag and nothing else")
+    parser.add_argument(
+        "--env",
+        default=os.environ.get("KEDRO_ENV"),
+        metavar="NAME",
+        help="the data set, a folder of conf/; by default the built-in one",
+    )
     arguments = parser.parse_args()
     try:
-        tag, folder = build(ROOT, check(ROOT, arguments.stale))
+        env = params_name(ROOT, arguments.env)
+        tag, folder = build(ROOT, check(ROOT, arguments.stale, env), env)
     except ChurnPipelineError as error:
         sys.exit(f"{error}")
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

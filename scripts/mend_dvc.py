@@ -1,8 +1,8 @@
 """Remove DVC's own state files that a killed `dvc` left half-written; `make repro` runs this first.
 
-DVC writes `dvc.lock` and `.dvc/tmp/rwlock` in place. A kill within that write leaves a file that
-makes every later `dvc repro` fail. Without the files DVC runs the stages again, or takes their
-results from its cache: nothing is lost but time.
+DVC writes `dvc.lock` (a data set's in its folder of `conf`) and `.dvc/tmp/rwlock` in place. A kill
+within that write leaves a file that makes every later `dvc repro` fail. Without the files DVC runs
+the stages again, or takes their results from its cache: nothing is lost but time.
 """
 
 import json
@@ -20,15 +20,15 @@ _SECONDS_OF_A_WRITE = 1.0
 
 _Check = Callable[[str], object]
 
-_STATE_FILES: dict[str, _Check] = {
+_CHECKS: dict[str, _Check] = {  # by the name of the file
     "dvc.lock": lambda text: COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(text)),
-    ".dvc/tmp/rwlock": lambda text: RWLOCK_SCHEMA(json.loads(text)),
+    "rwlock": lambda text: RWLOCK_SCHEMA(json.loads(text)),
 }
 
 
-def _is_broken(path: Path, check: _Check) -> bool:
+def _is_broken(path: Path) -> bool:
     try:
-        check(path.read_text(encoding="utf-8"))
+        _CHECKS[path.name](path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return False
     except (ValueError, yaml.YAMLError, Invalid):
@@ -38,14 +38,15 @@ def _is_broken(path: Path, check: _Check) -> bool:
 
 def mend(root: Path) -> list[str]:
     """Remove the broken state files and return their names."""
-    broken = [name for name, check in _STATE_FILES.items() if _is_broken(root / name, check)]
+    files = [root / "dvc.lock", *sorted(root.glob("conf/*/dvc.lock")), root / ".dvc/tmp/rwlock"]
+    broken = [file for file in files if _is_broken(file)]
     if not broken:
         return []
     time.sleep(_SECONDS_OF_A_WRITE)  # another dvc may be at work, and writing just now
-    broken = [name for name in broken if _is_broken(root / name, _STATE_FILES[name])]
-    for name in broken:
-        (root / name).unlink()
-    return broken
+    broken = [file for file in broken if _is_broken(file)]
+    for file in broken:
+        file.unlink()
+    return [file.relative_to(root).as_posix() for file in broken]
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def _column(flag: str, text: str, many: bool = False) -> Any:
 @_column("--snapshot", "The column of the day that a row describes.")
 @click.option(
     "--horizon-days",
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=1),
     metavar="N",
     help="Days after the snapshot until it is known who left.",
 )

@@ -34,6 +34,7 @@ class _Dataset(_Section):
 
 
 class _Simulation(_Section):
+    kind: str = Field(min_length=1)
     customers: int = Field(ge=1)
     seed: int = Field(ge=0)
 

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from churn_pipeline.contract import Column, Contract
+from churn_pipeline.contract import Column, Contract, parse_contract
 from churn_pipeline.contract.cells import cast_columns, read_cells
 
 
@@ -83,3 +83,97 @@ def test_final_types(kind: str, nullable: bool, values: list[object], dtype: str
 def test_categories_come_in_the_order_of_the_contract() -> None:
     table = cast_columns(pd.DataFrame({"x": ["a", "b"]}), contract_of("category"))
     assert table["x"].cat.categories.tolist() == ["b", "a"]
+
+
+def column_of(**keys: object) -> Contract:
+    column = {"meaning": "m", **keys}
+    others = {
+        "key": {"type": "text", "role": "id", "meaning": "m"},
+        "left": {"type": "category", "role": "target", "values": ["n", "y"], "positive": "y",
+                 "meaning": "m"},
+        "fee": {"type": "number", "meaning": "m"},
+    }  # fmt: skip
+    columns = parse_contract({"name": "c", "columns": {**others, "x": column}}).columns
+    return Contract("c", "", ("",), {"x": columns["x"]})
+
+
+def read_as(cells: list[str], **keys: object) -> tuple[list[object], list[int]]:
+    table, unreadable = read_cells(pd.DataFrame({"x": cells}, dtype="str"), column_of(**keys))
+    return table["x"].tolist(), unreadable["row"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("keys", "cell", "number"),
+    [
+        ({"decimal": ","}, "1,5", 1.5), ({"decimal": ","}, "-,5e2", -50.0),
+        ({"decimal": ","}, "7", 7.0), ({"thousands": ","}, "1,234.5", 1234.5),
+        ({"thousands": ","}, "12,34,567", 1234567.0), ({"thousands": ","}, "1234.5", 1234.5),
+        ({"thousands": ",", "strip": ["$"]}, "-$1,234,567", -1234567.0),
+        ({"thousands": ".", "decimal": ","}, "1.234.567,89", 1234567.89),
+        ({"thousands": ".", "decimal": ","}, "1.234", 1234.0),
+        ({"thousands": " "}, "1\u202f234\u00a0567", 1234567.0),
+        ({"thousands": "'"}, "1\u2019234.5", 1234.5),
+        ({"strip": ["$"]}, "$ 5", 5.0), ({"strip": ["$"]}, "$-5", -5.0),
+        ({"strip": ["%"]}, "12.5 %", 12.5), ({"strip": ["EUR", "€"]}, "5\u00a0EUR", 5.0),
+        ({"strip": ["("]}, "(5", 5.0), ({"strip": ["$", "USD"]}, "$5 USD", 5.0),
+    ],
+)  # fmt: skip
+def test_number_is_read_as_files_spell_it(
+    keys: dict[str, object], cell: str, number: float
+) -> None:
+    assert read_as([cell], type="number", **keys) == ([number], [])
+
+
+@pytest.mark.parametrize(
+    ("keys", "cell"),
+    [
+        ({"decimal": ","}, "1.5"), ({"decimal": ","}, "1,5,5"), ({"thousands": ","}, "1,5"),
+        ({"thousands": ","}, "1,234.5,6"), ({"thousands": ","}, "1,,234"),
+        ({"thousands": ",", }, ",123"), ({"thousands": ".", "decimal": ","}, "1.5"),
+        ({"thousands": ".", "decimal": ","}, "1,234.5"), ({"strip": ["$"]}, "€5"),
+        ({"strip": ["$"]}, "$"), ({"strip": ["$"]}, "1$2"), ({}, "1,5"), ({}, "$5"),
+    ],
+)  # fmt: skip
+def test_number_is_not_guessed(keys: dict[str, object], cell: str) -> None:
+    assert read_as([cell], type="number", **keys)[1] == [0]
+
+
+@pytest.mark.parametrize(
+    ("formats", "cell", "day"),
+    [
+        ([], "2026-01-31", "2026-01-31"), ([], "2026-01-31 10:30", "2026-01-31 10:30"),
+        ([], "2026-01-31T10:30:15.25", "2026-01-31 10:30:15.25"),
+        ([], "2026-01-31T01:00:00+02:00", "2026-01-30 23:00"), ([], "0001-01-01", "0001-01-01"),
+        (["%d/%m/%Y"], "01/02/2026", "2026-02-01"), (["%m/%d/%Y"], "01/02/2026", "2026-01-02"),
+        (["%m/%d/%Y", "%d/%m/%Y"], "31/01/2026", "2026-01-31"),
+        (["%d %b %y"], "5 Jan 26", "2026-01-05"), (["%d/%m/%Y"], "2026-02-01", "2026-02-01"),
+        (["%d.%m.%Y %H:%M"], "01.02.2026 23:59", "2026-02-01 23:59"),
+        (["%Y-%d-%m"], "2026-01-02", "2026-02-01"),
+    ],
+)  # fmt: skip
+def test_date_is_read(formats: list[str], cell: str, day: str) -> None:
+    assert read_as([f" {cell} "], type="date", formats=formats) == ([pd.Timestamp(day)], [])
+    table, _ = read_cells(pd.DataFrame({"x": [cell]}, dtype="str"), column_of(type="date"))
+    assert table["x"].dtype == "datetime64[us]"
+
+
+@pytest.mark.parametrize(
+    ("formats", "cell"),
+    [([], "31/01/2026"), ([], "2026-02-30"), ([], "2026-01"), ([], "20260131"), ([], "46053"),
+     ([], "0"), (["%d/%m/%Y"], "01/31/2026"), (["%d/%m/%Y"], "31/01/26"),
+     (["%Y-%d-%m"], "2026-01-31"), ([], "today"), ([], "NaT"), ([], "2026-01-31x")],
+)  # fmt: skip
+def test_what_is_no_date_is_named(formats: list[str], cell: str) -> None:
+    found, bad = read_as([cell], type="date", formats=formats)
+    assert bad == [0]
+    assert pd.isna(found[0])  # type: ignore[call-overload]
+
+
+def test_spellings_and_new_values_of_a_category() -> None:
+    keys = {"type": "category", "values": ["No", "Yes"], "spellings": {"Yes": ["TRUE", "1", "y"]}}
+    cells = ["Yes", " TRUE ", "1", "y", "Y", "No", "perhaps", "", "TRUE"]
+    closed, _ = read_as(cells, **keys)
+    assert closed[:7] == ["Yes", "Yes", "Yes", "Yes", "Y", "No", "perhaps"]
+    opened, unreadable = read_as(cells, **keys, open=True)
+    assert [value == value for value in opened] == [True] * 4 + [False, True, False, False, True]
+    assert unreadable == []

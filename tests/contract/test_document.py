@@ -41,7 +41,9 @@ def test_any_contract_is_read_again(
             column,
             meaning=text,
             unit=unit,
-            roles=("feature", "sensitive") if column.roles == ("feature",) else column.roles,
+            roles=("feature", "sensitive")
+            if column.roles == ("feature",) and not column.is_date
+            else column.roles,
         )
         for name, column in contract.columns.items()
     }
@@ -58,6 +60,30 @@ def test_any_contract_is_read_again(
         ),
     )
     assert_equal(read_again(full), full)
+
+
+def test_keys_of_the_second_version_are_read_again() -> None:
+    columns: dict[str, Any] = {
+        "key": {"type": "text", "role": "id", "generated": True},
+        "day": {"type": "date", "role": "snapshot", "default": "2026-01-31"},
+        "joined": {"type": "date", "formats": ["%d/%m/%Y", "%b %d %Y"], "nullable": True},
+        "plan": {"type": "category", "values": ["a", "b"], "open": True, "spellings": {"b": ["B"]}},
+        "fee": {"type": "number", "decimal": ",", "thousands": " ", "strip": ["$", "EUR"]},
+        "left": {"type": "category", "role": "target", "values": ["n", "y"], "positive": "y",
+                 "horizon_days": 30},
+    }  # fmt: skip
+    derived = {"days": {"expression": "day - joined", "meaning": "m"}}
+    given_document = {
+        "name": "x",
+        "columns": {name: {"meaning": "m", **column} for name, column in columns.items()},
+        "derived_columns": derived,
+    }
+    contract = parse_contract(given_document)
+    assert_equal(read_again(contract), contract)
+    document = contract_document(contract)["columns"]
+    for name, column in columns.items():
+        role = column.get("role", "feature")
+        assert document[name] == {"meaning": "m", **column, "role": [role]}
 
 
 def test_what_is_not_given_is_left_out(contract: Contract) -> None:

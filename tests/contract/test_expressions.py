@@ -279,3 +279,19 @@ def test_project_expressions_read_only_columns_of_the_contract(contract: Contrac
 )
 def test_conditions_are_numbers_in_arithmetic(text: str, expected: float) -> None:
     assert float(Expression(text)({"a": 1.0, "b": 1.0})) == expected
+
+
+def test_dates_are_days() -> None:
+    expression = Expression("day - date('2026-01-31')")
+    days = np.array(["2026-02-01", "NaT", "2026-01-30T12:00"], dtype="datetime64[us]")
+    assert expression({"day": days})[[0, 2]].tolist() == [1.0, -0.5]
+    assert np.isnan(expression({"day": days})[1])
+    assert expression({"day": 0.0}) == -20484.0
+    assert expression.columns == ("day",)
+    assert Expression("day >= date('2026-02-01')").holds({"day": days}).tolist() == [1, 0, 0]
+
+
+def test_a_column_may_be_called_date() -> None:
+    expression = Expression("date - date('1970-01-03')")
+    assert expression.columns == ("date",)
+    assert expression({"date": 5.0}) == 3.0

@@ -3,14 +3,16 @@ from __future__ import annotations
 import math
 
 import pandas as pd
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.telco import simulate_customers
 from churn_pipeline.contract import Contract
+from churn_pipeline.contract import violations as violations_module
 from churn_pipeline.contract.cells import cast_columns, read_cells
 from churn_pipeline.contract.violations import find_violations
-from churn_pipeline.simulation import simulate_customers
-from tests.strategies import bad_cells, contracts, good_tables
+from tests.strategies import bad_cells, contracts, good_tables, meaning
 
 
 def frame(rows: list[dict[str, str]]) -> pd.DataFrame:
@@ -33,11 +35,13 @@ def test_tables_that_keep_a_contract_have_no_violation(data: st.DataObject) -> N
     typed = cast_columns(table, contract)
     assert len(typed) == len(rows)
     for name, column in contract.columns.items():
-        is_blank = frame(rows)[name].str.strip().isin(contract.missing_values)
-        assert typed[name].isna().tolist() == is_blank.tolist()
-        if column.is_numeric:
-            present = typed[name][~is_blank].tolist()
-            assert present == [float(text) for text in frame(rows)[name][~is_blank]]
+        found = [None if pd.isna(value) else value for value in typed[name].tolist()]
+        if column.is_date:
+            found = [value and value.date() for value in found]
+        expected = [meaning(row[name], column, contract) for row in rows]
+        if column is contract.id:
+            found, expected = list(map(str, found)), [row[name].strip() for row in rows]
+        assert found == expected
 
 
 @settings(max_examples=40, deadline=None)
@@ -76,7 +80,25 @@ def test_later_rows_of_an_id_are_duplicates(data: st.DataObject) -> None:
 @given(st.data())
 def test_arbitrary_texts_are_read_or_named(data: st.DataObject) -> None:
     contract = data.draw(contracts())
-    likely = st.sampled_from(["1", " 2 ", "٣", "²", "1_0", "1e5", "NaN", "1e400", "", "yes", "\0"])
+    likely = st.sampled_from(
+        [
+            "1",
+            " 2 ",
+            "٣",
+            "²",
+            "1_0",
+            "1e5",
+            "NaN",
+            "1e400",
+            "",
+            "yes",
+            "\0",
+            "2026-01-31",
+            "31/01/2026",
+            "$1",
+            "1.000",
+        ]
+    )
     cells = st.text(max_size=8) | likely
     rows = data.draw(
         st.lists(
@@ -99,6 +121,25 @@ def test_arbitrary_texts_are_read_or_named(data: st.DataObject) -> None:
             low = -math.inf if column.minimum is None else column.minimum
             high = math.inf if column.maximum is None else column.maximum
             assert typed[name].dropna().between(low, high).all()
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_tables_are_checked_part_by_part_as_if_whole(
+    monkeypatch: pytest.MonkeyPatch, data: st.DataObject
+) -> None:
+    contract = data.draw(contracts())
+    rows = data.draw(good_tables(contract))
+    for row in rows:
+        for name in data.draw(st.lists(st.sampled_from(list(contract.columns)), max_size=2)):
+            row[name] = data.draw(st.sampled_from(["", "x", "1,5", "y", rows[0][name]]))
+    cells = frame(rows)
+    whole, found = find_violations(cells, contract)
+    with monkeypatch.context() as patched:
+        patched.setattr(violations_module, "_ROWS_A_PART", data.draw(st.integers(1, 3)))
+        parts, found_in_parts = find_violations(cells, contract)
+    pd.testing.assert_frame_equal(found_in_parts, found)
+    pd.testing.assert_frame_equal(parts, whole, check_categorical=False)
 
 
 # The project's contract

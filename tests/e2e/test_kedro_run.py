@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.telco import simulate_customers
 from churn_pipeline.scorer import read_bundle
-from churn_pipeline.simulation import simulate_customers
 from tests.e2e.conftest import Project, copy_project
 
 pytestmark = pytest.mark.slow
@@ -81,7 +81,8 @@ def test_mlflow_mirrors_parameters_metrics_figures_and_model(finished: Project) 
         scorer.predict(test), predictions["churn_probability"], rtol=0, atol=1e-9
     )
     version = client.get_model_version_by_alias("churn_pipeline", "challenger")
-    assert version.tags["bundle_version"] == read_bundle(finished.root / "data/06_models/bundle").version
+    bundle = read_bundle(finished.root / "data/06_models/bundle")
+    assert version.tags["bundle_version"] == bundle.version
 
 
 def test_the_mlflow_store_stands_in_the_projects_root_alone(finished: Project) -> None:

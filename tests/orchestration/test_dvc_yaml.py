@@ -7,6 +7,7 @@ import pytest
 import yaml
 from kedro.framework.startup import bootstrap_project
 
+from churn_pipeline.environments import SIMULATED
 from churn_pipeline.orchestration.dvc_yaml import _Environment, render_dvc_yaml
 
 
@@ -14,6 +15,77 @@ from churn_pipeline.orchestration.dvc_yaml import _Environment, render_dvc_yaml
 def document(root: Path) -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load(render_dvc_yaml(bootstrap_project(root)))
     return document
+
+
+@pytest.fixture
+def project(tmp_path: Path, root: Path) -> Path:
+    """What a dvc.yaml is made of, with a data set `bank` whose table is a file."""
+    for path in ("pyproject.toml", "params.yaml", "conf/base/catalog.yml"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes((root / path).read_bytes())
+    (tmp_path / "src").symlink_to(root / "src")
+    write_params(tmp_path, source="/tables/bank.csv")
+    return tmp_path
+
+
+def write_params(project: Path, source: str, folder: str = "data/bank") -> None:
+    parameters = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
+    parameters["dataset"] = {"name": "bank", "folder": folder, "contract": "conf/bank/c.yml"}
+    parameters["ingestion"]["source"] = source
+    file = project / "conf/bank/params.yaml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(yaml.safe_dump(parameters), encoding="utf-8")
+
+
+def document_of(project: Path, root: Path) -> dict[str, Any]:
+    """Return the dvc.yaml of `bank`, of the pipelines that stand in the root."""
+    metadata = bootstrap_project(root)._replace(project_path=project)
+    metadata = metadata._replace(source_dir=project / "src")
+    document: dict[str, Any] = yaml.safe_load(render_dvc_yaml(metadata, "bank"))
+    return document
+
+
+def test_a_data_set_has_stages_of_its_own(project: Path, root: Path) -> None:
+    document = document_of(project, root)
+    assert "simulation" not in document["stages"]
+    assert {stage["wdir"] for stage in document["stages"].values()} == {"../.."}
+    ingestion = document["stages"]["ingestion"]
+    assert ingestion["cmd"] == "kedro run --env bank --pipelines ingestion"
+    assert {"${ingestion.source}", "conf/bank/c.yml"} <= set(ingestion["deps"])
+    assert "data/bank/03_primary/customers.parquet" in ingestion["outs"]
+    assert {"conf/bank/params.yaml": ["ingestion.max_rejected_share"]} in ingestion["params"]
+    assert "always_changed" not in ingestion
+    plots = {
+        key for plot in document["plots"] for key in (plot if isinstance(plot, dict) else [plot])
+    }
+    assert "../../data/bank/08_reporting/roc_curve.csv" in plots
+    assert not any("- data/0" in line for line in yaml.safe_dump(document).splitlines())
+
+
+def test_drawn_customers_of_a_data_set_are_a_stage(project: Path, root: Path) -> None:
+    write_params(project, source="data/bank/01_raw/simulated.csv")
+    assert next(iter(document_of(project, root)["stages"])) == "simulation"
+
+
+@pytest.mark.parametrize("source", ["sqlite:///crm.db::customers", "s3://lake/customers.csv"])
+def test_a_table_that_dvc_cannot_see_is_read_every_time(
+    project: Path, root: Path, source: str
+) -> None:
+    write_params(project, source=source)
+    stages = document_of(project, root)["stages"]
+    assert stages["ingestion"]["always_changed"] is True
+    assert not any("source" in path for path in stages["ingestion"]["deps"])
+    assert "always_changed" not in stages["features"]
+
+
+def test_entries_of_a_data_sets_own_catalog_come_first(project: Path, root: Path) -> None:
+    own = "metrics: {type: churn_pipeline.io.atomic.JSONDataset, filepath: m.json}\n"
+    (project / "conf/bank/catalog.yml").write_text(own, encoding="utf-8")
+    evaluation = document_of(project, root)["stages"]["evaluation"]
+    assert "m.json" in evaluation["outs"]
+    files = {key: used for item in evaluation["params"] for key, used in item.items()}
+    assert files["conf/bank/catalog.yml"] == ["metrics"]
+    assert "metrics" not in files["conf/base/catalog.yml"]
 
 
 def test_the_committed_file_is_in_step(root: Path) -> None:
@@ -79,3 +151,9 @@ def test_knobs_in_paths_become_dvc_interpolations(path: str, expected: str) -> N
     parameters = {"dataset": {"folder": "data/bank"}}
     environment = _Environment("bank", parameters, {"table": {"filepath": path}}, {})
     assert environment.path("table") == expected
+
+
+def test_what_is_drawn_stands_where_its_readers_look_for_it(root: Path) -> None:
+    catalog = yaml.safe_load((root / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+    expected = f"${{globals:dataset.folder}}/{SIMULATED}"
+    assert catalog["raw_customers@simulated"]["filepath"] == expected

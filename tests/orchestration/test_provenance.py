@@ -13,7 +13,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "params.yaml").write_text("a: 1\n")
-    (tmp_path / "data").mkdir()
+    for folder in ("data", "conf/bank"):
+        (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "data/metrics.json").write_text("{}")
     for command in (
         "init -q",
@@ -35,7 +36,14 @@ def head(checkout: Path) -> str:
 
 @pytest.mark.parametrize(
     ("path", "is_dirty"),
-    [("params.yaml", True), ("new.py", True), ("data/metrics.json", False), ("dvc.lock", False)],
+    [
+        ("params.yaml", True),
+        ("new.py", True),
+        ("conf/bank/params.yaml", True),
+        ("data/metrics.json", False),
+        ("dvc.lock", False),
+        ("conf/bank/dvc.lock", False),
+    ],
 )
 def test_changes_other_than_results_make_a_run_dirty(
     checkout: Path, path: str, is_dirty: bool

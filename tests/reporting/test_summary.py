@@ -14,13 +14,14 @@ PARTS = (
 
 @pytest.fixture
 def told(outputs: dict[str, Any]) -> dict[str, Any]:
-    return {part: outputs[part] for part in PARTS}
+    return {**{part: outputs[part] for part in PARTS}, "folder": "data/bank"}
 
 
 def test_summary_tells_data_champion_decisions_and_next_steps(told: dict[str, Any]) -> None:
     text = summarise(**told, churned=[1, 0, 0, 1, 1])
     for part in (
-        "7,046 rows read from mine_<24>.csv, 3 rejected, see data/02_intermediate/rejected",
+        "7,046 rows read from mine_<24>.csv, 3 rejected, see\n",
+        "           data/bank/02_intermediate/rejected.parquet\n",
         "logistic_regression (cross-validated log loss 0.4159 ± 0.0187)",
         "           lightgbm has the lowest mean log loss (0.4142); logistic_regression is not",
         "5 customers, 3 churned; 95% intervals, top 10%",
@@ -29,7 +30,7 @@ def test_summary_tells_data_champion_decisions_and_next_steps(told: dict[str, An
         "(EMPC) 10.5 [9.2, 11.9] a customer, 71% of perfect",
         "Gates      4 of 4 passed",
         "Fairness   1 warning, see the model card",
-        "data/08_reporting/model_card.html",
+        "Model card data/bank/08_reporting/model_card.html",
     ):
         assert part in text, part
     assert max(map(len, text.splitlines())) <= 100

@@ -5,6 +5,7 @@ import math
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -26,7 +27,7 @@ from churn_pipeline.scorer.records import (
     expectation,
 )
 from churn_pipeline.scorer.rows import table_rows
-from tests.strategies import contracts, good_tables
+from tests.strategies import contracts, good_tables, meaning
 
 SECRET = "Zyzzyva"
 at_random = settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -86,10 +87,12 @@ def bits(row: Iterable[float]) -> list[bytes]:
 def with_expressions(contract: Contract) -> Contract:
     """Return the contract with derived columns and a rule of its features."""
     numbers = [c.name for c in contract.features if c.is_numeric]
-    texts = [c for c in contract.features if not c.is_numeric]
+    texts = [c for c in contract.features if c.type == "category"]
+    dates = [c.name for c in contract.dates]
     expressions = [f"log1p(abs(col({name!r}))) / (col({name!r}) - 1)" for name in numbers]
     expressions += [f"is_missing(col({c.name!r})) + 2 * (col({c.name!r}) == {c.values[0]!r})"
                     for c in texts]  # fmt: skip
+    expressions += [f"(date('2022-02-22') - col({name!r})) / 365.25" for name in dates]
     rules = [f"not (col({c.name!r}) in ({c.values[-1]!r},)) or 1 == 1" for c in texts]
     return replace(
         contract,
@@ -103,12 +106,10 @@ def with_expressions(contract: Contract) -> Contract:
 
 def as_json(cell: str, column: Column, contract: Contract) -> Any:
     """Return what a client sends for a cell of a file."""
-    text = cell.strip()
-    if text in ("", *contract.missing_values):
-        return None
-    if column.is_numeric:
-        return int(text) if column.type == "integer" else float(text)
-    return text
+    found = meaning(cell, column, contract)
+    if isinstance(found, float) and column.type == "integer":
+        return int(found)
+    return found.isoformat() if isinstance(found, date) else found
 
 
 @at_random
@@ -140,6 +141,10 @@ def bad_values(column: Column, contract: Contract) -> list[Any]:
         bad += [SECRET, "1", "", math.inf, -math.inf, math.nan, 10**400, -(10**400)]
         bad += [] if column.minimum is None else [column.minimum - 1, column.minimum - 0.001]
         bad += [] if column.maximum is None else [column.maximum + 1, column.maximum + 0.001]
+    elif column.is_date:
+        bad += [SECRET, "", "2026-02-30", "31/01/2026", "2026-01-31T00:00", 20260131, 0.5]
+    elif column.is_open:
+        bad += [7, 7.5]
     else:
         bad += ["", " ", 7, 7.5, *contract.missing_values]
         bad += (
@@ -337,6 +342,54 @@ def test_a_lifetime_value_that_is_no_number_is_refused(small: Contract, name: st
 )
 def test_what_a_field_may_hold_is_said(small: Contract, name: str, sentence: str) -> None:
     assert expectation(small.columns[name]) == sentence
+
+
+DATED: dict[str, Any] = {
+    **SMALL,
+    "columns": {
+        **SMALL["columns"],
+        "day": {"type": "date", "role": "snapshot", "meaning": "m"},
+        "joined": {"type": "date", "nullable": True, "formats": ["%d/%m/%Y"], "meaning": "m"},
+        "town": {"type": "category", "values": ["a", "b"], "open": True, "meaning": "m"},
+    },
+    "derived_columns": {"days": {"expression": "day - joined", "meaning": "m"}},
+}
+GOOD_DATED = {**GOOD, "day": "2026-01-31", "joined": "2025-01-31", "town": "a"}
+
+
+def test_a_request_gives_the_snapshot_where_it_is_read() -> None:
+    reader = RecordReader(parse_contract(DATED), 200.0)
+    assert reader.read(GOOD_DATED).row[:3] == (3.0, 7.5, 365.0)
+    assert errors_of(reader, {**GOOD_DATED, "day": None})[0].message == (
+        'day is null; it must be a date such as "2026-01-31"'
+    )
+    assert math.isnan(reader.read({**GOOD_DATED, "joined": None}).row[2])
+    unread = parse_contract({**DATED, "derived_columns": {}})
+    assert "day" not in [column.name for column in RecordReader(unread, 200.0).columns]
+
+
+def test_a_date_after_the_snapshot_is_refused() -> None:
+    reader = RecordReader(parse_contract(DATED), 200.0)
+    assert reader.read({**GOOD_DATED, "joined": "2026-01-31"}).row[2] == 0.0
+    errors = errors_of(reader, {**GOOD_DATED, "joined": "2026-02-01", "visits": -1})
+    assert errors == (
+        FieldError("visits", "visits must be a whole number from 0 to 90 (days)"),
+        FieldError("joined", "joined is later than day; leave out what came after"),
+    )
+
+
+def test_any_text_of_an_open_category_is_taken() -> None:
+    reader = RecordReader(parse_contract(DATED), 200.0)
+    assert reader.read(GOOD_DATED).row[-1] == 0.0
+    for value in ("elsewhere", "", None):
+        assert reader.read({**GOOD_DATED, "town": value}).row[-1] == -1.0
+    (error,) = errors_of(reader, {**GOOD_DATED, "town": 3})
+    assert error.message == 'town must be a text, such as "a", "b", or null'
+
+
+def test_of_very_many_values_a_few_are_said() -> None:
+    column = Column("x", "category", ("feature",), "m", values=tuple(f"v{i}" for i in range(5000)))
+    assert expectation(column).endswith('"v19", … (5,000 values)')
 
 
 @at_random

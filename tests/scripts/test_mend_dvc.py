@@ -52,6 +52,15 @@ def test_dvc_runs_again_after_a_kill_within_its_write(project: Path, name: str, 
     assert (project / "dvc.lock").read_text(encoding="utf-8") == LOCK
 
 
+def test_the_lock_of_another_data_set_is_mended_too(project: Path) -> None:
+    lock = project / "conf/bank/dvc.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text(LOCK[:20], encoding="utf-8")
+    assert mend_dvc.mend(project) == ["conf/bank/dvc.lock"]
+    assert not lock.exists()
+    assert (project / "dvc.lock").read_text(encoding="utf-8") == LOCK
+
+
 def test_sound_and_absent_files_are_left_alone(project: Path) -> None:
     before = {path: path.read_bytes() for path in map(project.joinpath, STATE_FILES)}
     assert mend_dvc.mend(project) == []

@@ -57,6 +57,49 @@ ODD_CONTRACT = parse_contract(
 )  # fmt: skip
 
 
+_DATED: dict[str, Any] = {
+    "name": "dated",
+    "columns": {
+        "key": {"type": "text", "role": "id", "generated": True, "meaning": "Key."},
+        "day": {"type": "date", "role": "snapshot", "default": "2026-01-31", "meaning": "Day."},
+        "joined": {"type": "date", "formats": ["%d/%m/%Y"], "meaning": "First day."},
+        "paid": {"type": "date", "nullable": True, "meaning": "Last payment."},
+        "town": {"type": "category", "values": ["a", "b"], "open": True, "meaning": "Town."},
+        "fee": {"type": "number", "minimum": 0, "decimal": ",", "meaning": "Fee."},
+        "left": {
+            "type": "category",
+            "role": "target",
+            "values": ["n", "y"],
+            "positive": "y",
+            "meaning": "Left.",
+        },
+    },
+}
+
+
+def dated_contract(age: str) -> Contract:
+    """Return a contract with dates, of which an expression makes the model's input."""
+    derived = {"age": {"expression": age, "unit": "days", "meaning": "Days since the first."}}
+    return parse_contract({**_DATED, "derived_columns": derived})
+
+
+def dated_customers(n: int = 300) -> pd.DataFrame:
+    generator = np.random.default_rng(6)
+    day = np.full(n, np.datetime64("2026-01-31", "us"))
+    age = generator.integers(1, 2000, n)
+    days = np.timedelta64(1, "D")
+    table: dict[str, Any] = {
+        "key": [f"K{i}" for i in range(n)],
+        "day": day,
+        "joined": day - age * days,
+        "paid": np.where(generator.random(n) < 0.2, np.datetime64("NaT"), day - 3 * days),
+        "town": pd.Categorical(generator.choice(["a", "b"], n), ["a", "b"]),
+        "fee": generator.random(n),
+        "left": np.where(generator.random(n) < age / 4000, "y", "n"),
+    }
+    return pd.DataFrame(table)
+
+
 def odd_customers(n: int = 300) -> pd.DataFrame:
     generator = np.random.default_rng(5)
     age = generator.integers(18, 90, n)

@@ -20,7 +20,13 @@ from churn_pipeline.serving.openapi import build_openapi
 from churn_pipeline.serving.schemas import record_schema
 from churn_pipeline.serving.settings import ServingSettings, UnseenCategory
 from churn_pipeline.serving.variants import Plan, deploy
-from tests.serving.scorers import ODD_CONTRACT, bundle, odd_customers
+from tests.serving.scorers import (
+    ODD_CONTRACT,
+    bundle,
+    dated_contract,
+    dated_customers,
+    odd_customers,
+)
 
 ID = "Kunden-Nr. (€)"
 Schema = dict[str, Any]
@@ -32,6 +38,7 @@ def bundles(contract: Contract, customers: pd.DataFrame) -> dict[str, Bundle]:
         "ordinary": bundle(contract, customers),
         "odd": bundle(ODD_CONTRACT, odd_customers()),
         "valued": bundle(ODD_CONTRACT, odd_customers(), customer_lifetime_value="value"),
+        "dated": bundle(dated_contract("date('2026-01-31') - joined"), dated_customers()),
     }
 
 
@@ -62,7 +69,7 @@ def without_rules(
     return found
 
 
-every_contract = pytest.mark.parametrize("name", ["ordinary", "odd", "valued"])
+every_contract = pytest.mark.parametrize("name", ["ordinary", "odd", "valued", "dated"])
 
 
 @every_contract
@@ -183,6 +190,52 @@ def test_a_field_says_all_that_the_contract_knows(documents: dict[str, Schema]) 
     assert "value" in valued["required"]
 
 
+def test_dates_and_open_categories_are_described(documents: dict[str, Schema]) -> None:
+    customer = documents["dated"]["components"]["schemas"]["Customer"]
+    fields = customer["properties"]
+    assert list(fields) == ["key", "joined", "paid", "town", "fee"]
+    assert (fields["joined"]["type"], fields["joined"]["format"]) == ("string", "date")
+    assert fields["paid"]["type"] == ["string", "null"]
+    assert fields["town"]["examples"] == ["a", "b"]
+    assert "enum" not in fields["town"]
+    assert "counts as missing" in fields["town"]["description"]
+    assert customer["required"] == ["key", "joined", "fee"]
+    assert customer["examples"][0]["joined"] == "2025-01-31"
+
+
+def test_a_snapshot_that_is_read_is_a_field_and_bounds_the_dates() -> None:
+    scorer = Scorer(bundle(dated_contract("day - joined"), dated_customers()))
+    customer = build_openapi(scorer, ServingSettings())["components"]["schemas"]["Customer"]
+    assert list(customer["properties"])[:4] == ["key", "day", "joined", "paid"]
+    assert "- joined is not later than day." in customer["description"]
+    assert "- paid is not later than day." in customer["description"]
+    assert scorer.read(scorer.example).row[1] == 365.0
+    for change, field in (
+        ({"joined": "2026-02-01"}, "joined"),
+        ({"paid": "2026-02-01"}, "paid"),
+        ({"day": None}, "day"),
+    ):
+        with pytest.raises(InvalidRecord) as caught:
+            scorer.read({**scorer.example, **change})
+        assert [error.field for error in caught.value.errors] == [field]
+
+
+@pytest.mark.parametrize("year", ["0000", "0004", "1900", "2000", "2024", "2026", "9999"])
+def test_the_schema_knows_the_calendar(
+    year: str, without_rules: dict[tuple[str, str], Any]
+) -> None:
+    scorer, customer = without_rules["dated", "refuse"]
+    for month in range(14):
+        for day in range(33):
+            record = {**scorer.example, "joined": f"{year}-{month:02d}-{day:02d}"}
+            try:
+                scorer.read(record)
+                is_accepted = True
+            except InvalidRecord:
+                is_accepted = False
+            assert is_accepted == customer.is_valid(record), record
+
+
 def values(schema: Schema) -> st.SearchStrategy[Any]:
     """Values at and around the edges of a field's schema, and quite other ones."""
     edges = [schema[key] + step for key in ("minimum", "maximum") if key in schema
@@ -191,6 +244,7 @@ def values(schema: Schema) -> st.SearchStrategy[Any]:
     texts += [f"{value} " for value in texts] + [value.upper() for value in texts]
     return st.one_of(
         st.sampled_from([*edges, *texts, None, True, "", " ", "n/a", " (none) ", "C-1", "x" * 256,
+                         "2026-01-31", "2026-02-29", "31/01/2026",
                          "x" * 257, 0, -0.0, 3.0, 4, 1e308, 10**20, 2**53, [], {}, "3"]),
         st.text(max_size=5),
         st.integers(),

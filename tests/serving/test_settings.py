@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from churn_pipeline.errors import ParameterError
+from churn_pipeline.errors import DatasetNameError, ParameterError
 from churn_pipeline.serving.settings import ServingSettings, load_settings, parse_settings
 
 FOLDER = Path("/project")
@@ -35,6 +35,22 @@ def test_the_params_file_is_found_and_paths_begin_beside_it(tmp_path: Path) -> N
         assert settings.champion == folder / "models/a"
         assert settings.audit_log == Path("/var/log/churn")
         assert settings.burst == 7
+
+
+def test_another_data_set_has_its_own_section_and_paths_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "conf/bank/params.yaml"
+    file.parent.mkdir(parents=True)
+    (tmp_path / "params.yaml").write_text("serving: {champion: data/a}\n")
+    file.write_text("serving: {champion: data/bank/a}\n")
+    for environ in ({"KEDRO_ENV": "bank"}, {"CHURN_PARAMS": str(file)}):
+        assert load_settings(environ=environ).champion == tmp_path / "data/bank/a"
+    named = {"KEDRO_ENV": "bank", "CHURN_PARAMS": "params.yaml"}
+    assert load_settings(environ=named).champion == tmp_path / "data/a"
+    with pytest.raises(DatasetNameError, match="there is no data set 'bnak'"):
+        load_settings(environ={"KEDRO_ENV": "bnak"})
 
 
 def test_the_environment_overrides_the_file() -> None:

@@ -111,8 +111,9 @@ def _check_format(text: str, section: Section) -> None:
         found = datetime.strptime(day.strftime(text), text)
     except ValueError:
         found = datetime.min
-    if found != day:
-        section.fail("formats", f"holds {text!r}, which tells no day; such as '%d/%m/%Y'")
+    # a format without a day, such as '%Y-%m', means the first of the month
+    if found not in (day, day.replace(day=1)):
+        section.fail("formats", f"holds {text!r}, which tells no month; such as '%d/%m/%Y'")
 
 
 def _check_roles(column: Column, section: Section) -> None:

@@ -1,5 +1,8 @@
 """Check ``params.yaml`` before anything runs."""
 
+import os
+from pathlib import Path
+
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 
@@ -13,5 +16,5 @@ class ParameterHooks:
     def after_context_created(self, context: KedroContext) -> None:
         # not context.params: that would import every pipeline
         loader = context.config_loader
-        source = loader.params_file.relative_to(context.project_path).as_posix()
+        source = Path(os.path.relpath(loader.params_file, context.project_path)).as_posix()
         check_parameters(loader["parameters"], source)

@@ -22,12 +22,14 @@ class ProgressHooks:
 
     def __init__(self) -> None:
         self._started: dict[str, float] = {}
+        self._context: KedroContext | None = None
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         # Kedro itself looks for this file in the current folder only
         config = context.project_path / "conf" / "logging.yml"
         configure_logging(yaml.safe_load(config.read_text(encoding="utf-8")))
+        self._context = context
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -42,7 +44,9 @@ class ProgressHooks:
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
+        assert self._context is not None
         outputs = pipeline.all_outputs()
+        folder = str(self._context.config_loader["globals"]["dataset"]["folder"])
         if "model_card" in outputs:
             parts = ("metrics", "selection", "economics", "fairness", "gates", "data_quality")
             logger.info(
@@ -50,16 +54,19 @@ class ProgressHooks:
                     **{part: catalog.load(part) for part in parts},
                     evaluation=catalog.load("params:evaluation"),
                     churned=catalog.load("test_predictions")["churned"].tolist(),
+                    folder=folder,
                 )
             )
         elif "scores" in outputs:
             n, rejected = len(catalog.load("scores")), len(catalog.load("rejected_to_score"))
-            where = "; see data/07_model_output/rejected_to_score.parquet" if rejected else ""
+            outputs_folder = f"{folder}/07_model_output"
+            where = f"; see {outputs_folder}/rejected_to_score.parquet" if rejected else ""
             logger.info(
-                "Scored     %s customers into data/07_model_output/scores.csv, %s rejected%s",
+                "Scored     %s customers into %s/scores.csv, %s rejected%s",
                 f"{n:,}",
+                outputs_folder,
                 f"{rejected:,}",
                 where,
             )
         elif "data_quality" in outputs:
-            logger.info(summarise_data(catalog.load("data_quality")))
+            logger.info(summarise_data(catalog.load("data_quality"), folder))

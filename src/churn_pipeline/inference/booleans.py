@@ -73,7 +73,7 @@ def positive_value(values: tuple[str, str]) -> str | None:
     """Return which of a target's two values means that the customer left; None if unclear."""
     says_yes = [value for value in values if _POSITIVE.fullmatch(normal(value))]
     says_no = [value for value in values if _NEGATIVE.fullmatch(normal(value))]
-    if len(says_yes) == 1 and says_yes != says_no:
+    if len(says_yes) == 1 and (says_no or normal(says_yes[0]) != "1"):
         return says_yes[0]
     if len(says_no) == 1 and not says_yes:
         other = next(value for value in values if value not in says_no)

@@ -16,7 +16,10 @@ _LOOKS_LIKE_DATE = (
     r"|[A-Za-z]{3,9}\.?[-/ ]?[0-9]{1,2},? ?[0-9]{4}|[A-Za-z]{3,9}[-/ ][0-9]{4}"
     r"|[0-9]{8}|[0-9]{6})(?:[T ].*)?$"
 )
-_ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?$"
+_ISO = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?$"
+)
 _DAYS = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d-%b-%Y", "%d %b %Y", "%d/%b/%Y", "%d-%b-%y", "%d%b%Y",
     "%d %b %y", "%d %B %Y", "%d. %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y",
@@ -81,7 +84,7 @@ def read_dates(known: Levels, name: str, order: str | None = None) -> Dates | No
     if sample.str.contains(r"^[0-9]{6,8}$", regex=True).all():
         return _read_digits(known, name)
     formats, pairs = _formats_of(sample)
-    return _read(known, formats, pairs, order) if formats or pairs else None
+    return _read(known, formats, pairs, order)
 
 
 def epoch_unit(values: NDArray[np.float64], name: str) -> str | None:
@@ -122,10 +125,10 @@ def _formats_of(sample: pd.Series) -> tuple[list[str], list[tuple[str, str]]]:
     is_word = bool(sample.str.contains(r"[A-Za-z]{3}", regex=True).any())
     formats = [f for f in formats if ("%b" not in f and "%B" not in f) or is_word]
     pairs = [pair for pair in pairs if pair[0][2] in signs]
-    return (
-        [f for f in formats if not np.isnat(_parse(sample, f)).all()],
-        [p for p in pairs if any(not np.isnat(_parse(sample, f)).all() for f in p)],
-    )
+    read = {form: int((~np.isnat(_parse(sample, form))).sum()) for form in formats}
+    # May is a short month as well as a long one: what reads most comes first
+    formats = sorted((form for form in formats if read[form]), key=lambda form: -read[form])
+    return formats, [p for p in pairs if any(not np.isnat(_parse(sample, f)).all() for f in p)]
 
 
 def _read(
@@ -133,8 +136,8 @@ def _read(
 ) -> Dates | None:
     values = np.full(len(known), np.datetime64("NaT"), dtype="datetime64[us]")
     is_iso = known.texts.str.contains(_ISO, regex=True).to_numpy(dtype=bool)
-    iso = pd.to_datetime(known.texts[is_iso], format="ISO8601", errors="coerce")
-    values[is_iso] = iso.to_numpy(dtype="datetime64[us]")
+    iso = pd.to_datetime(known.texts[is_iso], format="ISO8601", errors="coerce", utc=True)
+    values[is_iso] = iso.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
     chosen: list[str] = []
     for form in formats:
         _fill(values, known, form, chosen)

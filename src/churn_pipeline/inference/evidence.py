@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_BINS = 64
+_MOST_BANDS = 64
+_POSITIVES_A_BAND = 10
 _PRIOR_ROWS = 2.0
 _LEAST_POSITIVES = 20
 _LEAST_ROWS = 20  # of a state that is to prove something
@@ -53,11 +54,14 @@ def weigh(values: NDArray[np.float64], churned: NDArray[np.float64], is_number: 
     n_positive = int(churned.sum())
     if min(n_positive, len(churned) - n_positive) < _LEAST_POSITIVES:
         return Evidence(None)
-    codes, levels = _codes(values, is_number)
+    codes, levels = _codes(values, is_number, n_positive)
     base = n_positive / len(churned)
     is_there = ~np.isnan(values)
+    auc = _held_out_auc(codes, churned)
+    if is_number:
+        auc = max(auc, _monotone_auc(values, churned))
     return Evidence(
-        _held_out_auc(codes, churned),
+        auc,
         _all_churn(churned[is_there], base),
         _all_churn(churned[~is_there], base),
         None if len(levels) > _MOST_LEVELS else _sure_level(codes, levels, churned, base),
@@ -65,13 +69,14 @@ def weigh(values: NDArray[np.float64], churned: NDArray[np.float64], is_number: 
 
 
 def _codes(
-    values: NDArray[np.float64], is_number: bool
+    values: NDArray[np.float64], is_number: bool, n_positive: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return a band or level for each row, the last one for missing cells."""
     is_there = ~np.isnan(values)
     levels, inverse = np.unique(values[is_there], return_inverse=True)
-    if is_number and len(levels) > _BINS:
-        cuts = np.unique(np.quantile(values[is_there], np.linspace(0, 1, _BINS + 1)[1:-1]))
+    bands = int(np.clip(n_positive // _POSITIVES_A_BAND, 2, _MOST_BANDS))
+    if is_number and len(levels) > bands:
+        cuts = np.unique(np.quantile(values[is_there], np.linspace(0, 1, bands + 1)[1:-1]))
         # a value of its own for what many rows share, such as zero
         inverse = np.searchsorted(cuts, values[is_there]) * 2
         inverse += np.isin(values[is_there], cuts)
@@ -93,6 +98,13 @@ def _held_out_auc(codes: NDArray[np.int64], churned: NDArray[np.float64]) -> flo
         rate = (positives + _PRIOR_ROWS * churned.mean()) / (rows + _PRIOR_ROWS)
         scores.append(_auc(rate, codes[~learn], churned[~learn]))
     return float(np.mean(scores))
+
+
+def _monotone_auc(values: NDArray[np.float64], churned: NDArray[np.float64]) -> float:
+    """Return the ROC-AUC of the number itself, upwards or downwards; missing counts as least."""
+    filled = np.where(np.isnan(values), -np.inf, values)
+    auc = _auc(filled, np.arange(len(filled)), churned)
+    return max(auc, 1 - auc)
 
 
 def _auc(

@@ -153,6 +153,11 @@ def infer_contract(
         plans.insert(0, _generated_id(list(cells.columns), notes))
     churn_rate = _report_target(readings[target.name], target, notes)
     _report_keys(keys, hints, readings, notes)
+    if hints.horizon_days is not None and keys.snapshot is None:
+        raise DataError(
+            f"--horizon-days counts from a snapshot, of which {raw.name} has none; name a column "
+            "of dates by --snapshot"
+        )
     features = [plan.name for plan in plans if "feature" in plan.roles]
     if not features:
         raise DataError(
@@ -199,8 +204,6 @@ def _check_hints(hints: Hints, columns: list[str], source: str) -> None:
     for column in single:
         if single.count(column) > 1 or column in hints.drop:
             raise DataError(f"the column {column!r} is asked to be two things at once")
-    if hints.horizon_days is not None and hints.horizon_days < 0:
-        raise DataError("--horizon-days must be 0 or more")
     both = sorted(set(hints.drop) & {*hints.keep, *hints.sensitive})
     if both:
         raise DataError(f"--drop {both[0]!r} contradicts --keep or --sensitive of the same column")

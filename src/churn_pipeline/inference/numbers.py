@@ -14,7 +14,7 @@ from churn_pipeline.inference.levels import Levels
 _PLAIN = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 _UNITS = {
     "$": "USD", "US$": "USD", "USD": "USD", "usd": "USD", "€": "EUR", "EUR": "EUR", "eur": "EUR",
-    "£": "GBP", "GBP": "GBP", "¥": "JPY", "₹": "INR", "Rs.": "INR", "Rs": "INR", "INR": "INR",
+    "£": "GBP", "GBP": "GBP", "¥": "JPY", "₹": "INR", "Rs": "INR", "INR": "INR",
     "CHF": "CHF", "kr": "kr", "zł": "PLN", "R$": "BRL", "%": "%", "GB": "GB", "MB": "MB",
     "TB": "TB", "KB": "KB", "kB": "KB", "gb": "GB", "mb": "MB", "kWh": "kWh", "km": "km",
     "months": "months", "month": "months", "Months": "months", "mo": "months", "mths": "months",
@@ -26,7 +26,7 @@ _UNITS = {
 }  # fmt: skip
 _SIGNS = sorted(_UNITS, key=len, reverse=True)
 _LEADING = [sign for sign in _SIGNS if not sign.islower() and sign not in ("%", "GB", "MB", "KB")]
-_GAPS = " \u00a0\u202f'’"
+_GAPS = " '"
 _SPELLED = (
     r"^(?P<sign>[+-]?)[ \x{00a0}]*"
     rf"(?P<before>{'|'.join(map(re.escape, _LEADING))})?[ \x{{00a0}}]*(?P<inner>[+-]?)"
@@ -71,10 +71,13 @@ class Numbers:
     values : ndarray of float64, (n_levels,)
         NaN where a level is no number.
     style : NumberStyle
+    decimal : str or None
+        What surely stands before a fraction; None where the column does not tell.
     """
 
     values: NDArray[np.float64]
     style: NumberStyle
+    decimal: str | None = None
 
 
 def read_numbers(known: Levels, decimal: str | None = None) -> Numbers | None:
@@ -100,7 +103,10 @@ def read_numbers(known: Levels, decimal: str | None = None) -> Numbers | None:
     if known.counts[plain].sum() == known.n_rows:
         style = _judge_dots(known, decimal)
         if style is None:
-            return None if _are_labels(known) else Numbers(_to_float(texts), NumberStyle())
+            if _are_labels(known):
+                return None
+            sure = "." if _has_fraction(known) else None
+            return Numbers(_to_float(texts), NumberStyle(), sure)
         return Numbers(_spelled(known, style), style)
     style = _find_style(known, decimal)
     if style is None:
@@ -109,7 +115,8 @@ def read_numbers(known: Levels, decimal: str | None = None) -> Numbers | None:
     readable = ~np.isnan(values)
     if known.counts[readable].sum() * 2 < known.n_rows or _are_labels(known.keep(readable)):
         return None
-    return Numbers(values, style)
+    tells = "," in (style.decimal, style.thousands) and not style.is_ambiguous
+    return Numbers(values, style, style.decimal if tells else None)
 
 
 def is_whole(values: NDArray[np.float64]) -> bool:
@@ -141,6 +148,12 @@ def _may_be_numbers(known: Levels) -> bool:
     return bool(counts[has_digit].sum() * 2 >= counts.sum())
 
 
+def _has_fraction(known: Levels) -> bool:
+    """Whether dots surely stand before fractions: not before three digits alone."""
+    pattern = r"\.[0-9]{1,2}(?:[eE]|$)|\.[0-9]{4}|^[+-]?0?\.[0-9]"
+    return bool(known.texts.str.contains(pattern, regex=True).any())
+
+
 def _are_labels(known: Levels) -> bool:
     """Whether digits stand for labels: 00123, or more digits than a number keeps."""
     has_zero = known.texts.str.contains(r"^0[0-9]+$", regex=True).to_numpy(dtype=bool)
@@ -160,7 +173,11 @@ def _to_float(texts: pa.Array) -> NDArray[np.float64]:
 def _parts(texts: pd.Series) -> pd.DataFrame:
     fields = pc.extract_regex(pa.array(texts), _SPELLED)
     named = zip(fields.type, fields.flatten(), strict=True)
-    return pd.DataFrame({field.name: values.to_pandas() for field, values in named}, dtype="str")
+    parts = pd.DataFrame({field.name: values.to_pandas() for field, values in named}, dtype="str")
+    # blanks and apostrophes of another kind
+    parts["digits"] = parts["digits"].str.replace("[\u00a0\u202f]", " ", regex=True)
+    parts["digits"] = parts["digits"].str.replace("’", "'", regex=False)
+    return parts
 
 
 def _pattern(style: NumberStyle) -> str:

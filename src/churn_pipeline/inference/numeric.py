@@ -9,6 +9,7 @@ import pandas as pd
 
 from churn_pipeline.inference import names
 from churn_pipeline.inference.categories import Category, list_values
+from churn_pipeline.inference.dates import epoch_unit
 from churn_pipeline.inference.keys import is_row_number
 from churn_pipeline.inference.levels import Levels
 from churn_pipeline.inference.numbers import NumberStyle, is_whole
@@ -33,7 +34,7 @@ def why_no_amount(reading: Reading) -> str | None:
     values, known = reading.numbers.values, reading.known
     if is_row_number(reading):
         return "it counts the rows, or numbers the customers: an identifier"
-    if not is_whole(values):
+    if not is_whole(values) or epoch_unit(values, reading.name):
         return None
     distinct = len(known) / known.n_rows
     score = names.identifier_score(reading.name)

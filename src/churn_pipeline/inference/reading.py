@@ -94,11 +94,7 @@ def read_columns(
         readings[name] = _read(name, count_levels(cells[name]))
         progress(number + 1, cells.shape[1])
     decimal = _agreed(
-        r.numbers.style.decimal
-        for r in readings.values()
-        if r.numbers
-        and not r.numbers.style.is_ambiguous
-        and (r.numbers.style.decimal == "," or r.numbers.style.thousands == ",")
+        r.numbers.decimal for r in readings.values() if r.numbers and r.numbers.decimal
     )
     order = _agreed(
         r.dates.order
@@ -106,8 +102,10 @@ def read_columns(
         if r.dates and r.dates.order and not (r.dates.is_ambiguous or r.dates.is_mixed)
     )
     for name, reading in readings.items():
-        is_open = reading.numbers is not None and reading.kind == "number" and decimal == ","
-        if is_open or (reading.dates and reading.dates.is_ambiguous and order):
+        is_open = reading.numbers is not None and reading.numbers.decimal is None
+        if (is_open and decimal is not None and _has_mark(reading)) or (
+            reading.dates and reading.dates.is_ambiguous and order
+        ):
             readings[name] = _read(name, count_levels(cells[name]), decimal, order)
     return _agree_on_missing(readings)
 
@@ -129,6 +127,10 @@ def row_values(cells: pd.Series, reading: Reading) -> NDArray[np.float64]:
         )
         position = np.where(np.isnat(position), np.nan, position.astype(np.float64))
     return position[codes]
+
+
+def _has_mark(reading: Reading) -> bool:
+    return bool(reading.known.texts.str.contains("[.,]", regex=True).any())
 
 
 def _agreed(found: object) -> str | None:

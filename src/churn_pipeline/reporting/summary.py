@@ -11,14 +11,22 @@ _WIDTH = 100
 _INDENT = " " * 11  # of what stands beside a label
 
 
-def summarise_data(data_quality: Mapping[str, Any]) -> str:
-    """Say how many rows were read and rejected, and where the rejected ones are."""
+def summarise_data(data_quality: Mapping[str, Any], folder: str) -> str:
+    """Say how many rows were read and rejected, and where in the data's folder those are."""
     rejected = data_quality["rows_rejected"]
-    where = ", see data/02_intermediate/rejected.parquet" if rejected else ""
-    return (
+    where = f", see {folder}/02_intermediate/rejected.parquet" if rejected else ""
+    text = (
         f"Customers  {data_quality['rows_read']:,} rows read from "
         f"{data_quality['source']['name']}, {rejected:,} rejected{where}"
     )
+    lines = textwrap.wrap(
+        text,
+        _WIDTH,
+        subsequent_indent=_INDENT,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    return "\n".join(lines)
 
 
 def summarise(
@@ -30,16 +38,18 @@ def summarise(
     data_quality: Mapping[str, Any],
     evaluation: Mapping[str, Any],
     churned: Sequence[int],
+    folder: str,
 ) -> str:
     """Say what was read, which candidate won and why, how it does on the test side, what is next.
 
-    ``churned`` holds a 1 for every test customer who churned and a 0 for the others.
+    ``churned`` holds a 1 for every test customer who churned and a 0 for the others; ``folder`` is
+    where the files are.
     """
     champion = selection["champion"]
     loss = selection["candidates"][champion]["log_loss"]
     lines = [
         "",
-        summarise_data(data_quality),
+        summarise_data(data_quality, folder),
         f"Champion   {champion} (cross-validated log loss {loss['mean']:.4f} ± {loss['std']:.4f})",
         *_beside(selection["reason"]),
         f"Test side  {len(churned):,} customers, {sum(churned):,} churned; "
@@ -53,12 +63,17 @@ def summarise(
     lines += [
         *_decisions(economics),
         *_verdicts(gates, fairness),
-        "Model card data/08_reporting/model_card.html",
-        "Next       README.md                                  how to bring your own customers",
-        "           data/08_reporting/tuning.html              what was tried for each candidate",
-        "           make kedro-viz                             the pipelines in the browser",
-        "           make mlflow-ui                             the runs in the browser",
+        f"Model card {folder}/08_reporting/model_card.html",
     ]
+    following = {
+        "README.md": "how to bring your own customers",
+        f"{folder}/08_reporting/tuning.html": "what was tried for each candidate",
+        "make kedro-viz": "the pipelines in the browser",
+        "make mlflow-ui": "the runs in the browser",
+    }
+    width = max(map(len, following)) + 4
+    for label, (what, why) in zip(("Next", "", "", ""), following.items(), strict=True):
+        lines.append(f"{label:<{len(_INDENT)}}{what:<{width}}{why}")
     return "\n".join(lines)
 
 

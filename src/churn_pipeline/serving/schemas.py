@@ -19,7 +19,14 @@ Schema = dict[str, Any]
 
 _LARGEST_INTEGER = 2.0**53 - 1
 _MOST_EXAMPLES = 20
-_DAY = "^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+# days of the Gregorian calendar, since validators need not look at a format
+_YEAR = "(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
+_DAY_OF_MONTH = (
+    "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+    "|02-(0[1-9]|1[0-9]|2[0-8]))"
+)
+_BY_FOUR = "(0[48]|[2468][048]|[13579][26])"
+_DAY = f"^({_YEAR}-{_DAY_OF_MONTH}|([0-9]{{2}}{_BY_FOUR}|{_BY_FOUR}00)-02-29)$"
 # what Python strips from a text; to ECMA-262 other characters are \s
 _BLANK = r"\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _SYNTAX = re.compile(r"[\\^$.*+?()\[\]{}|/]")  # what a regular expression of ECMA-262 escapes

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from churn_pipeline.environments import params_file, project_of
 from churn_pipeline.errors import ParameterError
 from churn_pipeline.serving.networks import Network, parse_network
 
@@ -98,27 +99,31 @@ def load_settings(
     Parameters
     ----------
     path : Path, optional
-        The params file; by default that of the variable ``CHURN_PARAMS``, else ``params.yaml`` in
-        the working folder, which may be absent.
+        The params file; by default that of the variable ``CHURN_PARAMS``, else that of the data
+        set which ``KEDRO_ENV`` names, else ``params.yaml`` in the working folder, which may be
+        absent.
     environ : mapping of str to str
         ``CHURN_SERVING_<KEY>`` holds a value of the section, written as in YAML.
 
     Returns
     -------
     ServingSettings
-        With relative paths taken from the folder of the params file.
+        With relative paths taken from the folder of the params file, or from the project's root
+        for ``conf/NAME/params.yaml``.
 
     Raises
     ------
     ParameterError
         With one sentence a problem that names the key, the value and what is expected.
+    DatasetNameError
+        If ``KEDRO_ENV`` names no data set.
     """
     named = path or (Path(environ["CHURN_PARAMS"]) if environ.get("CHURN_PARAMS") else None)
-    file = named or Path("params.yaml")
+    file = named or params_file(Path(), environ.get("KEDRO_ENV"))
     section: object = None
     if named or file.exists():
         section = _load_yaml(file)
-    return parse_settings(section, file.absolute().parent, environ, source=str(file))
+    return parse_settings(section, project_of(file), environ, source=str(file))
 
 
 def parse_settings(

@@ -39,6 +39,13 @@ def _compared(train: pd.DataFrame, contract: Contract, training: dict[str, Any])
     return train.iloc[first_customers(churned(train, contract), training["max_customers"])]
 
 
+def _repeats(n_customers: int, training: dict[str, Any]) -> int:
+    """Return how often to repeat: of many customers, one repeat says as much as several of few."""
+    most = training["max_customers"]
+    allowed = training["repeats"] if most is None else most // n_customers
+    return max(1, min(training["repeats"], allowed))
+
+
 def cross_validate_candidates(
     train: pd.DataFrame,
     contract: Contract,
@@ -71,7 +78,7 @@ def cross_validate_candidates(
         train[list(contract.model_inputs)],
         target,
         folds=training["folds"],
-        repeats=training["repeats"],
+        repeats=_repeats(len(train), training),
         seed=training["seed"],
         customer_numbers=numbers,
     )

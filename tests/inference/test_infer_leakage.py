@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from churn_pipeline.inference.evidence import weigh
+from tests.inference.tables import churn, infer, plan, questions
+
+N = 1000
+TRUTH = churn(N)
+LEFT = np.array([value == "yes" for value in TRUTH])
+RNG = np.random.default_rng(21)
+
+
+def noisy(auc_like: float) -> list[str]:
+    """Return a number that tells the target the better, the greater the argument."""
+    return [f"{v:.4f}" for v in RNG.normal(size=N) + auc_like * LEFT]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "why"),
+    [
+        ("gone", ["A" if left else "B" for left in LEFT], "in other words"),
+        ("score", noisy(8), "in other words"),
+        ("middle", [f"{v:.3f}" for v in np.where(LEFT, 0, np.sign(RNG.normal(size=N)) * 9)
+                    + RNG.normal(size=N)], "in other words"),
+        ("survey", [RNG.choice(["price", "quality"]) if left and i % 3 else None
+                    for i, left in enumerate(LEFT)], "filled only for customers who left"),
+        ("last_bill", [None if left and i % 3 else i % 37 for i, left in enumerate(LEFT)],
+         "missing only for customers who left"),
+        ("churn_reason", [f"r{i % 4}" for i in range(N)], "its name speaks"),
+        ("Cancellation Date", ["2024-01-05" if i % 2 else "2024-02-06" for i in range(N)],
+         "its name speaks"),
+    ],
+)  # fmt: skip
+def test_what_is_known_only_afterwards_is_left_out(
+    name: str, values: list[object], why: str
+) -> None:
+    inference = infer({name: values, "churn": TRUTH})
+    assert inference.document["columns"][name]["role"] == "ignored"
+    assert why in plan(inference, name).why
+    assert questions(inference, f"Is {name} known before a customer leaves?")
+    kept = infer({name: values, "churn": TRUTH}, keep=(name,))
+    assert kept.document["columns"][name]["role"] == "feature"
+
+
+def test_a_strong_column_is_kept_with_a_question() -> None:
+    inference = infer({"usage": noisy(2.7), "churn": TRUTH})
+    assert inference.document["columns"]["usage"]["role"] == "feature"
+    assert questions(inference, "Is usage surely known")
+
+
+def test_a_word_of_leaving_makes_a_strong_column_suspect() -> None:
+    inference = infer({"refunds": noisy(2), "usage": noisy(2), "churn": TRUTH})
+    assert questions(inference, "Is refunds surely known")
+    assert not questions(inference, "usage")
+
+
+def test_a_value_of_those_who_left_is_a_question() -> None:
+    values = ["closing" if left and i % 2 else f"open {i % 3}" for i, left in enumerate(LEFT)]
+    inference = infer({"state of account": values, "churn": TRUTH})
+    assert inference.document["columns"]["state of account"]["role"] == "feature"
+    assert questions(inference, "whose state of account is 'closing', 100.0% left")
+
+
+def test_ordinary_columns_raise_no_question() -> None:
+    table = {
+        "usage": noisy(1.5),
+        "plan": RNG.choice(["a", "b", "c"], N).tolist(),
+        "visits": [None if i % 5 == 0 else i % 9 for i in range(N)],
+        "churn": TRUTH,
+    }
+    assert not infer(table).notes.questions
+    assert not infer(table).notes.warnings
+
+
+def test_the_held_out_auc_is_that_of_the_column() -> None:
+    churned = LEFT.astype(float)
+    values = np.array(noisy(1.5), dtype=float)
+    evidence = weigh(values, churned, is_number=True)
+    assert evidence.roc_auc == pytest.approx(roc_auc_score(churned, values), abs=0.03)
+    # a level a row: all that is learnt is noise, which held-out rows do not reward
+    alone = weigh(np.arange(N, dtype=float), churned, is_number=False)
+    assert alone.roc_auc == pytest.approx(0.5, abs=0.02)
+
+
+def test_with_few_churners_nothing_is_measured() -> None:
+    churned = np.zeros(N)
+    churned[:10] = 1
+    assert weigh(churned.copy(), churned, is_number=True).roc_auc is None

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+
+from churn_pipeline.inference import names
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("CustomerID", ["customer", "id"]),
+        ("Months_on_book", ["months", "on", "book"]),
+        ("IsActiveMember", ["is", "active", "member"]),
+        ("Unnamed: 0", ["unnamed", "0"]),
+        ("HTTPErrors2", ["http", "errors", "2"]),
+        ("  ", []),
+    ],
+)
+def test_words(name: str, words: list[str]) -> None:
+    assert names.words(name) == words
+
+
+@pytest.mark.parametrize(
+    "name", ["customer_id", "CustomerId", "CLIENTNUM", "msisdn", "user id", "Member Number"]
+)
+def test_a_key_of_persons_is_the_best_identifier(name: str) -> None:
+    assert names.identifier_score(name) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "score"),
+    [
+        ("account_number", 3), ("id", 2), ("ID#", 2), ("plan_id", 2), ("invoice no", 1),
+        ("num_of_products", 0), ("paid", 0), ("customers", 0), ("valid", 0), ("amount", 0),
+    ],
+)  # fmt: skip
+def test_lesser_identifiers(name: str, score: int) -> None:
+    assert names.identifier_score(name) == score
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "RowNumber", "index", "row_id", "S.No", "", "X"])
+def test_row_numbers(name: str) -> None:
+    assert names.is_index(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("Months_on_book", "months"), ("total day minutes", "minutes"), ("data_gb", "GB"),
+        ("calls_last_30_days", "calls"), ("Contacts_Count_12_mon", None), ("price", None),
+        ("tenure_days", "days"), ("discount_pct", "%"), ("spend per months", None),
+    ],
+)  # fmt: skip
+def test_units(name: str, unit: str | None) -> None:
+    assert names.unit(name) == unit
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gender", "Sex", "Age", "customer_age", "SeniorCitizen", "Marital_Status", "race", "age_group",
+     "nationality", "religion", "has_disability", "Year_Birth"],
+)  # fmt: skip
+def test_sensitive(name: str) -> None:
+    assert names.is_sensitive(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["account_age", "age_of_device", "Seniority", "usage", "page", "packages", "trace"]
+)
+def test_not_sensitive(name: str) -> None:
+    assert not names.is_sensitive(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "tier"),
+    [
+        ("Churn", 1), ("Attrition_Flag", 1), ("is_churned", 1), ("Exited", 2), ("left", 2),
+        ("target", 3), ("y", 3), ("status", 3), ("churn_score", 0), ("churn_date", 0),
+        ("previous_churn", 0), ("left_calls", 0), ("closed_count", 0), ("yes", 0),
+    ],
+)  # fmt: skip
+def test_targets(name: str, tier: int) -> None:
+    assert names.target_tier(name) == tier
+
+
+@pytest.mark.parametrize(
+    "name", ["churn_reason", "ChurnScore", "cancellation_date", "exit_survey", "reason_for_leaving"]
+)
+def test_known_only_after(name: str) -> None:
+    assert names.is_after_event(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["previous_churn", "orders_cancelled", "exit_pages", "signup_date", "refunds"]
+)
+def test_known_before(name: str) -> None:
+    assert not names.is_after_event(name)
+
+
+def test_meanings_are_sentences() -> None:
+    assert names.sentence("MonthlyCharges") == "Monthly charges."
+    assert names.sentence("ARPU_3m") == "ARPU 3 m."
+    assert names.sentence("?") == "Column without a name."

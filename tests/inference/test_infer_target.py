@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from churn_pipeline.errors import DataError
+from churn_pipeline.inference.booleans import positive_value, read_flag
+from churn_pipeline.inference.levels import count_levels
+from tests.inference.tables import N, amounts, churn, infer, keys, questions, raw, rejected
+
+SPELLINGS = {
+    "yes": ["TRUE", "1", "yes", "Y", "True.", "t"],
+    "no": ["False", "0", "no", "N", "false", "F"],
+}
+
+
+def mixed() -> list[str]:
+    rng = np.random.default_rng(4)
+    return [str(rng.choice(SPELLINGS[value])) for value in churn()]
+
+
+def test_a_mix_of_spellings_is_one_flag() -> None:
+    truth = churn()
+    table: dict[str, Any] = {"customer_id": range(N), "amount": amounts(), "churn": mixed()}
+    inference = infer(table)
+    found = inference.document["columns"]["churn"]
+    assert len(found["values"]) == 2
+    assert inference.churn_rate == truth.count("yes") / N
+    assert rejected(raw(table), inference).empty
+    positive = found["positive"]
+    assert {positive, *found["spellings"][positive]} >= set(SPELLINGS["yes"])
+
+
+@pytest.mark.parametrize(
+    ("texts", "values", "spellings"),
+    [
+        (["no", "yes"], ("no", "yes"), {}),
+        (["F", "T"], ("F", "T"), {}),
+        (["0.0", "1.0"], ("0", "1"), {"0": ("0.0",), "1": ("1.0",)}),
+        (["TRUE", "FALSE", "true"], ("FALSE", "TRUE"), {"TRUE": ("true",)}),
+        (["False.", "True."], ("False.", "True."), {}),
+    ],
+)
+def test_flags(texts: list[str], values: tuple[str, str], spellings: dict[str, object]) -> None:
+    flag = read_flag(count_levels(raw({"x": texts}).cells["x"]))
+    assert flag is not None
+    assert flag.values == values
+    assert flag.spellings == spellings
+
+
+@pytest.mark.parametrize("texts", [["yes"], ["yes", "no", "maybe"], ["1", "2"], ["a", "b"]])
+def test_no_flags(texts: list[str]) -> None:
+    assert read_flag(count_levels(raw({"x": texts}).cells["x"])) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "positive"),
+    [
+        (("no", "yes"), "yes"), (("0", "1"), "1"), (("Existing Customer", "Attrited Customer"),
+        "Attrited Customer"), (("Left", "Stayed"), "Left"), (("False.", "True."), "True."),
+        (("-1", "1"), "1"), (("active", "churned"), "churned"), (("1", "2"), None),
+        (("bad", "good"), None), (("A", "B"), None), (("active", "gold"), None),
+    ],
+)  # fmt: skip
+def test_the_positive_value(values: tuple[str, str], positive: str | None) -> None:
+    assert positive_value(values) == positive
+
+
+@pytest.mark.parametrize(
+    "name", ["Churn", "Exited", "attrition_flag", "left", "is_churned", "target", "y", "Cancelled"]
+)
+def test_the_target_is_found_by_its_name(name: str) -> None:
+    inference = infer({name: churn(), "vip": churn(share=0.5)[::-1]}, target=None)
+    assert inference.target.name == name
+    assert inference.target.positive == "yes"
+    weak = name in ("target", "y")
+    assert bool(questions(inference, f"Does {name} say")) is weak
+
+
+def test_of_relabellings_the_first_is_the_target_and_the_others_are_left_out() -> None:
+    truth = churn()
+    table: dict[str, Any] = {"Churn Label": truth, "Churn Value": [int(v == "yes") for v in truth]}
+    inference = infer(table, target=None)
+    assert inference.target.name == "Churn Label"
+    assert inference.document["columns"]["Churn Value"]["role"] == "ignored"
+
+
+@pytest.mark.parametrize(
+    ("table", "hints", "message"),
+    [
+        ({"vip": churn(), "x": range(N)}, {}, r"--target COL, one of the columns.*: vip"),
+        ({"x": range(N)}, {}, "not a single column with two values"),
+        ({"churn_a": churn(), "churn_b": churn(share=0.4)}, {}, "churn_a, churn_b; say which by"),
+        ({"churn": ["a", "b", "c", "d"] * (N // 4)}, {}, r"has 4 values \('a', .*--target"),
+        ({"churn": ["no"] * N}, {}, "has the one value 'no'; a target has two"),
+        ({"churn": [""] * N}, {"target": "churn"}, "has nothing but missing cells"),
+        ({"y": ["a", "b"] * (N // 2)}, {}, "the target y of table.csv is 'a' or 'b'; say which"),
+        ({"y": churn()}, {"positive": "1"}, "--positive '1' is not a value of y, which is"),
+        ({"y": churn()}, {"target": "Y"}, "no such column; did you mean 'y'"),
+        ({"y": churn()}, {"drop": ("z",)}, "--drop 'z': table.csv has no such column"),
+        ({"y": churn()}, {"target": "y", "id": "y"}, "asked to be two things"),
+        ({"y": churn()}, {"drop": ("amount",), "keep": ("amount",)}, "contradicts"),
+    ],
+)
+def test_what_cannot_be_told_is_one_sentence(
+    table: dict[str, list[str]], hints: dict[str, object], message: str
+) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        infer(table, **{"target": None, **hints})
+    assert "\n" not in str(caught.value)
+
+
+def test_the_positive_value_of_the_user_may_be_any_spelling() -> None:
+    table = {"churn": mixed()}
+    positive = keys(table, "churn", positive="False")["positive"]
+    assert positive != keys(table, "churn")["positive"]
+
+
+def test_rare_and_missing_targets_are_reported() -> None:
+    n = 2000
+    texts = ["yes" if i % 250 == 0 else None if i % 10 == 3 else "no" for i in range(n)]
+    table: dict[str, Any] = {"churn": texts, "x": amounts(n)}
+    warnings = " ".join(infer(table).notes.warnings)
+    assert "0.44% of the customers left" in warnings
+    assert "10.0% of the rows have no churn" in warnings

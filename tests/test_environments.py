@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from churn_pipeline.environments import (
+    Dataset,
+    dvc_yaml_path,
+    environment_folder,
+    environments,
+    params_file,
+    params_name,
+    project_of,
+    read_dataset,
+)
+from churn_pipeline.errors import DatasetNameError, ParameterError
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with two data sets of its own and an environment that only overrides something."""
+    for folder in ("base", "local", "bank", "saas", "staging", ".bank.partial"):
+        (tmp_path / "conf" / folder).mkdir(parents=True)
+    for folder in (".", "conf/bank", "conf/saas", "conf/local", "conf/.bank.partial"):
+        name = Path(folder).name or "built_in"
+        text = f"dataset: {{name: {name}, folder: data/{name}, contract: c.yml}}\n"
+        (tmp_path / folder / "params.yaml").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_data_sets_are_the_folders_with_parameters(project: Path) -> None:
+    assert environments(project) == ["bank", "saas"]
+
+
+@pytest.mark.parametrize(
+    ("env", "name", "folder"),
+    [
+        (None, "", "."),
+        ("", "", "."),
+        ("base", "", "."),
+        ("local", "", "."),
+        ("staging", "", "."),
+        ("bank", "bank", "conf/bank"),
+    ],
+)
+def test_an_environment_has_the_parameters_of_a_data_set(
+    project: Path, env: str | None, name: str, folder: str
+) -> None:
+    assert params_name(project, env) == name
+    assert params_file(project, env) == project / folder / "params.yaml"
+    assert dvc_yaml_path(project, env) == project / folder / "dvc.yaml"
+    assert project_of(params_file(project, env)) == project
+
+
+@pytest.mark.parametrize("env", ["bnak", "../bank", "bank/", ".bank.partial", " "])
+def test_an_unknown_data_set_gets_the_known_ones(project: Path, env: str) -> None:
+    with pytest.raises(DatasetNameError, match=r"there is no data set .*there are bank, saas, and"):
+        params_file(project, env)
+
+
+def test_without_others_that_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DatasetNameError, match="no others yet"):
+        params_file(tmp_path, "bank")
+
+
+@pytest.mark.parametrize("name", ["a.b", "", "_x", "-x", "a b", "../x", "über", "base", "local"])
+def test_names_that_cannot_be_a_data_set(project: Path, name: str) -> None:
+    with pytest.raises(DatasetNameError, match="cannot be the name of a data set"):
+        environment_folder(project, name)
+
+
+def test_a_data_set_says_where_its_files_are(project: Path) -> None:
+    assert read_dataset(params_file(project, "bank")) == Dataset("bank", "data/bank", "c.yml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot be read"),
+        ("a: [", "is no YAML"),
+        ("", "has no section dataset"),
+        ("dataset: {name: x}", "has no section dataset with the keys name, folder and contract"),
+        ("dataset: {name: x, folder: y, contract: z, more: 1}", "has no section dataset"),
+    ],
+)
+def test_a_damaged_file_gets_one_sentence(tmp_path: Path, text: str | None, message: str) -> None:
+    file = tmp_path / "params.yaml"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    with pytest.raises(ParameterError, match=message):
+        read_dataset(file)
+
+
+def test_paths_of_a_file_elsewhere_begin_beside_it(tmp_path: Path) -> None:
+    assert project_of(tmp_path / "settings" / "params.yaml") == tmp_path / "settings"
