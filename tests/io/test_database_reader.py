@@ -170,6 +170,21 @@ def test_numbers_that_differ_in_the_last_digit_only_have_one_order(tmp_path: Pat
     assert len(hashes) == 1
 
 
+def test_the_text_nan_is_no_missing_number(
+    database: tuple[str, dict[str, Any] | None],
+) -> None:
+    address, credentials = database
+    raw = read_raw_table(
+        f"{address}::select 'NaN' as name, 'nan' as other", credentials=credentials
+    )
+    assert cells(raw) == [["NaN", "nan"]]
+    if not address.startswith("sqlite"):
+        query = (
+            f"{address}::select cast('NaN' as double precision) as x, cast('-inf' as float) as y"
+        )
+        assert cells(read_raw_table(query, credentials=credentials))[0][0] == ""
+
+
 # Files
 
 

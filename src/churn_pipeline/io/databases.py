@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from churn_pipeline.io.credentials import database_credentials
 
 SECONDS_TO_CONNECT = 10
 SECONDS_TO_WAIT = 60  # for the lock of another writer
+_DUCKDB_MEMORY = "700MB"
 
 _TABLES = {
     "sqlite": "select 'main', name from sqlite_master where type in ('table', 'view') "
@@ -52,7 +54,17 @@ def connection(
         Whatever the database refuses, in one sentence without passwords.
     """
     secrets = database_credentials(credentials)
-    engine = _engine(address, secrets, write)
+    # what does not fit into memory goes there, not beside the user's file
+    with TemporaryDirectory(prefix="churn_pipeline_") as folder:
+        engine = _engine(address, secrets, write, folder)
+        with _transaction(engine, address, secrets, write) as opened:
+            yield opened
+
+
+@contextmanager
+def _transaction(
+    engine: sa.Engine, address: Address, secrets: Mapping[str, str], write: bool
+) -> Iterator[sa.Connection]:
     refusals = (sa.exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error)
     try:
         with _connected(engine, write) as opened, opened.begin():
@@ -95,7 +107,7 @@ def _connected(engine: sa.Engine, write: bool) -> sa.Connection:
             time.sleep(0.05)
 
 
-def _engine(address: Address, secrets: Mapping[str, str], write: bool) -> sa.Engine:
+def _engine(address: Address, secrets: Mapping[str, str], write: bool, folder: str) -> sa.Engine:
     if address.kind == "postgresql":
         return _postgresql(address, secrets, write)
     path = Path(address.place)
@@ -103,7 +115,7 @@ def _engine(address: Address, secrets: Mapping[str, str], write: bool) -> sa.Eng
         path.parent.mkdir(parents=True, exist_ok=True)
     elif not path.is_file():
         raise DataError(f"{path} does not exist; set {address.knob} to a database that does")
-    return _sqlite(path, write) if address.kind == "sqlite" else _duckdb(path, write)
+    return _sqlite(path, write) if address.kind == "sqlite" else _duckdb(path, write, folder)
 
 
 def _postgresql(address: Address, secrets: Mapping[str, str], write: bool) -> sa.Engine:
@@ -153,8 +165,13 @@ def _sqlite(path: Path, write: bool) -> sa.Engine:
     return engine
 
 
-def _duckdb(path: Path, write: bool) -> sa.Engine:
-    config = {"threads": "2", "memory_limit": "1GB", "preserve_insertion_order": "false"}
+def _duckdb(path: Path, write: bool, folder: str) -> sa.Engine:
+    config = {
+        "memory_limit": _DUCKDB_MEMORY,
+        "temp_directory": folder,
+        "preserve_insertion_order": "false",
+        "arrow_large_buffer_size": "true",
+    }
     return sa.create_engine(
         sa.URL.create("duckdb", database=str(path)),
         poolclass=NullPool,

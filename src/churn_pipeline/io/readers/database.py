@@ -10,11 +10,13 @@ import sqlalchemy as sa
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.addresses import Address
 from churn_pipeline.io.databases import connection, quoted, run, table_names
-from churn_pipeline.io.readers.contents import Contents, Pieces
+from churn_pipeline.io.readers.contents import Contents, Pieces, texts_of
 
 _ROWS_A_PIECE = 20_000
 _SHOWN = 20
-_POSTGRESQL_BOOLEAN = 16  # its number in the catalog of types
+# PostgreSQL's numbers of types, DuckDB's names
+_BOOLEAN = ("16", "BOOLEAN")
+_WITH_NAN = ("700", "701", "1700", "FLOAT", "DOUBLE")
 
 
 def read_database(address: Address, credentials: Mapping[str, Any] | None = None) -> Contents:
@@ -40,10 +42,15 @@ def read_database(address: Address, credentials: Mapping[str, Any] | None = None
         head.close()
         select = _select(names, types, source, opened.dialect.name)
         pieces = Pieces(len(names))
-        result = run(opened.execution_options(stream_results=True), select)
-        spell = _python_text if opened.dialect.name == "sqlite" else None
-        while rows := result.fetchmany(_ROWS_A_PIECE):
-            pieces.add([_piece(column, spell) for column in zip(*rows, strict=True)])
+        if opened.dialect.name == "duckdb":
+            duckdb: Any = opened.connection.driver_connection
+            for batch in duckdb.execute(select).to_arrow_reader(_ROWS_A_PIECE):
+                pieces.add([texts_of(column) for column in batch.columns])
+        else:
+            result = run(opened.execution_options(stream_results=True), select)
+            while rows := result.fetchmany(_ROWS_A_PIECE):
+                columns = zip(*rows, strict=True)
+                pieces.add([pa.array(map(_text, column), pa.large_string()) for column in columns])
     return Contents.of_rows(pieces.frame(names))
 
 
@@ -74,7 +81,9 @@ def _select(names: list[str], types: list[Any], source: str, dialect: str) -> st
     texts = []
     for column, kind in zip(columns, types, strict=True):
         text = f"cast({column} as varchar)"
-        if kind == _POSTGRESQL_BOOLEAN or str(kind) == "BOOLEAN":
+        if str(kind) in _WITH_NAN:
+            text = f"nullif(lower({text}), 'nan')"
+        if str(kind) in _BOOLEAN:
             text = f"case when {column} then 'True' when not {column} then 'False' end"
         texts.append(f"{text} as {column}")
     order = [f"{place}{collation}" for place in range(1, len(texts) + 1)]
@@ -85,16 +94,9 @@ def _select(names: list[str], types: list[Any], source: str, dialect: str) -> st
     return f"select * from ({inner}) as texts order by {', '.join(order)}"
 
 
-def _piece(column: tuple[Any, ...], spell: Any) -> pa.Array:
-    if spell is not None:
-        return pa.array([spell(value) for value in column], pa.large_string())
-    texts = ["" if x is None or x in ("NaN", "nan") else x for x in column]
-    return pa.array(texts, pa.large_string())
-
-
-def _python_text(value: Any) -> str:
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    return (
-        value if isinstance(value, str) else repr(value) if isinstance(value, float) else str(value)
-    )
+    return repr(value) if isinstance(value, float) else str(value)
