@@ -1,9 +1,9 @@
-"""Derive the simulator's facts file from the reference data set.
+"""Derive the built-in default kind of simulated customers from the reference data set.
 
 The output holds aggregates only: shares, price lists and coefficients of penalised logistic
 models. Run it again after a change of the model terms:
 
-    python benchmarks/fit_simulator_facts.py --real path/to/telco.csv
+    python -m benchmarks.fit_simulator_facts --real path/to/telco.csv
 """
 
 from __future__ import annotations
@@ -18,12 +18,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_pipeline.simulation.reference import telco_path
-from churn_pipeline.simulation.schema import ADD_ONS, LEVELS
-from churn_pipeline.simulation.terms import Codes, code_of, factor_values, term_values
-
-ROOT = Path(__file__).resolve().parents[1]
-FACTS = ROOT / "src/churn_pipeline/simulation/telco_facts.yml"
+from benchmarks.telco.reference import telco_path
+from benchmarks.telco.schema import ADD_ONS, COLUMNS, LEVELS
+from benchmarks.telco.simulated import KIND
+from benchmarks.telco.terms import Codes, code_of, factor_values, formula, term_values
 
 MIN_BAND = 40  # customers in a tenure band of one contract
 MIN_SUPPORT = 60  # customers for whom a term differs from zero
@@ -191,7 +189,7 @@ def select_terms(
 
 
 def fit_split(step: Step, earlier: Sequence[str], codes: Codes) -> list[str]:
-    """Lines of the facts file for one split."""
+    """Lines of the kind's file for one split."""
     moving = np.isin(codes[step.column], [code_of(step.column, level) for level in step.moving])
     staying = np.isin(codes[step.column], [code_of(step.column, level) for level in step.staying])
     rows = moving | staying
@@ -201,16 +199,22 @@ def fit_split(step: Step, earlier: Sequence[str], codes: Codes) -> list[str]:
     kept = CHURN_INTERACTIONS if step.column == "Churn" else ()
     fitted = select_terms(main_terms(earlier), kept, subset, moving[rows].astype(float))
     lines = [
-        f"  - column: {step.column}",
-        f'    origin: "{step.origin}"',
-        f'    target: "{step.target}"',
-        f'    among: "{step.among}"',
-        f"    intercept: {fitted.pop(''):.3f}",
-        "    terms:" if fitted else "    terms: {}",
+        f'      - from: "{step.origin}"',
+        f'        to: "{step.target}"',
+        *([f'        among: "{formula(step.among)}"'] if step.among else []),
+        *model_lines(fitted),
     ]
+    if step.column != "Churn":
+        return lines
+    return ["    chance:", *(line[2:] for line in lines[2:])]
+
+
+def model_lines(fitted: dict[str, float]) -> list[str]:
+    """Lines of a logistic model, whose intercept is under the empty string."""
+    lines = [f"        intercept: {fitted.pop(''):.3f}", *(["        terms:"] if fitted else [])]
     for term, coefficient in fitted.items():
         digits = 4 if "tenure>" in term else 3
-        lines.append(f'      "{term}": {coefficient:.{digits}f}')
+        lines.append(f'          "{formula(term)}": {coefficient:.{digits}f}')
     return lines
 
 
@@ -236,23 +240,23 @@ def tenure_bands(tenure: NDArray[np.int8], first: int) -> list[tuple[int, int, i
 
 
 def tenure_lines(codes: Codes) -> list[str]:
-    """Lines of the facts file for tenure within each contract."""
+    """Lines of the kind's file for tenure within each contract."""
     tenure, contract = codes["tenure"], codes["Contract"]
     new_share = float((tenure[contract > 0] == 0).mean())
     lines = []
     for code, level in enumerate(LEVELS["Contract"]):
         own = tenure[(contract == code) & (tenure > 0)]
         zero = new_share if code else 0.0
-        lines.append(f"  {level}:")
+        lines.append(f"      {level}:")
         if zero:
-            lines.append(f"    - [0, 0, {zero:.4f}]")
+            lines.append(f"        - [0, 0, {zero:.4f}]")
         for first, last, count in tenure_bands(own, 1):
-            lines.append(f"    - [{first}, {last}, {(1 - zero) * count / own.size:.4f}]")
+            lines.append(f"        - [{first}, {last}, {(1 - zero) * count / own.size:.4f}]")
     return lines
 
 
 def charge_lines(real: pd.DataFrame, codes: Codes) -> list[str]:
-    """Lines of the facts file for prices and for the deviation of the totals."""
+    """Lines of the kind's file for prices and for the deviation of the totals."""
     services = [
         "PhoneService=Yes",
         "MultipleLines=Yes",
@@ -268,63 +272,95 @@ def charge_lines(real: pd.DataFrame, codes: Codes) -> list[str]:
     total = pd.to_numeric(real["TotalCharges"], errors="coerce").to_numpy(dtype=float)[later]
     months, monthly = codes["tenure"][later].astype(float), monthly[later]
     drift = np.sqrt(((total - months * monthly) ** 2 / (monthly * (months - 1))).mean())
+    listed = [f"{price:.2f} * ({formula(s)})" for s, price in zip(services, prices, strict=True)]
     return [
-        "  # Dollars a month for each service a customer has.",
-        "  prices:",
-        *(f'    "{s}": {price:.2f}' for s, price in zip(services, prices, strict=True)),
-        "  # Standard deviation of one service's price between customers, dollars a month.",
-        f"  price_noise: {price_noise:.3f}",
-        "  # Standard deviation of TotalCharges - tenure * MonthlyCharges, in dollars, divided by",
-        "  # sqrt(MonthlyCharges * (tenure - 1)).",
-        f"  total_drift: {drift:.3f}",
+        "  # The prices of a customer's services, each a little off its list price.",
+        "  MonthlyCharges:",
+        "    mean: >-",
+        *(f"      {line}" for line in " +\n".join(listed).splitlines()),
+        "    deviation: >-",
+        f"      {price_noise:.3f} * sqrt(count(",
+        *(f"      {line}" for line in ",\n".join(map(formula, services)).splitlines()),
+        "      ))",
+        "    step: 0.05",
+        "",
+        "  # As if the monthly charge had wandered over the tenure. Nobody has paid less than one",
+        "  # month; at tenure 0 there was no bill yet.",
+        "  TotalCharges:",
+        "    mean: tenure * MonthlyCharges",
+        f"    deviation: {drift:.3f} * sqrt(MonthlyCharges * maximum(tenure - 1, 0))",
+        "    step: 0.05",
+        "    minimum: MonthlyCharges",
+        "    missing: tenure == 0",
+        '    missing_text: " "',
+        "    as: text",
     ]
 
 
-def facts_text(real: pd.DataFrame) -> str:
-    """Write the whole facts file as text."""
+def level_lines(column: str) -> list[str]:
+    """Lines that begin a column of the kind's file and name its levels."""
+    levels = ", ".join(f'"{level}"' for level in LEVELS[column])
+    lines = [f"  {column}:", f"    levels: [{levels}]"]
+    if sum(map(len, lines[1:])) > 100:
+        lines[1:] = ["    levels:", *(f'      - "{level}"' for level in LEVELS[column])]
+    if column == "SeniorCitizen":
+        lines.append("    as: integer")
+    if column == "MultipleLines":
+        lines.append("    start: {No phone service: PhoneService == 'No'}")
+    if column in ADD_ONS:
+        lines.append("    start: {No internet service: InternetService == 'No'}")
+    return [*lines, *(["    moves:"] if column != "Churn" else [])]
+
+
+def kind_text(real: pd.DataFrame) -> str:
+    """Write the whole file of the kind as text."""
     codes = encode(real)
     shares = np.bincount(codes["Contract"]) / len(real)
     lines = [
-        "# Facts about IBM's Telco Customer Churn data set that calibrate the simulator.",
+        "# Customers of a telephone and internet provider, calibrated to aggregates of IBM's Telco",
+        "# Customer Churn data set. docs/simulation.md describes the keys.",
         "# Written by benchmarks/fit_simulator_facts.py; do not edit by hand.",
-        "",
-        "# Share of customers per contract.",
-        "contract_shares:",
-        *(f"  {lv}: {sh:.4f}" for lv, sh in zip(LEVELS["Contract"], shares, strict=True)),
-        "",
-        "# Tenure within each contract: [first month, last month, share of the contract's",
-        "# customers]. Months within a band are equally likely. A band holds at least",
-        f"# {MIN_BAND} customers; the share of tenure 0 is pooled over the two longer contracts.",
-        "tenure_bands:",
-        *tenure_lines(codes),
-        "",
-        "# How bills come about.",
-        "charges:",
-        *charge_lines(real, codes),
-        "",
-        "# The chain of logistic models, in drawing order. Customers at level `origin` of a column",
-        "# (of them only those whose factor `among` is not zero) move to level `target` with",
-        "# log-odds = intercept + sum of coefficient * term. A term is a product of factors:",
-        '# "Column=Level" and "tenure=k" are 0 or 1, "tenure>k" counts the months beyond k.',
         f"# Ridge-penalised fits; every term concerns at least {MIN_SUPPORT} customers.",
-        "splits:",
+        "",
+        "description: Customers of a telephone and internet provider, like IBM's Telco data set.",
+        "id: customerID",
+        "target: Churn",
+        "table:",
+        *(f"  - {column}" for column in COLUMNS),
+        "",
+        "columns:",
+        "  Contract:",
+        "    shares:",
+        *(f"      {lv}: {sh:.4f}" for lv, sh in zip(LEVELS["Contract"], shares, strict=True)),
+        "",
+        f"  # Months. A band holds at least {MIN_BAND} customers; the share of tenure 0 is pooled",
+        "  # over the two longer contracts.",
+        "  tenure:",
+        "    by: Contract",
+        "    bands:",
+        *tenure_lines(codes),
     ]
     earlier = ["Contract"]
     for step in STEPS:
+        if step.column == "Churn":
+            lines += ["", *charge_lines(real, codes)]
+        if step.column not in earlier:
+            lines += ["", *level_lines(step.column)]
         predictors = [column for column in earlier if column != step.column]
         lines += fit_split(step, predictors, codes)
         if step.column not in earlier:
             earlier.append(step.column)
+    lines += ["", "  customerID:", '    pattern: "####-@@@@@"']
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Write the facts file."""
+    """Write the kind's file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--real", type=Path, default=telco_path(), help="the reference CSV file")
-    parser.add_argument("--out", type=Path, default=FACTS, help="the facts file to write")
+    parser.add_argument("--out", type=Path, default=KIND, help="the file to write")
     args = parser.parse_args()
-    args.out.write_text(facts_text(pd.read_csv(args.real)), encoding="utf-8")
+    args.out.write_text(kind_text(pd.read_csv(args.real)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Compare simulated customers with the real ones and print one line per realism target.
 
-    python benchmarks/simulator_realism.py --real path/to/telco.csv --seeds 1 2 3
+    python -m benchmarks.simulator_realism --real path/to/telco.csv --seeds 1 2 3
 
 Exits with status 1 if a target is missed.
 """
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from churn_pipeline.simulation import simulate_customers
-from churn_pipeline.simulation.realism import measure
-from churn_pipeline.simulation.reference import telco_path
+from benchmarks.telco import simulate_customers
+from benchmarks.telco.realism import measure
+from benchmarks.telco.reference import telco_path
 
 
 def parse_arguments() -> argparse.Namespace:

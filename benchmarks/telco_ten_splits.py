@@ -22,6 +22,7 @@ import yaml
 from sklearn.metrics import log_loss, roc_auc_score
 from tqdm import tqdm
 
+from benchmarks.telco.reference import telco_path
 from churn_pipeline.contract import Contract
 from churn_pipeline.io.contract_dataset import ContractDataset
 from churn_pipeline.io.raw_table import RawTableDataset
@@ -34,7 +35,6 @@ from churn_pipeline.pipelines.training.nodes import (
     fit_candidates,
 )
 from churn_pipeline.pipelines.tuning.nodes import tune_candidates
-from churn_pipeline.simulation.reference import telco_path
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PEERS = ("autogluon", "lightgbm", "xgboost")

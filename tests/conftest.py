@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.telco import simulate_customers
+from benchmarks.telco import telco_path as find_telco
 from churn_pipeline.contract import Contract
 from churn_pipeline.io.contract_dataset import ContractDataset
-from churn_pipeline.simulation import reference, simulate_customers
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,7 +35,7 @@ def contract() -> Contract:
 
 @pytest.fixture(scope="session")
 def telco_path() -> Path:
-    path = reference.telco_path()
+    path = find_telco()
     if not path.is_file():
         pytest.skip(f"no Telco file at {path}; run `make telco` or set CHURN_TELCO_CSV")
     return path

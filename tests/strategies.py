@@ -46,9 +46,15 @@ def contracts(draw: st.DrawFn) -> Contract:
             spelled = draw(st.sets(st.sampled_from(column["values"])))
             column["spellings"] = {v: [f"~{v}~", f"={v}="] for v in sorted(spelled)}
         else:
-            decimal, thousands = draw(st.sampled_from([".,", ",.", ", ", ".?", ",?"]))
-            column |= {"decimal": decimal, "strip": draw(st.sampled_from([[], ["$", "EUR"]]))}
-            column |= {"thousands": thousands} if thousands != "?" else {}
+            styles: list[dict[str, Any]] = [
+                {},
+                {"thousands": ","},
+                {"decimal": ","},
+                {"decimal": ",", "thousands": "."},
+                {"decimal": ",", "thousands": " "},
+            ]
+            column |= draw(st.sampled_from(styles))
+            column["strip"] = draw(st.sampled_from([[], ["$", "EUR"]]))
             low = draw(st.integers(-1000, 1000))
             column |= {"minimum": low, "maximum": low + draw(st.integers(0, 1000))}
             for limit in draw(st.sets(st.sampled_from(["minimum", "maximum"]))):

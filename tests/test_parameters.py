@@ -36,6 +36,9 @@ def test_parameters_of_the_project_are_fine(parameters: dict[str, Any]) -> None:
     [
         ("ingestion.max_rejected_share", 0), ("ingestion.max_rejected_share", 1),
         ("split.test_share", 0.001), ("evaluation.top_share", 1),
+        ("split.method", None), ("split.method", "time"), ("split.method", "customer"),
+        ("split.period", "day"), ("split.test_periods", 3), ("split.gap_days", None),
+        ("split.gap_days", 0),
         ("candidates", {"xgboost": None}), ("candidates.xgboost", {}),
         ("training.seed", 2**32 - 1), ("training.folds", 2), ("training.repeats", 1),
         ("training.calibrators", []), ("training.calibrators", ["isotonic"]),
@@ -61,6 +64,9 @@ def test_limits_are_allowed(parameters: dict[str, Any], key: str, value: Any) ->
         ("ingestion.source", None), ("ingestion.max_rejected_share", 1.1),
         ("ingestion.max_rejected_share", float("nan")), ("split.test_share", 0),
         ("split.test_share", 1), ("split.test_share", "0.2"), ("split.seed", 1.5),
+        ("split.method", "random"), ("split.period", "year"), ("split.period", None),
+        ("split.test_periods", 0), ("split.test_periods", None), ("split.gap_days", -1),
+        ("split.gap_days", 1.5),
         ("training.folds", 1), ("training.repeats", 0), ("training.seed", True),
         ("training.seed", 2**32), ("training.confidence", 0), ("training.confidence", 1),
         ("training.calibrators", None), ("training.calibrators", "sigmoid"),
@@ -101,7 +107,9 @@ def test_unusable_value_is_named_with_its_key(
 
 
 def test_unknown_key_names_the_valid_ones(parameters: dict[str, Any]) -> None:
-    with pytest.raises(ParameterError, match=r"split\.share is .*valid keys: test_share, seed$"):
+    with pytest.raises(
+        ParameterError, match=r"split\.share is .*valid keys: method, test_share, seed"
+    ):
         check_parameters(put(parameters, "split.share", 0.2))
     with pytest.raises(
         ParameterError, match=r"tuning\.budget is .*valid keys: trials, patience, .*, seed$"
@@ -155,3 +163,36 @@ def test_all_problems_are_told_at_once(parameters: dict[str, Any]) -> None:
     broken = put(put(parameters, "split.seed", -1), "training.folds", 0)
     with pytest.raises(ParameterError, match=r"split\.seed is -1: .*; training\.folds is 0: "):
         check_parameters(broken)
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [("ingestion", "source"), ("scoring", "source"), ("scoring", "sink"), ("publishing", "sink")],
+)
+def test_a_password_in_an_address_is_refused_and_not_shown(
+    parameters: dict[str, Any], section: str, key: str
+) -> None:
+    parameters[section][key] = "postgresql://me:hush@host/bank::customers"
+    with pytest.raises(ParameterError) as caught:
+        check_parameters(parameters)
+    message = str(caught.value)
+    assert message.startswith(f"params.yaml: {section}.{key} holds a password")
+    assert "conf/local/credentials.yml" in message
+    assert "hush" not in message
+
+
+def test_a_sink_that_is_no_table_is_refused_before_anything_runs(
+    parameters: dict[str, Any],
+) -> None:
+    parameters["scoring"]["sink"] = "scores.csv"
+    with pytest.raises(ParameterError, match=r"scoring\.sink is scores\.csv, but takes a table"):
+        check_parameters(parameters)
+    parameters["scoring"]["sink"] = "sqlite:///scores.db::scores"
+    check_parameters(parameters)
+
+
+@pytest.mark.parametrize("date", ["31.01.2026", "2026-02-30", "20260131"])
+def test_a_date_that_is_no_day_is_refused(parameters: dict[str, Any], date: str) -> None:
+    parameters["scoring"]["date"] = date
+    with pytest.raises(ParameterError, match=r"scoring\.date is"):
+        check_parameters(parameters)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from churn_pipeline.simulation import simulate_customers
+from benchmarks.telco import simulate_customers
 
 _SEED = 7
 

@@ -15,6 +15,7 @@ from churn_pipeline.errors import ChurnPipelineError
 from churn_pipeline.model_commands import environment_option, model
 from churn_pipeline.pipeline_registry import PIPELINES
 from churn_pipeline.serving.key_commands import api_key
+from churn_pipeline.simulate_command import simulate
 
 
 @click.group(name="churn_pipeline")
@@ -57,38 +58,7 @@ cli.add_command(
 cli.add_command(model)
 cli.add_command(contract)
 cli.add_command(api_key)
-
-
-@cli.command()
-@click.option("--customers", type=click.IntRange(min=1), default=7043, show_default=True)
-@click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True)
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("customers.csv"),
-    show_default=True,
-    help="CSV file to write; the true churn probabilities go beside it.",
-)
-@click.option("--force", is_flag=True, help="Overwrite existing files.")
-def simulate(customers: int, seed: int, output: Path, force: bool) -> None:
-    """Draw customers of a telephone and internet provider, with known churn probabilities."""
-    from churn_pipeline.io.atomic import CSVDataset
-    from churn_pipeline.simulation import simulate_customers
-
-    if output.suffix != ".csv":
-        raise click.ClickException(f"--output must end in .csv, not {output.name!r}")
-    truth = output.with_name(f"{output.stem}_truth.csv")
-    for path in (output, truth):
-        if path.exists() and not force:
-            raise click.ClickException(f"{path} exists; choose another --output or add --force")
-    simulation = simulate_customers(customers, seed)
-    for path, table, digits in (
-        (output, simulation.customers, "%g"),
-        (truth, simulation.truth, None),
-    ):
-        save_args = {"index": False, "lineterminator": "\n", "float_format": digits}
-        CSVDataset(filepath=str(path.resolve()), save_args=save_args).save(table)
-        click.echo(f"{path}: {len(table):,} rows")
+cli.add_command(simulate)
 
 
 @cli.command("dvc-yaml")

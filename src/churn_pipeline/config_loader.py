@@ -57,6 +57,8 @@ class DatasetConfigLoader(OmegaConfigLoader):
     def __getitem__(self, key: str) -> dict[str, Any]:
         # resolvers are the process's: another loader may have registered its own meanwhile
         OmegaConf.register_new_resolver("params_file", lambda: str(self.params_file), replace=True)
+        self._register_globals_resolver()
+        self._register_runtime_params_resolver()
         found: dict[str, Any] = super().__getitem__(key)
         return found
 

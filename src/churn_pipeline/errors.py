@@ -31,3 +31,7 @@ class RegistryError(ChurnPipelineError):
 
 class BundleError(ChurnPipelineError):
     """A bundle cannot be made or trusted; the message names the file and the remedy."""
+
+
+class SimulationError(ChurnPipelineError):
+    """A kind of simulated customers cannot be drawn; the message names the file, key and remedy."""

@@ -1,6 +1,8 @@
 """What ``params.yaml`` may hold; checked once, before anything runs."""
 
+import re
 from collections.abc import Mapping
+from datetime import date
 from itertools import pairwise
 from math import inf
 from pathlib import Path
@@ -9,8 +11,16 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
-from churn_pipeline.errors import ParameterError
+from churn_pipeline.errors import DataError, ParameterError
+from churn_pipeline.io.addresses import parse_sink, refuse_password
 from churn_pipeline.serving.settings import parse_settings
+
+_ADDRESSES = (
+    ("ingestion", "source"),
+    ("scoring", "source"),
+    ("scoring", "sink"),
+    ("publishing", "sink"),
+)
 
 
 class _Section(BaseModel):
@@ -24,6 +34,7 @@ class _Dataset(_Section):
 
 
 class _Simulation(_Section):
+    kind: str = Field(min_length=1)
     customers: int = Field(ge=1)
     seed: int = Field(ge=0)
 
@@ -51,6 +62,7 @@ class _Combinations(_Section):
 
 
 class _Tuning(_Section):
+    max_customers: int | None = Field(ge=100)
     trials: int = Field(ge=1)
     patience: int = Field(ge=1)
     minimum_improvement: float = Field(ge=0)
@@ -70,6 +82,8 @@ class _FeatureSearch(_Section):
 
 
 class _Training(_Section):
+    max_customers: int | None = Field(ge=100)
+    max_fitted_customers: int | None = Field(ge=100)
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
     confidence: float = Field(gt=0, lt=1)
@@ -124,7 +138,21 @@ class _Gates(_Section):
     no_regression: bool
 
 
-class _Scoring(_Section):
+class _Sink(_Section):
+    sink: str | None = Field(min_length=1)
+    date: str | None
+
+    @field_validator("date")
+    @classmethod
+    def _iso(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+            raise ValueError('must be a day such as "2026-01-31", or null')
+        if value is not None:
+            date.fromisoformat(value)
+        return value
+
+
+class _Scoring(_Sink):
     source: str = Field(min_length=1)
 
 
@@ -142,6 +170,7 @@ class _Parameters(_Section):
     economics: _Economics
     gates: _Gates
     scoring: _Scoring
+    publishing: _Sink
     serving: Any
 
 
@@ -159,12 +188,28 @@ def check_parameters(parameters: Mapping[str, Any], source: str = "params.yaml")
     ParameterError
         With one sentence a problem that names the key, the value and what is expected.
     """
+    _check_addresses(parameters, source)
     try:
         _Parameters.model_validate(parameters)
     except ValidationError as error:
         problems = "; ".join(map(_describe, error.errors()))
         raise ParameterError(f"{source}: {problems}") from None
     parse_settings(parameters["serving"], Path.cwd(), environ={}, source=source)
+
+
+def _check_addresses(parameters: Mapping[str, Any], source: str) -> None:
+    """Check addresses before anything shows them: none may hold a password."""
+    for section, key in _ADDRESSES:
+        values = parameters.get(section)
+        address = values.get(key) if isinstance(values, Mapping) else None
+        if not isinstance(address, str):
+            continue
+        try:
+            refuse_password(address, f"{section}.{key}")
+            if key == "sink":
+                parse_sink(address, f"{section}.{key}")
+        except DataError as error:
+            raise ParameterError(f"{source}: {error}") from None
 
 
 def _describe(problem: ErrorDetails) -> str:

@@ -18,8 +18,9 @@ PIPELINES = (
     "packaging",
     "feature_search",
     "scoring",
+    "publishing",
 )
-ON_DEMAND = ("feature_search", "scoring")
+ON_DEMAND = ("feature_search", "scoring", "publishing")
 
 
 def register_pipelines() -> dict[str, Pipeline]:

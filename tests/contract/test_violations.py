@@ -6,10 +6,10 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.telco import simulate_customers
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.cells import cast_columns, read_cells
 from churn_pipeline.contract.violations import find_violations
-from churn_pipeline.simulation import simulate_customers
 from tests.strategies import bad_cells, contracts, good_tables, meaning
 
 

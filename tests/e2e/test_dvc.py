@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from churn_pipeline.simulation import simulate_customers
+from benchmarks.telco import simulate_customers
 from tests.e2e.conftest import STAGES, Project
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.telco import simulate_customers
 from churn_pipeline.scorer import read_bundle
-from churn_pipeline.simulation import simulate_customers
 from tests.e2e.conftest import Project, copy_project
 
 pytestmark = pytest.mark.slow

@@ -49,14 +49,30 @@ def test_values_stay_fixed_and_defaults_are_kept() -> None:
         },
     )
     assert space.fixed == {"trees": 80, "kind": None, "names": ["a", "b"]}
-    assert space.defaults == {"depth": 3, "share": None}
+    assert space.starts == ({"depth": 3, "share": None},)
     assert list(space.searched) == ["depth", "share", "rate"]
+
+
+def test_lists_of_defaults_are_tried_one_after_the_other() -> None:
+    space = parse_search_space(
+        "forest",
+        {
+            "depth": {"low": 1, "high": 8, "default": [3, 8]},
+            "rate": {"low": 0.0, "high": 1.0, "default": 0.5},
+        },
+    )
+    assert space.starts == ({"depth": 3, "rate": 0.5}, {"depth": 8, "rate": 0.5})
+
+
+def test_every_default_of_a_list_lies_in_the_range() -> None:
+    with pytest.raises(ParameterError, match=r"depth\.default is 9, which the range does not hold"):
+        parse_search_space("forest", {"depth": {"low": 1, "high": 8, "default": [3, 9]}})
 
 
 @pytest.mark.parametrize("settings", [None, {}])
 def test_no_settings_are_an_empty_space(settings: dict[str, Any] | None) -> None:
     space = parse_search_space("forest", settings)
-    assert (space.fixed, space.searched, space.defaults) == ({}, {}, {})
+    assert (space.fixed, space.searched, space.starts) == ({}, {}, ({},))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.search_space import parse_search_space
 from churn_pipeline.modeling.studies import StudyJournal
 from churn_pipeline.modeling.tuning import (
+    HOPELESS,
     Budget,
     CandidateStudy,
     tabulate,
@@ -107,6 +108,28 @@ def assert_same(one: pd.DataFrame, two: pd.DataFrame) -> None:
 @pytest.fixture(scope="module")
 def uninterrupted() -> pd.DataFrame:
     return run(*both())
+
+
+def test_a_candidate_far_behind_after_its_first_trials_is_given_up() -> None:
+    hopeless = study("random_forest", {"n_estimators": 1, "min_samples_leaf": {
+        "low": 1, "high": 1000, "default": [900, 1000]}})  # fmt: skip
+    good = study("logistic_regression", {"C": {"low": 0.1, "high": 10.0, "default": 1.0}})
+    table = run(good, hopeless)
+    assert hopeless.first_loss() > HOPELESS * good.first_loss()
+    assert table["candidate"].value_counts().to_dict() == {
+        "logistic_regression": 7,
+        "random_forest": 2,
+    }
+
+
+def test_who_is_given_up_does_not_depend_on_the_workers() -> None:
+    spaces = {"C": {"low": 1e-5, "high": 1.0, "default": [1e-5, 1e-4]}}
+
+    def tried(workers: int) -> pd.DataFrame:
+        studies = [study(settings=spaces), *both()]
+        return run(*studies, workers=workers)
+
+    assert_same(tried(1), tried(2))
 
 
 def test_one_line_a_trial_the_defaults_first(uninterrupted: pd.DataFrame) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.telco import simulate_customers
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.raw_table import RawTable, RawTableDataset
@@ -19,7 +20,6 @@ from churn_pipeline.pipelines.ingestion.nodes import (
     quarantine_customers,
     report_data_quality,
 )
-from churn_pipeline.simulation import simulate_customers
 from tests.strategies import contracts, good_tables
 
 # what is changed in a row → the rules that it breaks, in the order of their columns

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,23 @@ from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.runner import SequentialRunner
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.errors import DataError
-from churn_pipeline.io.raw_table import RawTableDataset
+from churn_pipeline.errors import DataError, ParameterError
+from churn_pipeline.io.raw_table import RawTable, RawTableDataset
 from churn_pipeline.pipelines.scoring import create_pipeline, nodes
 from churn_pipeline.pipelines.scoring.nodes import contract_of_requests
 from churn_pipeline.scorer import Bundle, Scorer, read_bundle
+from churn_pipeline.scorer.bundle import to_json
 from tests.bundles import packaged
 
 N = 300
+OUTPUTS = ("scores", "scores_sink", "rejected_to_score")
 COLUMNS = ["churn_probability", "tier", "recommended_action", "contact", "expected_profit"]
+
+
+def raw_of(folder: Path) -> RawTable:
+    path = folder / "customers.csv"
+    path.write_text("a,b\n1,2\n")
+    return RawTableDataset(filepath=str(path)).load()
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +42,13 @@ def fresh(customers: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     return customers[-N:].drop(columns=contract.target.name).reset_index(drop=True)
 
 
-def run(file: pd.DataFrame, bundle: Bundle, folder: Path) -> dict[str, Any]:
+def run(
+    file: pd.DataFrame,
+    bundle: Bundle,
+    folder: Path,
+    sink: str | None = None,
+    date: str | None = None,
+) -> dict[str, Any]:
     """Run the pipeline on a file; return its outputs."""
     path = folder / "customers.csv"
     file.to_csv(path, index=False)
@@ -42,11 +57,14 @@ def run(file: pd.DataFrame, bundle: Bundle, folder: Path) -> dict[str, Any]:
             "customers_to_score": RawTableDataset(filepath=str(path)),
             "bundle": MemoryDataset(bundle, copy_mode="assign"),
             "scores": MemoryDataset(),
+            "scores_sink": MemoryDataset(),
+            "params:scoring.sink": MemoryDataset(sink),
+            "params:scoring.date": MemoryDataset(date),
             "rejected_to_score": MemoryDataset(),
         }
     )
     SequentialRunner().run(create_pipeline(), catalog)
-    return {name: catalog.load(name) for name in ("scores", "rejected_to_score")}
+    return {name: catalog.load(name) for name in OUTPUTS}
 
 
 def test_customers_are_ranked_by_what_contacting_them_is_worth(
@@ -184,9 +202,56 @@ def test_large_files_are_scored_in_chunks_of_the_same_bits(
 
 
 def test_what_is_asked_of_customers_is_what_requests_bring(
-    bundle: Bundle, contract: Contract
+    bundle: Bundle, contract: Contract, tmp_path: Path
 ) -> None:
-    asked = contract_of_requests(bundle)
+    asked = contract_of_requests(bundle, raw_of(tmp_path))
     assert contract.target.name not in asked.columns
     assert asked.row_rules == contract.row_rules  # none of them reads the target
     assert list(asked.columns) == [c.name for c in Scorer(bundle).request_columns]
+
+
+# The sink
+
+
+def test_without_a_sink_nothing_goes_there(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path
+) -> None:
+    outputs = run(fresh, bundle, tmp_path)
+    assert outputs["scores_sink"].empty
+    assert "scoring_date" not in outputs["scores"]
+
+
+def test_a_sink_gets_the_scores_and_their_day(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path
+) -> None:
+    outputs = run(fresh, bundle, tmp_path, "sqlite:///s.db::scores", "2026-01-31")
+    sent = outputs["scores_sink"]
+    assert set(sent["scoring_date"]) == {datetime.date(2026, 1, 31)}
+    pd.testing.assert_frame_equal(sent.drop(columns="scoring_date"), outputs["scores"])
+
+
+def test_a_sink_without_a_day_is_one_sentence(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path
+) -> None:
+    with pytest.raises(ParameterError, match=r"scoring\.date is null .* no snapshot date"):
+        run(fresh, bundle, tmp_path, "sqlite:///s.db::scores")
+
+
+def test_the_snapshot_is_the_day_of_each_row(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    document = bundle.json("contract.json")
+    document["columns"]["month"] = {"type": "date", "role": "snapshot", "meaning": "The month."}
+    by_month = bundle.with_files({"contract.json": to_json(document)})
+    months = [fresh.assign(month=day) for day in ("2026-01-31", "2026-02-28")]
+    outputs = run(pd.concat(months), by_month, tmp_path, "sqlite:///s.db::scores")
+    assert outputs["rejected_to_score"].empty
+    assert list(outputs["scores"])[:2] == [contract.id.name, "month"]
+    sent = outputs["scores_sink"]
+    assert sent.groupby("scoring_date").size().to_dict() == {
+        datetime.date(2026, 1, 31): N,
+        datetime.date(2026, 2, 28): N,
+    }
+    assert (sent["scoring_date"].astype(str) == sent["month"].astype(str)).all()
+    one = run(fresh, by_month, tmp_path, "sqlite:///s.db::scores", "2026-03-31")["scores_sink"]
+    assert set(one["scoring_date"]) == {datetime.date(2026, 3, 31)}

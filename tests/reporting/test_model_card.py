@@ -17,6 +17,7 @@ from selenium.webdriver.common.by import By
 
 from churn_pipeline.reporting.model_card import FIGURES, write_model_card
 from churn_pipeline.reporting.page import render_page
+from tests.reporting.conftest import metrics_by_period
 
 PERIODS = "metrics_by_period.png"  # shown if there are several
 SECTIONS = [
@@ -237,6 +238,77 @@ def test_a_lone_candidate_without_sensitive_columns_has_a_card(outputs: dict[str
     assert "has no column of dates" in text
     assert "Broken rule" not in text
     assert "Computed from them" not in text
+
+
+NOTE = "The gap of 7 days is shorter than the <30> days after which an outcome is known."
+
+
+@pytest.fixture
+def by_time(outputs: dict[str, Any]) -> dict[str, Any]:
+    """Outputs of a panel that was split by time."""
+    record = outputs["split_record"] | {
+        "method": "time",
+        "period": "month",
+        "test_periods": 2,
+        "gap_days": 30,
+        "gap_from": "horizon_days",
+        "last_training_snapshot": "2025-04-30",
+        "first_test_snapshot": "2025-05-30",
+        "customers_on_both_sides": 1012,
+        "notes": [NOTE],
+    }
+    record["sides"]["training"]["customers"] = 2345
+    record["sides"]["gap"] = {"rows": 678}
+    table = metrics_by_period(
+        {f"2025-{month:02d}": 0.2 + month / 1000 for month in range(1, 5)},
+        {"2025-05": 0.31, "2025-06": 0.33},
+    )
+    table.loc[5, ["roc_auc", "roc_auc_low", "roc_auc_high"]] = np.nan
+    return outputs | {"split_record": record, "metrics_by_period": table}
+
+
+def test_a_split_by_time_is_told_with_its_periods(by_time: dict[str, Any]) -> None:
+    card = write_model_card(**by_time)
+    text = words(card)
+    assert "Of 1,437 rows from 2025-05-30 on, later than all that the model had learnt" in text
+    assert "latest 2 periods (unit: month), from 2025-05-30 on" in text
+    assert "up to 2025-04-30, 30 days before at least, after which their outcomes" in text
+    assert "678 rows in between are on neither side. 1,012 customers stand on both sides" in text
+    assert "5,606 rows of 2,345 customers, 1,476 of them churned (26.3%)" in text
+    assert "All rows of a customer were kept in one fold." in text
+    assert "hash" not in text.partition("Protocol")[2].partition("Candidates")[0].lower()
+    assert NOTE in text
+    lines = [readable(line) for line in rows(card, "Side")]
+    assert len(lines) == 6
+    assert lines[0].startswith("| training | 2025-01 | 1,234 | 20.1% [17.1%, 24.1%] |")
+    assert lines[5].startswith("| test | 2025-06 |")
+    assert "| – |" in lines[5]
+    page = render_page(card)
+    assert f'src="{PERIODS}"' in page
+    assert '<h2 id="over-time">Over time</h2>' in page
+    test_tables_are_well_formed(card)
+
+
+def test_a_long_history_shows_its_latest_periods(by_time: dict[str, Any]) -> None:
+    days = [f"{day}" for day in np.arange("2024-01-01", "2024-03-01", dtype="datetime64[D]")]
+    table = metrics_by_period(dict.fromkeys(days[:-1], 0.2), {days[-1]: 0.3})
+    card = write_model_card(**by_time | {"metrics_by_period": table})
+    lines = rows(card, "Side")
+    assert len(lines) == 24
+    assert lines[-1].startswith("| test | 2024-02-29 ")
+    assert "36 earlier lines stand in metrics_by_period.csv." in words(card)
+
+
+def test_one_period_has_no_section_but_its_notes(
+    card: str, outputs: dict[str, Any], by_time: dict[str, Any]
+) -> None:
+    assert "Over time" not in card
+    note = "All rows have the snapshot 2025-01-31, so the split is by customer."
+    record = outputs["split_record"] | {"method": "customer", "notes": [note]}
+    single = metrics_by_period({"2025-01": 0.2}, {"2025-01": 0.25})
+    noted = write_model_card(**outputs | {"split_record": record, "metrics_by_period": single})
+    assert note in words(noted)
+    assert PERIODS not in noted
 
 
 def test_simulated_customers_are_said_to_be(card: str, outputs: dict[str, Any]) -> None:

@@ -344,6 +344,54 @@ def test_what_a_field_may_hold_is_said(small: Contract, name: str, sentence: str
     assert expectation(small.columns[name]) == sentence
 
 
+DATED: dict[str, Any] = {
+    **SMALL,
+    "columns": {
+        **SMALL["columns"],
+        "day": {"type": "date", "role": "snapshot", "meaning": "m"},
+        "joined": {"type": "date", "nullable": True, "formats": ["%d/%m/%Y"], "meaning": "m"},
+        "town": {"type": "category", "values": ["a", "b"], "open": True, "meaning": "m"},
+    },
+    "derived_columns": {"days": {"expression": "day - joined", "meaning": "m"}},
+}
+GOOD_DATED = {**GOOD, "day": "2026-01-31", "joined": "2025-01-31", "town": "a"}
+
+
+def test_a_request_gives_the_snapshot_where_it_is_read() -> None:
+    reader = RecordReader(parse_contract(DATED), 200.0)
+    assert reader.read(GOOD_DATED).row[:3] == (3.0, 7.5, 365.0)
+    assert errors_of(reader, {**GOOD_DATED, "day": None})[0].message == (
+        'day is null; it must be a date such as "2026-01-31"'
+    )
+    assert math.isnan(reader.read({**GOOD_DATED, "joined": None}).row[2])
+    unread = parse_contract({**DATED, "derived_columns": {}})
+    assert "day" not in [column.name for column in RecordReader(unread, 200.0).columns]
+
+
+def test_a_date_after_the_snapshot_is_refused() -> None:
+    reader = RecordReader(parse_contract(DATED), 200.0)
+    assert reader.read({**GOOD_DATED, "joined": "2026-01-31"}).row[2] == 0.0
+    errors = errors_of(reader, {**GOOD_DATED, "joined": "2026-02-01", "visits": -1})
+    assert errors == (
+        FieldError("visits", "visits must be a whole number from 0 to 90 (days)"),
+        FieldError("joined", "joined is later than day; leave out what came after"),
+    )
+
+
+def test_any_text_of_an_open_category_is_taken() -> None:
+    reader = RecordReader(parse_contract(DATED), 200.0)
+    assert reader.read(GOOD_DATED).row[-1] == 0.0
+    for value in ("elsewhere", "", None):
+        assert reader.read({**GOOD_DATED, "town": value}).row[-1] == -1.0
+    (error,) = errors_of(reader, {**GOOD_DATED, "town": 3})
+    assert error.message == 'town must be a text, such as "a", "b", or null'
+
+
+def test_of_very_many_values_a_few_are_said() -> None:
+    column = Column("x", "category", ("feature",), "m", values=tuple(f"v{i}" for i in range(5000)))
+    assert expectation(column).endswith('"v19", … (5,000 values)')
+
+
 @at_random
 @given(st.text(max_size=4), st.sampled_from([str.upper, str.strip, str.casefold]))
 def test_texts_are_taken_as_ingestion_takes_them(

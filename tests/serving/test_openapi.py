@@ -244,7 +244,8 @@ def values(schema: Schema) -> st.SearchStrategy[Any]:
     texts += [f"{value} " for value in texts] + [value.upper() for value in texts]
     return st.one_of(
         st.sampled_from([*edges, *texts, None, True, "", " ", "n/a", " (none) ", "C-1", "x" * 256,
-                         "2026-01-31", "2026-02-29", "31/01/2026", "x" * 257, 0, -0.0, 3.0, 4, 1e308, 10**20, 2**53, [], {}, "3"]),
+                         "2026-01-31", "2026-02-29", "31/01/2026",
+                         "x" * 257, 0, -0.0, 3.0, 4, 1e308, 10**20, 2**53, [], {}, "3"]),
         st.text(max_size=5),
         st.integers(),
         st.floats(allow_nan=False, allow_infinity=False),

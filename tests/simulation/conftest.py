@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from churn_pipeline.simulation import Simulation, simulate_customers
+from benchmarks.telco import simulate_customers
+from churn_pipeline.simulation import Simulation
 
 
 @pytest.fixture(scope="session")

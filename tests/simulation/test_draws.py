@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from churn_pipeline.simulation.draws import (
-    draw_customer_ids,
+    LOGIT_UNIT,
+    draw_bands,
     draw_levels,
-    draw_tenure,
-    split_probability,
+    draw_texts,
+    intercept_for,
+    logistic,
+    power_shares,
     systematic_sample,
 )
-from churn_pipeline.simulation.facts import Split, TenureBand
 
 
 @pytest.fixture
@@ -19,7 +23,7 @@ def rng() -> np.random.Generator:
 
 
 def test_identifiers_are_unique_among_two_million(rng: np.random.Generator) -> None:
-    assert np.unique(draw_customer_ids(2_000_000, rng)).size == 2_000_000
+    assert np.unique(draw_texts("####-@@@@@", {}, 2_000_000, rng)).size == 2_000_000
 
 
 def test_systematic_sample_gives_each_customer_their_chance(rng: np.random.Generator) -> None:
@@ -38,19 +42,42 @@ def test_levels_come_in_their_shares(rng: np.random.Generator) -> None:
     assert np.abs(counts - [100, 300, 600]).max() <= 1
 
 
-def test_tenure_stays_within_its_bands(rng: np.random.Generator) -> None:
-    bands = [TenureBand(1, 1, 0.25), TenureBand(10, 12, 0.75)]
-    months, counts = np.unique(draw_tenure(bands, 4000, rng), return_counts=True)
-    assert months.tolist() == [1, 10, 11, 12]
+def test_numbers_stay_within_their_bands(rng: np.random.Generator) -> None:
+    numbers = draw_bands([(1, 1, 0.25), (10, 12, 0.75)], 4000, rng)
+    values, counts = np.unique(numbers, return_counts=True)
+    assert values.tolist() == [1, 10, 11, 12]
     assert counts[0] == 1000
 
 
-def test_split_probability_is_the_logistic_of_its_terms() -> None:
-    split = Split("Churn", "No", "Yes", "", -1.0, {"tenure>2": 0.25, "Partner=Yes": 9000.0})
-    codes = {
-        "tenure": np.array([0, 2, 6, 6], dtype=np.int8),
-        "Partner": np.array([0, 0, 0, 1], dtype=np.int8),
-    }
-    probability = split_probability(split, codes)
-    low = 1 / (1 + np.exp(1))
-    assert probability == pytest.approx([low, low, 0.5, 1.0], abs=1e-5)
+def test_texts_follow_their_pattern(rng: np.random.Generator) -> None:
+    texts = draw_texts("{who}-#@.", {"who": ["Ann", "O'Neil"]}, 520, rng)
+    assert len(set(texts.tolist())) == 520
+    assert all(re.fullmatch(r"(Ann|O'Neil)-[0-9][A-Z]\.", text) for text in texts.tolist())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"), [("#", "has 10 texts, fewer than 11"), ("{who}", "names no part")]
+)
+def test_patterns_without_enough_texts_are_an_error(
+    pattern: str, message: str, rng: np.random.Generator
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        draw_texts(pattern, {}, 11, rng)
+
+
+def test_logistic_is_rounded_and_limited() -> None:
+    chances = logistic(np.array([-(10**6), -LOGIT_UNIT, 0, 10**6]))
+    assert chances == pytest.approx([0, 1 / (1 + np.e), 0.5, 1], abs=1e-5)
+    assert (chances == chances.round(9)).all()
+
+
+@pytest.mark.parametrize("rate", [0.005, 0.3, 0.97])
+def test_intercept_gives_the_rate(rate: float, rng: np.random.Generator) -> None:
+    log_odds = rng.integers(-30_000, 30_000, 5000)
+    mean = logistic(log_odds + intercept_for(rate, log_odds)).mean()
+    assert mean == pytest.approx(rate, rel=1e-3)
+
+
+def test_power_shares_fall_by_rank() -> None:
+    assert power_shares(4, 1).tolist() == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])
+    assert power_shares(3, 0).tolist() == [1, 1, 1]

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from churn_pipeline.simulation import Simulation, simulate_customers
-from churn_pipeline.simulation.realism import (
+from benchmarks.telco import simulate_customers
+from benchmarks.telco.realism import (
     Measurement,
     churn_rate_gaps,
     discrimination_auc,
@@ -12,6 +12,7 @@ from churn_pipeline.simulation.realism import (
     measure,
     share_gaps,
 )
+from churn_pipeline.simulation import Simulation
 
 
 @pytest.mark.parametrize("seed", [1, 2])

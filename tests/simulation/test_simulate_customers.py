@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_pipeline.simulation import Simulation, simulate_customers
-from churn_pipeline.simulation.schema import ADD_ONS, COLUMNS, LEVELS
+from benchmarks.telco import simulate_customers
+from benchmarks.telco.schema import ADD_ONS, COLUMNS, LEVELS
+from churn_pipeline.errors import SimulationError
+from churn_pipeline.simulation import Simulation
 
 CUSTOMERS_SHA256 = "adb58e941b03d4de0015fc6d012e5865cf6ce56b60088d252e368865d48a8a18"
 TRUTH_SHA256 = "735a0438e7a2e692e56220c65c51395b135670856076a74a30a3ebff62ed5f6d"
@@ -60,7 +62,7 @@ def test_global_random_state_is_neither_used_nor_touched() -> None:
 
 @pytest.mark.parametrize("n_customers", [0, -1])
 def test_fewer_than_one_customer_is_an_error(n_customers: int) -> None:
-    with pytest.raises(ValueError, match=f"n_customers must be at least 1, got {n_customers}"):
+    with pytest.raises(SimulationError, match=f"customers must be at least 1, got {n_customers}"):
         simulate_customers(n_customers, seed=1)
 
 
@@ -202,7 +204,7 @@ def test_churn_is_drawn_from_the_truth(population: Simulation) -> None:
 
 def test_simulation_needs_neither_scikit_learn_nor_kedro() -> None:
     code = (
-        "import sys; from churn_pipeline.simulation import simulate_customers;"
+        "import sys; from benchmarks.telco import simulate_customers;"
         "simulate_customers(5, 1);"
         "print(*{'sklearn', 'scipy', 'kedro'} & set(sys.modules))"
     )

@@ -56,11 +56,10 @@ def _generated_ids(cells: pd.DataFrame, contract: Contract) -> pd.Series:
         hashes += [_hash(_SEPARATOR.join(row)) for row in zip(*columns, strict=True)]
     base = pd.Series(hashes, index=cells.index, dtype="str")
     repeat = base.groupby(base, sort=False).cumcount().to_numpy()
-    again = np.flatnonzero(repeat)
-    if not len(again):  # a list of nothing is one of floats to pandas
-        return base
-    base.iloc[again] = base.iloc[again] + [f"-{repeat[row] + 1}" for row in again]
-    return base
+    again = np.flatnonzero(repeat).tolist()
+    for row in again:
+        hashes[row] = f"{hashes[row]}-{repeat[row] + 1}"
+    return pd.Series(hashes, index=cells.index, dtype="str") if again else base
 
 
 def _hash(text: str) -> str:

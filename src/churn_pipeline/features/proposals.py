@@ -216,7 +216,7 @@ def _model_columns(contract: Contract, customers: pd.DataFrame) -> Iterator[NDAr
             yield values.astype(np.float64)
         else:
             yield from ((values == value).astype(np.float64) for value in column.values)
-    needed = {column.name: customers[column.name].to_numpy() for column in contract.features}
+    needed = {column.name: customers[column.name].to_numpy() for column in contract.read_columns}
     yield from derive(needed, contract).values()
 
 

@@ -74,7 +74,7 @@ class Address:
     @property
     def name(self) -> str:
         """A short name for messages and reports: no folder, no user, no password."""
-        name = re.sub(r"//[^/]*@", "//", self.place)
+        name = re.sub(r"//[^/]*@", "//", self.place).partition("?")[0]
         if self.kind != "postgresql":
             name = name.rpartition("/")[2]
         if self.part is None:
@@ -125,6 +125,23 @@ def parse_address(source: str, knob: str) -> Address:
             f"before an absolute path"
         )
     return Address(kind, path[1:], part, knob)
+
+
+def parse_sink(address: str, knob: str) -> Address:
+    """Read the address of a table to write.
+
+    Raises
+    ------
+    DataError
+        If it is not a table of a database.
+    """
+    parsed = parse_address(address, knob)
+    if not parsed.is_database or parsed.is_query:
+        raise DataError(
+            f"{knob} is {parsed.name}, but takes a table of a database only, such as "
+            "postgresql://HOST/DATABASE::TABLE or sqlite:///FILE::TABLE"
+        )
+    return parsed
 
 
 def refuse_password(source: str, knob: str) -> None:

@@ -24,19 +24,24 @@ def project_credentials(project: Path, environment: str | None = None) -> dict[s
         Kedro's environment: the file of that folder of ``conf`` goes before ``conf/local``'s,
         entry by entry.
     """
-    from kedro.config import MissingConfigException, OmegaConfigLoader
+    # not Kedro's loader: a second one would take the place of the first one's resolvers
+    from omegaconf import OmegaConf
+    from omegaconf.resolvers import oc
 
     entries: dict[str, dict[str, Any]] = {name: {} for name in ENTRIES}
-    for folder in dict.fromkeys(("local", environment or "local")):
-        if not (project / "conf" / folder).is_dir():
-            continue
-        loader = OmegaConfigLoader(
-            str(project / "conf"), env=folder, base_env=folder, default_run_env=folder
-        )
-        try:
-            entries |= {name: entry or {} for name, entry in loader["credentials"].items()}
-        except MissingConfigException:
-            continue
+    OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
+    try:
+        for folder in dict.fromkeys(("local", environment or "local")):
+            for path in sorted((project / "conf" / folder).glob("credentials*.y*ml")):
+                found: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+                entries |= {name: entry or {} for name, entry in found.items()}
+    except Exception as error:  # whatever broken files raise; their lines hold secrets
+        raise DataError(
+            f"conf/{folder}/{path.name} cannot be read ({type(error).__name__}); it is YAML with "
+            "an entry `source` or `sink`, see docs/sources.md"
+        ) from None
+    finally:
+        OmegaConf.clear_resolver("oc.env")  # elsewhere, Kedro does not want it
     return entries
 
 

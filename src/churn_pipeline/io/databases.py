@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,10 +53,11 @@ def connection(
     """
     secrets = database_credentials(credentials)
     engine = _engine(address, secrets, write)
+    refusals = (sa.exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error)
     try:
-        with engine.begin() as opened:
+        with _connected(engine, write) as opened, opened.begin():
             yield opened
-    except sa.exc.SQLAlchemyError as error:
+    except refusals as error:
         raise _explained(error, address, secrets) from None
     finally:
         engine.dispose()
@@ -79,6 +81,18 @@ def quoted(table: str) -> str:
 def run(opened: sa.Connection, sql: str) -> sa.CursorResult[Any]:
     """Execute SQL as it stands: no character of it marks a parameter."""
     return opened.execution_options(no_parameters=True).exec_driver_sql(sql)
+
+
+def _connected(engine: sa.Engine, write: bool) -> sa.Connection:
+    """Connect; DuckDB gives its file to one writer and does not wait for it to become free."""
+    end = time.monotonic() + (SECONDS_TO_WAIT if write else 0)
+    while True:
+        try:
+            return engine.connect()
+        except sa.exc.OperationalError as error:
+            if "lock on file" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 def _engine(address: Address, secrets: Mapping[str, str], write: bool) -> sa.Engine:
@@ -148,16 +162,15 @@ def _duckdb(path: Path, write: bool) -> sa.Engine:
     )
 
 
-def _explained(
-    error: sa.exc.SQLAlchemyError, address: Address, secrets: Mapping[str, str]
-) -> DataError:
+def _explained(error: Exception, address: Address, secrets: Mapping[str, str]) -> DataError:
     original = getattr(error, "orig", None) or error
     lines = [line.strip() for line in str(original).splitlines() if line.strip()]
     reason = (lines[0] if lines else type(original).__name__)[:300].rstrip(".")
     for secret in filter(None, [secrets.get("password"), secrets.get("url")]):
         reason = reason.replace(secret, "***")
     place = Address(address.kind, address.place, None, address.knob).name
-    if "lock on file" in reason or "database is locked" in reason:
+    state = getattr(original, "sqlstate", None)
+    if "lock on file" in reason or "database is locked" in reason or state == "55P03":
         return DataError(
             f"{place} is in use by another program, which locks it; close that program and run "
             "again"
@@ -167,7 +180,7 @@ def _explained(
             f"{place} refused user and password ({reason}); put them into "
             "conf/local/credentials.yml (docs/sources.md) or PGUSER and PGPASSWORD"
         )
-    if address.kind == "postgresql" and getattr(original, "sqlstate", None) is None:
+    if address.kind == "postgresql" and state is None:
         return DataError(
             f"{place} cannot be reached ({reason}); is the server running, and is {address.knob} "
             "its address?"

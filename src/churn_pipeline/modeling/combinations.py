@@ -14,13 +14,14 @@ from lightgbm import LGBMClassifier
 from numpy.typing import NDArray
 from scipy.special import expit
 from scipy.stats import chi2
-from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from churn_pipeline.contract import Contract, DerivedColumn, Expression
 from churn_pipeline.contract.expressions import reference
 from churn_pipeline.features.encoding import tree_encoder
+from churn_pipeline.modeling.folds import Split, stratified_splits
+from churn_pipeline.modeling.sampling import first_customers
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +32,7 @@ _MOST_TERMS = 5  # of a sum
 _TRIED = 3  # combinations a round that trees are fitted with
 _LEAST_T = 3.0  # of the mean gain a customer; the best of many is too good by chance
 _LEAST_GAIN = 0.002  # of the log loss
+_FEWEST_CHURNERS = 30  # or others; fewer tell nothing
 _FEWEST_VALUES = 3  # below, a number is a flag
 
 
@@ -113,6 +115,7 @@ def find_combinations(
     max_customers: int,
     confidence: float,
     seed: int,
+    customer_numbers: NDArray[np.int64] | None = None,
 ) -> tuple[tuple[DerivedColumn, ...], pd.DataFrame]:
     """Find combinations of the numeric inputs that boosted trees are better with.
 
@@ -133,10 +136,13 @@ def find_combinations(
     max_columns : int
         Numbers to combine at most, those that matter most to the trees.
     max_customers : int
-        A larger training side is sampled.
+        Of a larger training side; see :func:`churn_pipeline.modeling.sampling.first_customers`.
     confidence : float
         Of the test, over all combinations of a round.
     seed : int
+        Of the folds and the trees.
+    customer_numbers : ndarray of int, (n,), optional
+        See :func:`churn_pipeline.modeling.folds.stratified_splits`.
 
     Returns
     -------
@@ -148,15 +154,17 @@ def find_combinations(
     """
     report: list[dict[str, object]] = []
     found: list[DerivedColumn] = []
-    sample = _sample(len(customers), max_customers, seed)
-    customers, churned = customers.iloc[sample], churned[sample]
+    rows = first_customers(churned, max_customers)
+    customers, churned = customers.iloc[rows], churned[rows]
+    numbers = None if customer_numbers is None else customer_numbers[rows]
     smallest = int(np.bincount(churned, minlength=2).min())
     with (
         threadpool_limits(1),
         tqdm(total=most, unit="column", desc="combining columns", disable=None, leave=False) as bar,
     ):
-        if most and smallest >= _FOLDS:
-            search = _Search(customers, churned, contract, max_columns, seed)
+        if most and smallest >= _FEWEST_CHURNERS:
+            splits = stratified_splits(churned, numbers, folds=_FOLDS, seed=seed)
+            search = _Search(customers, churned, contract, max_columns, seed, splits)
             while len(found) < most:
                 column = search.round(1 - confidence, len(found) + 1, report)
                 bar.update()
@@ -177,10 +185,10 @@ class _Search:
         contract: Contract,
         max_columns: int,
         seed: int,
+        splits: Sequence[Split],
     ) -> None:
         self._churned, self._contract, self._seed = churned, contract, seed
-        folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
-        self._folds = list(folds.split(np.zeros(len(churned)), churned))
+        self._splits = splits
         inputs = customers[list(contract.model_inputs)]
         self._matrix = tree_encoder(contract).fit_transform(inputs, churned)
         self._margin, importance = self._out_of_fold(self._matrix)
@@ -274,7 +282,7 @@ class _Search:
 
     def _out_of_fold(self, matrix: NDArray[np.float32]) -> tuple[Floats, Floats]:
         margin, importance = np.empty(len(matrix)), np.zeros(matrix.shape[1])
-        for train, held_out in self._folds:
+        for train, held_out in self._splits:
             model = LGBMClassifier(
                 n_estimators=120, learning_rate=0.07, num_leaves=15, min_child_samples=20,
                 reg_lambda=1.0, subsample=0.8, subsample_freq=1, colsample_bytree=0.5, n_jobs=1,
@@ -310,12 +318,6 @@ def _score_test(values: Floats, errors: Floats, weights: Floats) -> float:
     filled = weight > 1e-9
     statistic = float((error[filled] ** 2 / weight[filled]).sum())
     return float(chi2.logsf(statistic, max(1, int(filled.sum()) - 1)))
-
-
-def _sample(n: int, most: int, seed: int) -> NDArray[np.int64]:
-    if n <= most:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(seed).permutation(n)[:most])
 
 
 def _plain(name: str) -> str:

@@ -136,7 +136,7 @@ def _with_columns(
     """Return the model's inputs and the proposed columns."""
     everything = _added(contract, [proposal.column for proposal in proposals])
     features = [column.name for column in contract.features]
-    values = {name: customers[name].to_numpy() for name in features}
+    values = {column.name: customers[column.name].to_numpy() for column in everything.read_columns}
     derived = pd.DataFrame(derive(values, everything), index=customers.index)
     return pd.concat([customers[features], derived], axis=1)
 

@@ -1,13 +1,14 @@
 """Search spaces, as ``candidates`` of ``params.yaml`` writes them.
 
 A setting is a value, which stays fixed, or a mapping, which is searched: ``{low, high}`` with
-``log: true`` or ``step`` where wanted, or ``{choices: […]}``. ``default`` is what is tried first.
+``log: true`` or ``step`` where wanted, or ``{choices: […]}``. ``default`` is what is tried first; a
+list of defaults is tried one after the other.
 A range whose numbers are all whole holds whole numbers only.
 """
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,13 +35,13 @@ class SearchSpace:
         Settings with one value.
     searched : mapping of str to BaseDistribution
         Settings that tuning chooses.
-    defaults : mapping
-        The values that are tried first, of settings that name one.
+    starts : tuple of mapping
+        What is tried first, of settings that name a default; one mapping a trial.
     """
 
     fixed: Mapping[str, Any]
     searched: Mapping[str, BaseDistribution]
-    defaults: Mapping[str, Any]
+    starts: tuple[Mapping[str, Any], ...]
 
 
 def parse_search_space(candidate: str, settings: Mapping[str, Any] | None) -> SearchSpace:
@@ -53,7 +54,7 @@ def parse_search_space(candidate: str, settings: Mapping[str, Any] | None) -> Se
     """
     fixed: dict[str, Any] = {}
     searched: dict[str, BaseDistribution] = {}
-    defaults: dict[str, Any] = {}
+    defaults: dict[str, list[Any]] = {}
     for name, setting in (settings or {}).items():
         if not isinstance(setting, Mapping):
             fixed[name] = setting
@@ -61,11 +62,20 @@ def parse_search_space(candidate: str, settings: Mapping[str, Any] | None) -> Se
         key = f"params.yaml: candidates.{candidate}.{name}"
         searched[name] = _distribution(key, setting)
         if "default" in setting:
-            default = setting["default"]
-            if not _contains(searched[name], default):
-                raise ParameterError(f"{key}.default is {default!r}, which the range does not hold")
-            defaults[name] = default
-    return SearchSpace(fixed, searched, defaults)
+            given = setting["default"]
+            defaults[name] = given if isinstance(given, list) and given else [given]
+            for default in defaults[name]:
+                if not _contains(searched[name], default):
+                    raise ParameterError(
+                        f"{key}.default is {default!r}, which the range does not hold"
+                    )
+    return SearchSpace(fixed, searched, tuple(_starts(defaults)))
+
+
+def _starts(defaults: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the first defaults, the second ones …; the last of a shorter list goes on."""
+    for turn in range(max(map(len, defaults.values()), default=1)):
+        yield {name: values[min(turn, len(values) - 1)] for name, values in defaults.items()}
 
 
 def _distribution(key: str, setting: Mapping[str, Any]) -> BaseDistribution:
@@ -95,7 +105,11 @@ def _choices(setting: Mapping[str, Any]) -> BaseDistribution:
 
 def _range(setting: Mapping[str, Any]) -> BaseDistribution:
     numbers = {key: setting[key] for key in ("low", "high")}
-    numbers |= {key: setting[key] for key in ("step", "default") if key in setting}
+    numbers |= {"step": setting["step"]} if "step" in setting else {}
+    given = setting.get("default", [])
+    numbers |= {
+        f"default {n}": d for n, d in enumerate(given if isinstance(given, list) else [given])
+    }
     for key, number in numbers.items():
         if isinstance(number, bool) or not math.isfinite(float(number)):
             raise ValueError(f"{key} is {number!r}, not a number")

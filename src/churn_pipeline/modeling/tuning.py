@@ -54,6 +54,10 @@ class Budget:
     max_seconds: float | None = None
 
 
+HOPELESS = 1.3
+"""A candidate is given up whose first trials are worse than the best candidate's by this factor."""
+
+
 @dataclass
 class CandidateStudy:
     """The study of one candidate: one trial at a time, one fold after the other.
@@ -73,6 +77,7 @@ class CandidateStudy:
     study: optuna.Study = field(init=False)
     trial: Trial | None = field(init=False, default=None)
     losses: list[float] = field(init=False, default_factory=list)
+    is_given_up: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -116,19 +121,33 @@ class CandidateStudy:
         """Return the best finished trial."""
         return self.study.best_trial
 
+    @property
+    def has_started(self) -> bool:
+        """Whether the trials that it starts with are finished, or the budget is."""
+        return self.trial is None and (
+            len(self.trials()) >= len(self.space.starts) or self._is_over()
+        )
+
+    def first_loss(self) -> float:
+        """Return the lowest log loss of the trials that it starts with."""
+        first = self.trials()[: len(self.space.starts)]
+        return min(trial.value for trial in first if trial.value is not None)
+
     def trials(self) -> list[FrozenTrial]:
         """Return the finished trials, in order."""
         return self.study.get_trials(deepcopy=False, states=FINISHED)
 
     def _ask(self) -> Trial:
         number = len(self.study.trials)
-        if number == 0:
-            self.study.enqueue_trial(dict(self.space.defaults))
+        if number < len(self.space.starts):
+            self.study.enqueue_trial(dict(self.space.starts[number]))
         seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
         self.study.sampler = TPESampler(seed=seed, n_startup_trials=_RANDOM_TRIALS)
         return self.study.ask(dict(self.space.searched))
 
     def _is_over(self) -> bool:
+        if self.is_given_up:
+            return True
         trials, budget = self.trials(), self.budget
         if len(trials) >= (budget.trials if self.space.searched else 1):
             return True
@@ -181,19 +200,30 @@ def tune(
         tqdm(unit="fit", disable=None, leave=False) as progress,
     ):
         running: dict[Future[float], CandidateStudy] = {}
-        waiting = list(studies)
-        while waiting or running:
-            for study in waiting:
-                if (fit := study.next_fit()) is not None:
-                    running[executor.submit(_fit_fold, study.name, *fit)] = study
-            waiting = []
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                study = running.pop(future)
-                waiting.append(study)
-                progress.update()
-                if study.tell(future.result()):
-                    progress.set_description(_describe(studies))  # shows the count as well
+        # all start before any goes on, so that what is given up does not depend on their speed
+        for is_over in (lambda study: study.has_started, lambda study: False):
+            waiting = [study for study in studies if not is_over(study)]
+            while waiting or running:
+                for study in waiting:
+                    if (fit := study.next_fit()) is not None:
+                        running[executor.submit(_fit_fold, study.name, *fit)] = study
+                waiting = []
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    study = running.pop(future)
+                    progress.update()
+                    if study.tell(future.result()):
+                        progress.set_description(_describe(studies))  # shows the count as well
+                    if not is_over(study):
+                        waiting.append(study)
+            give_up_hopeless(studies)
+
+
+def give_up_hopeless(studies: Sequence[CandidateStudy]) -> None:
+    """End the studies that started much worse than the best: their trials are better spent."""
+    best = min(study.first_loss() for study in studies)
+    for study in studies:
+        study.is_given_up = study.first_loss() > HOPELESS * best
 
 
 def _describe(studies: Sequence[CandidateStudy]) -> str:

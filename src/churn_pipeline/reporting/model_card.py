@@ -186,6 +186,8 @@ def _date_ranges(customers: pd.DataFrame, contract: Contract) -> dict[str, tuple
 
 
 def _kind(column: Column) -> str:
+    if column.is_date:
+        return "date"
     if not column.is_numeric:
         values = ", ".join(column.values[:_MOST_VALUES])
         more = len(column.values) - _MOST_VALUES

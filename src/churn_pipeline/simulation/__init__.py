@@ -1,5 +1,6 @@
-"""A simulator of telephone and internet customers with a known true churn probability."""
+"""A simulator of customers with known churn probabilities and treatment effects."""
 
-from churn_pipeline.simulation.telco import Simulation, simulate_customers
+from churn_pipeline.simulation.engine import Simulation, simulate
+from churn_pipeline.simulation.kind import Kind, parse_kind, read_kind
 
-__all__ = ["Simulation", "simulate_customers"]
+__all__ = ["Kind", "Simulation", "parse_kind", "read_kind", "simulate"]

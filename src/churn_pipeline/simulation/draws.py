@@ -1,22 +1,26 @@
-"""Random draws: levels, splits with exact logistic probabilities, tenure, identifiers."""
+"""Random draws that give the same values on every machine.
+
+Sums are made of whole numbers, and what comes out of a transcendental function is rounded, so that
+neither the order of summation nor the last bit of a library's logarithm matters.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-
-from churn_pipeline.simulation.facts import Split, TenureBand
-from churn_pipeline.simulation.terms import Codes, code_of, factor_values, term_values
 
 LOGIT_UNIT = 10_000  # log-odds are counted in whole ten-thousandths
 LOGIT_LIMIT = 12 * LOGIT_UNIT
 PROBABILITY_DIGITS = 9
 
-_DIGITS = 10**4
-_LETTERS = 26
+_BILLION = 10**PROBABILITY_DIGITS
+_PLACE = re.compile(r"[#@]|\{\w+\}")
+_PLACES = {"#": tuple("0123456789"), "@": tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 
 
 @cache
@@ -28,37 +32,50 @@ def _logistic_table() -> NDArray[np.float64]:
     return table
 
 
-def split_candidates(split: Split, codes: Codes) -> NDArray[np.intp]:
-    """Positions of the customers whom a split may move."""
-    candidates = codes[split.column] == code_of(split.column, split.origin)
-    if split.among:
-        candidates &= factor_values(split.among, codes) > 0
-    return np.flatnonzero(candidates)
-
-
-def split_probability(split: Split, codes: Codes) -> NDArray[np.float64]:
-    """Probability that each candidate moves from the split's origin to its target.
-
-    The log-odds are summed as integers and looked up in a rounded table, so the result is the
-    same on every machine.
+def logistic(log_odds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Probabilities of log-odds.
 
     Parameters
     ----------
-    split
-        The logistic model.
-    codes
-        Coded columns of n candidates.
+    log_odds
+        In ten-thousandths; those beyond ±12 count as ±12.
 
     Returns
     -------
     numpy.ndarray
-        Shape (n,), between 0 and 1, rounded to 9 decimals.
+        Of the same shape, rounded to 9 decimals.
     """
-    logit = np.full(codes["tenure"].shape, round(split.intercept * LOGIT_UNIT), dtype=np.int32)
-    for term, coefficient in split.terms.items():
-        logit += round(coefficient * LOGIT_UNIT) * term_values(term, codes)
-    np.clip(logit, -LOGIT_LIMIT, LOGIT_LIMIT, out=logit)
-    return _logistic_table()[logit + LOGIT_LIMIT]
+    return _logistic_table()[np.clip(log_odds, -LOGIT_LIMIT, LOGIT_LIMIT) + LOGIT_LIMIT]
+
+
+def intercept_for(rate: float, log_odds: NDArray[np.int64]) -> int:
+    """Smallest intercept with which the mean probability reaches ``rate``.
+
+    Parameters
+    ----------
+    rate
+        Between 0 and 1.
+    log_odds
+        Of each customer without an intercept, in ten-thousandths.
+
+    Returns
+    -------
+    int
+        In ten-thousandths, found by bisection between ±24.
+    """
+    low, high = -2 * LOGIT_LIMIT, 2 * LOGIT_LIMIT
+    wanted = round(rate * _BILLION) * log_odds.size
+    while low < high:
+        middle = (low + high) // 2
+        if int(_billionths(logistic(log_odds + middle)).sum()) < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _billionths(probability: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.rint(probability * _BILLION).astype(np.int64)
 
 
 def systematic_sample(chances: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -80,11 +97,9 @@ def systematic_sample(chances: NDArray[np.float64], rng: np.random.Generator) ->
     numpy.ndarray
         Shape (n,), whether each customer is selected.
     """
-    unit = 10**PROBABILITY_DIGITS
     order = rng.permutation(chances.size)
-    # Whole billionths add up exactly, whatever the machine.
-    ends = np.cumsum(np.rint(chances[order] * unit).astype(np.int64)) + rng.integers(unit)
-    marks = ends // unit
+    ends = np.cumsum(_billionths(chances[order])) + rng.integers(_BILLION)
+    marks = ends // _BILLION
     selected = np.empty(chances.size, dtype=np.bool_)
     selected[order] = np.diff(marks, prepend=0) > 0
     return selected
@@ -97,23 +112,81 @@ def draw_levels(shares: Sequence[float], n: int, rng: np.random.Generator) -> ND
     return np.searchsorted(edges[:-1] / edges[-1], uniforms, side="right")
 
 
-def draw_tenure(bands: Sequence[TenureBand], n: int, rng: np.random.Generator) -> NDArray[np.int8]:
-    """Draw the tenure of n customers of one contract, in months."""
-    band = draw_levels([band.share for band in bands], n, rng)
-    first = np.array([band.first for band in bands])[band]
-    last = np.array([band.last for band in bands])[band]
-    return rng.integers(first, last, endpoint=True).astype(np.int8)
+def draw_bands(
+    bands: Sequence[tuple[int, int, float]], n: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw n whole numbers from bands of equally likely ones.
+
+    Parameters
+    ----------
+    bands
+        First and last number of each band, both included, and its share.
+    n
+        How many.
+    rng
+        Source of randomness, advanced by the call.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,).
+    """
+    first, last, shares = zip(*bands, strict=True)
+    band = draw_levels(shares, n, rng)
+    return rng.integers(np.array(first)[band], np.array(last)[band], endpoint=True)
 
 
-def draw_customer_ids(n: int, rng: np.random.Generator) -> NDArray[np.str_]:
-    """Draw n different identifiers of four digits, a dash and five capital letters."""
-    number = rng.choice(_DIGITS * _LETTERS**5, size=n, replace=False)
-    characters = np.empty((n, 10), dtype=np.uint32)
-    for place in range(9, 4, -1):
-        number, letter = np.divmod(number, _LETTERS)
-        characters[:, place] = letter + ord("A")
-    characters[:, 4] = ord("-")
-    for place in range(3, -1, -1):
-        number, digit = np.divmod(number, 10)
-        characters[:, place] = digit + ord("0")
-    return characters.view("U10")[:, 0]
+def draw_texts(
+    pattern: str, parts: Mapping[str, Sequence[str]], n: int, rng: np.random.Generator
+) -> NDArray[np.str_]:
+    """Draw n different texts of a pattern.
+
+    Parameters
+    ----------
+    pattern
+        ``#`` stands for a digit, ``@`` for a capital letter, ``{name}`` for one of the texts of a
+        part, and any other character for itself.
+    parts
+        Texts by name.
+    n
+        How many.
+    rng
+        Source of randomness, advanced by the call.
+
+    Raises
+    ------
+    ValueError
+        If the pattern names no known part, or has fewer than n different texts.
+    """
+    choices = [_choices(place, parts) for place in _PLACE.findall(pattern)]
+    fixed = _PLACE.split(pattern)
+    possible = int(np.prod([len(options) for options in choices], dtype=object))
+    if possible < n:
+        raise ValueError(f"the pattern {pattern!r} has {possible:,} texts, fewer than {n:,}")
+    number = rng.choice(possible, size=n, replace=False)
+    pieces: list[NDArray[np.str_]] = []
+    for options in reversed(choices):
+        number, drawn = np.divmod(number, len(options))
+        pieces.append(np.array(options)[drawn])
+    texts = np.full(n, fixed[0])
+    for piece, after in zip(reversed(pieces), fixed[1:], strict=True):
+        texts = np.strings.add(texts, np.strings.add(piece, after) if after else piece)
+    return texts
+
+
+def _choices(place: str, parts: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    options = _PLACES.get(place) or parts.get(place.strip("{}"))
+    if not options:
+        raise ValueError(f"{place} names no part; parts: {', '.join(parts) or 'none'}")
+    return options
+
+
+def power_shares(count: int, skew: float) -> NDArray[np.float64]:
+    """Shares of the levels of a long-tailed category: of the k-th in proportion to k ** -skew."""
+    return np.round(np.arange(1, count + 1, dtype=np.float64) ** -skew, PROBABILITY_DIGITS)
+
+
+def are_bands(bands: Sequence[tuple[int, int, float]]) -> bool:
+    """Whether no band is empty or overlaps the one before."""
+    ordered = all(first <= last and share >= 0 for first, last, share in bands)
+    return bool(bands) and ordered and all(a[1] < b[0] for a, b in pairwise(bands))

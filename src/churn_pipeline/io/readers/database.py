@@ -18,7 +18,7 @@ _POSTGRESQL_BOOLEAN = 16  # its number in the catalog of types
 
 
 def read_database(address: Address, credentials: Mapping[str, Any] | None = None) -> Contents:
-    """Read a table or the result of a query, ordered by the texts of all columns.
+    """Read a table or the result of a query, ordered by all columns.
 
     A database returns rows in no particular order. Ordered by every column, equal tables give equal
     results wherever they come from; rows that tie have equal texts.
@@ -66,8 +66,9 @@ def _source(address: Address, opened: sa.Connection) -> str:
 
 def _select(names: list[str], types: list[Any], source: str, dialect: str) -> str:
     columns = ['"' + name.replace('"', '""') + '"' for name in names]
-    if dialect == "sqlite":  # its texts of numbers have 15 digits only
-        order = [f"cast({column} as text) collate binary" for column in columns]
+    if dialect == "sqlite":  # not by texts: its texts of numbers have 15 digits only
+        order = [f"{column} collate binary" for column in columns]
+        order += [f"typeof({column})" for column in columns]  # 1 is equal to 1.0
         return f"select * from {source} order by {', '.join(order)}"
     collation = ' collate "C"' if dialect == "postgresql" else ""
     texts = []

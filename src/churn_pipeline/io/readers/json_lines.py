@@ -64,7 +64,7 @@ def read_json_lines(path: Path) -> Contents:
         raise DataError(
             f"{path.name} has no line that is a JSON object (line {bad[0][0]}: {bad[0][2]} "
             "JSON lines hold one object a line, such as "
-            '{"id": "A1", "tenure": 12})'
+            '{"id": "A1", "months": 12})'
         )
     whole = Pieces(len(names))
     for n_rows, columns in pieces:  # keys that turned up later are missing before

@@ -52,6 +52,7 @@ def measure_by_period(
         where there are no dates.
     """
     first = out_of_fold[out_of_fold["repeat"] == 1].sort_values("customer")
+    train = train.iloc[first["customer"].to_numpy()]  # of a large training side, a sample
     raw = first[model.candidate].to_numpy(dtype="float64")
     calibrated = raw if model.calibrator is None else model.calibrator(raw)
     scored = {

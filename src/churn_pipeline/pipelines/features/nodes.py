@@ -12,7 +12,12 @@ from churn_pipeline.errors import DataError
 from churn_pipeline.features.splitting import is_test_customer
 from churn_pipeline.features.time_split import split_by_time
 from churn_pipeline.modeling.combinations import find_combinations
-from churn_pipeline.modeling.customers import keys_of, shuffled, snapshots_of
+from churn_pipeline.modeling.customers import (
+    customer_numbers,
+    keys_of,
+    shuffled,
+    snapshots_of,
+)
 from churn_pipeline.modeling.split_record import Parting, record_split
 from churn_pipeline.modeling.target import churned
 
@@ -123,7 +128,6 @@ def _check_sides(train: pd.DataFrame, test: pd.DataFrame, contract: Contract, re
                 f"the {name} side has {churners} churned and {others} other "
                 f"customers, at least 2 of each are needed; bring more customers or {remedy}"
             )
-    return sides[0], sides[1]
 
 
 def combine_columns(
@@ -139,7 +143,11 @@ def combine_columns(
         What was tried, see :func:`churn_pipeline.modeling.combinations.find_combinations`.
     """
     found, rounds = find_combinations(
-        training_side, churned(training_side, contract), contract, **combinations
+        training_side,
+        churned(training_side, contract),
+        contract,
+        **combinations,
+        customer_numbers=customer_numbers(training_side, contract),
     )
     columns = (*contract.derived_columns, *found)
     return replace(contract, derived_columns=columns), rounds

@@ -8,6 +8,7 @@ import pandas as pd
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.derivation import derive
 from churn_pipeline.errors import DataError
+from churn_pipeline.io.dates import dated
 from churn_pipeline.io.raw_table import RawTable
 from churn_pipeline.modeling.explanation import top_reasons
 from churn_pipeline.scorer import Bundle, Scorer
@@ -16,10 +17,16 @@ _REASONS = 3
 _CUSTOMERS_A_CHUNK = 50_000
 
 
-def contract_of_requests(bundle: Bundle) -> Contract:
-    """Return what is asked of customers to score: no target, nor what the model does not see."""
+def contract_of_requests(bundle: Bundle, raw: RawTable) -> Contract:
+    """Return what is asked of customers to score: no target, nor what the model does not see.
+
+    The snapshot is asked for where the table has it, so that the scores can be told apart by it.
+    """
     scorer = Scorer(bundle)
     columns = {column.name: column for column in scorer.request_columns}
+    snapshot = scorer.contract.snapshot
+    if snapshot is not None and (snapshot.default or snapshot.name in raw.cells):
+        columns.setdefault(snapshot.name, snapshot)
     rules = [rule for rule in scorer.contract.row_rules if columns.keys() >= {*rule.check.columns}]
     return replace(scorer.contract, columns=columns, row_rules=tuple(rules))
 
@@ -38,8 +45,8 @@ def score_customers(accepted: pd.DataFrame, bundle: Bundle, raw: RawTable) -> pd
     Returns
     -------
     DataFrame
-        One line a customer: the id column, ``churn_probability``, ``tier``,
-        ``recommended_action``, ``contact``, ``expected_profit``, ``reason_1`` … and
+        One line a customer: the id column, the snapshot if there is one, ``churn_probability``,
+        ``tier``, ``recommended_action``, ``contact``, ``expected_profit``, ``reason_1`` … and
         ``contribution_1`` … (see :func:`churn_pipeline.modeling.explanation.top_reasons`), and
         ``model_version``; the highest expected profit first.
 
@@ -61,6 +68,38 @@ def score_customers(accepted: pd.DataFrame, bundle: Bundle, raw: RawTable) -> pd
     return scores.iloc[order].reset_index(drop=True)
 
 
+def date_scores(
+    scores: pd.DataFrame, contract: Contract, sink: str | None, date: str | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Add the day that the scores are of, by which the sink tells them apart.
+
+    Parameters
+    ----------
+    scores : DataFrame
+    contract : Contract
+        Of the requests.
+    sink : str or None
+        Where they go; without one no day is needed.
+    date : str or None
+        The day; None for each row's snapshot.
+
+    Returns
+    -------
+    scores : DataFrame
+        As they are, for the file.
+    dated : DataFrame
+        With a column ``scoring_date`` at the end, for the sink; no rows if there is none.
+
+    Raises
+    ------
+    ParameterError
+        If there is a sink and neither date nor snapshot.
+    """
+    if sink is None:
+        return scores, scores[:0]
+    return scores, dated(scores, contract, "scoring_date", date, "scoring.date")
+
+
 def _score(customers: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:
     contract, worth = scorer.contract, scorer.economics.customer_lifetime_value
     rows = scorer.rows(customers)
@@ -70,7 +109,9 @@ def _score(customers: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:
         else np.full(len(rows), worth)
     )
     scores = pd.DataFrame(scorer.decide(scorer.churn_probability(rows), values))
-    scores.insert(0, contract.id.name, customers[contract.id.name].to_numpy())
+    for name in reversed(contract.key):
+        if name in customers:
+            scores.insert(0, name, customers[name].to_numpy())
     contributions = pd.DataFrame(scorer.contributions(rows), columns=list(scorer.explained_inputs))
     own = {column.name: customers[column.name].to_numpy() for column in contract.features}
     derived = derive(own, contract)

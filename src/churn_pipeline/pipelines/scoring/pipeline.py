@@ -3,7 +3,11 @@
 from kedro.pipeline import Pipeline, node, pipeline
 
 from churn_pipeline.pipelines.ingestion.nodes import check_customers, quarantine_customers
-from churn_pipeline.pipelines.scoring.nodes import contract_of_requests, score_customers
+from churn_pipeline.pipelines.scoring.nodes import (
+    contract_of_requests,
+    date_scores,
+    score_customers,
+)
 
 
 def create_pipeline() -> Pipeline:
@@ -12,7 +16,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 contract_of_requests,
-                inputs="bundle",
+                inputs=["bundle", "customers_to_score"],
                 outputs="request_contract",
                 name="contract_of_requests",
             ),
@@ -36,8 +40,19 @@ def create_pipeline() -> Pipeline:
             node(
                 score_customers,
                 inputs=["accepted_to_score", "bundle", "customers_to_score"],
-                outputs="scores",
+                outputs="ranked_customers",
                 name="score_customers",
+            ),
+            node(
+                date_scores,
+                inputs=[
+                    "ranked_customers",
+                    "request_contract",
+                    "params:scoring.sink",
+                    "params:scoring.date",
+                ],
+                outputs=["scores", "scores_sink"],
+                name="date_scores",
             ),
         ],
         tags="scoring",

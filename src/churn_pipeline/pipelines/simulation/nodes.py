@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from churn_pipeline.simulation import simulate_customers
+from churn_pipeline.simulation import Kind, simulate
 
 
-def draw_customers(n_customers: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Draw customers; their true churn probabilities are kept apart from the raw file.
+def draw_customers(kind: Kind, customers: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Draw customers; the truth about them is kept apart from the raw file.
 
     Returns
     -------
@@ -15,5 +15,5 @@ def draw_customers(n_customers: int, seed: int) -> tuple[pd.DataFrame, pd.DataFr
     truth : DataFrame
         Id and true ``churn_probability`` of each customer.
     """
-    simulation = simulate_customers(n_customers, seed)
+    simulation = simulate(kind, customers, seed)
     return simulation.customers, simulation.truth

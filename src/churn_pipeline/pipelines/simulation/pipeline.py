@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 draw_customers,
-                inputs=["params:simulation.customers", "params:simulation.seed"],
+                inputs=["simulated_kind", "params:simulation.customers", "params:simulation.seed"],
                 outputs=["raw_customers@simulated", "simulated_truth"],
                 name="draw_customers",
             )

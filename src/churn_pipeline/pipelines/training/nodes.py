@@ -17,6 +17,7 @@ from churn_pipeline.modeling.customers import customer_numbers
 from churn_pipeline.modeling.folds import check_folds
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import choose_calibrator, describe
+from churn_pipeline.modeling.sampling import first_customers
 from churn_pipeline.modeling.scoring_cost import scoring_cost
 from churn_pipeline.modeling.selection import choose_champion
 from churn_pipeline.modeling.target import churned
@@ -31,6 +32,18 @@ def _build(
         for name, settings in tuned_settings.items()
     }
     return {**candidates, BASELINE: build_baseline(contract, seed)}
+
+
+def _compared(train: pd.DataFrame, contract: Contract, training: dict[str, Any]) -> pd.DataFrame:
+    """Return the rows of the training side that the candidates are compared on."""
+    return train.iloc[first_customers(churned(train, contract), training["max_customers"])]
+
+
+def _repeats(n_customers: int, training: dict[str, Any]) -> int:
+    """Return how often to repeat: of many customers, one repeat says as much as several of few."""
+    most = training["max_customers"]
+    allowed = training["repeats"] if most is None else most // n_customers
+    return max(1, min(training["repeats"], allowed))
 
 
 def cross_validate_candidates(
@@ -56,6 +69,7 @@ def cross_validate_candidates(
     ParameterError
         If there is no such candidate, or it cannot be fitted with its settings.
     """
+    train = _compared(train, contract, training)
     target = churned(train, contract)
     numbers = customer_numbers(train, contract)
     check_folds(target, training["folds"], "training.folds", numbers)
@@ -64,7 +78,7 @@ def cross_validate_candidates(
         train[list(contract.model_inputs)],
         target,
         folds=training["folds"],
-        repeats=training["repeats"],
+        repeats=_repeats(len(train), training),
         seed=training["seed"],
         customer_numbers=numbers,
     )
@@ -77,7 +91,11 @@ def fit_candidates(
     tuned_settings: dict[str, Any],
     training: dict[str, Any],
 ) -> dict[str, Pipeline]:
-    """Fit every candidate and the baseline on the whole training side."""
+    """Fit every candidate and the baseline on the whole training side.
+
+    Of a very large one on its first ``max_fitted_customers``, which bounds time and memory.
+    """
+    train = train.iloc[first_customers(churned(train, contract), training["max_fitted_customers"])]
     inputs, target = train[list(contract.model_inputs)], churned(train, contract)
     return {
         name: fit_on(name, candidate, inputs, target)
@@ -117,7 +135,7 @@ def choose_and_calibrate(
     by_repeat = [part for _, part in out_of_fold.groupby("repeat")]
     calibrator, facts = choose_calibrator(
         [part[champion].to_numpy() for part in by_repeat],
-        churned(train, contract),
+        churned(_compared(train, contract, training), contract),
         [
             [part["customer"].to_numpy()[part["fold"] == fold] for fold in range(1, folds + 1)]
             for part in by_repeat

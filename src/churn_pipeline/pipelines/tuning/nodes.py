@@ -16,6 +16,7 @@ from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.candidates import check_settings
 from churn_pipeline.modeling.customers import customer_numbers
 from churn_pipeline.modeling.folds import check_folds
+from churn_pipeline.modeling.sampling import first_customers
 from churn_pipeline.modeling.search_space import parse_search_space
 from churn_pipeline.modeling.studies import StudyJournal, study_name
 from churn_pipeline.modeling.target import churned
@@ -57,6 +58,7 @@ def tune_candidates(
     ParameterError
         If there is no such candidate or setting, or it cannot be fitted with its settings.
     """
+    train = train.iloc[first_customers(churned(train, contract), tuning["max_customers"])]
     inputs, target = train[list(contract.model_inputs)], churned(train, contract)
     numbers = customer_numbers(train, contract)
     check_folds(target, tuning["folds"], "tuning.folds", numbers)

@@ -1,13 +1,10 @@
-"""The terms of the logistic models, written as short strings and evaluated to integers.
+"""The terms of the logistic models to fit, as short strings that can be combined.
 
 A term is one or more factors joined by ``" & "``; its value is their product. A factor is
 
 - ``"Column=Level"``: 1 where the column has that level, else 0;
 - ``"tenure=k"``: 1 where tenure is k months, else 0;
 - ``"tenure>k"``: the months of tenure beyond k, else 0 (a hinge, so a slope changes at k).
-
-Everything stays an integer, so that a sum of terms has the same value on every machine,
-whatever the order of summation.
 """
 
 from __future__ import annotations
@@ -17,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_pipeline.simulation.schema import LEVELS
+from benchmarks.telco.schema import LEVELS
 
 Codes = Mapping[str, NDArray[np.int8]]
 """Per column the position of each customer's level in ``LEVELS``; for tenure, months."""
@@ -87,3 +84,25 @@ def term_values(term: str, codes: Codes) -> NDArray[np.int32]:
     for factor in others:
         values = values * factor_values(factor, codes)
     return values
+
+
+def formula(term: str) -> str:
+    """Spell a term in the language of the kind's file.
+
+    Examples
+    --------
+    >>> formula("tenure>12 & Contract=One year")
+    "maximum(tenure - 12, 0) * (Contract == 'One year')"
+    """
+    factors = [_formula(factor) for factor in term.split(" & ")]
+    if all(" == " in factor for factor in factors):
+        return " and ".join(factors)
+    return " * ".join(f"({factor})" if " == " in factor else factor for factor in factors)
+
+
+def _formula(factor: str) -> str:
+    if factor.startswith("tenure>"):
+        start = factor.removeprefix("tenure>")
+        return "tenure" if start == "0" else f"maximum(tenure - {start}, 0)"
+    column, _, level = factor.partition("=")
+    return f"tenure == {level}" if column == "tenure" else f"{column} == '{level}'"

@@ -1,7 +1,4 @@
-"""Measure how closely simulated customers resemble the reference data set.
-
-The only module of the simulator that needs scikit-learn; nothing else imports it.
-"""
+"""Measure how closely simulated customers resemble the reference data set."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from churn_pipeline.simulation.schema import LEVELS
+from benchmarks.telco.schema import LEVELS
 
 NUMERIC = ("tenure", "MonthlyCharges", "TotalCharges")
 RATE_GROUPS = ("Contract", "InternetService", "PaymentMethod")

@@ -1,0 +1,47 @@
+"""The day that written rows are of."""
+
+from datetime import date as day
+
+import pandas as pd
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.errors import DataError, ParameterError
+
+
+def dated(
+    table: pd.DataFrame, contract: Contract, column: str, date: str | None, knob: str
+) -> pd.DataFrame:
+    """Add the day that each row is of, by which the sink tells runs apart.
+
+    Parameters
+    ----------
+    table : DataFrame
+    contract : Contract
+        Names the snapshot, if there is one.
+    column : str
+        Name of the new column.
+    date : str or None
+        The day of all rows (ISO); None for each row's snapshot.
+    knob : str
+        Key of ``params.yaml`` that it is from, for the error.
+
+    Raises
+    ------
+    ParameterError
+        If there is neither.
+    DataError
+        If the table has a column of that name.
+    """
+    if column in table:
+        raise DataError(
+            f"the table has a column {column!r}, which {knob.partition('.')[0]} adds; rename it"
+        )
+    if date is not None:
+        return table.assign(**{column: day.fromisoformat(date)})
+    snapshot = contract.snapshot
+    if snapshot is None or snapshot.name not in table:
+        raise ParameterError(
+            f"{knob} is null and the table has no snapshot date; set {knob} to the day that the "
+            "rows are of: it tells runs apart in the sink"
+        )
+    return table.assign(**{column: pd.to_datetime(table[snapshot.name]).dt.date})

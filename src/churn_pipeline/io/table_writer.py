@@ -1,0 +1,150 @@
+"""Writing rows into a table of a database: all of them, or the table stays as it was."""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import sqlalchemy as sa
+
+from churn_pipeline.errors import DataError
+from churn_pipeline.io.databases import quoted, run
+
+_ROWS_A_PIECE = 20_000
+
+
+def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Sequence[str]) -> int:
+    """Replace the rows that have the same keys; create the database's table if there is none.
+
+    All happens in the connection's transaction. Writers of the same table take turns: SQLite and
+    DuckDB lock the file, PostgreSQL keeps a lock for the table until the transaction ends.
+
+    Parameters
+    ----------
+    opened : Connection
+        Of :func:`churn_pipeline.io.databases.connection`, for writing.
+    name : str
+        ``table`` or ``schema.table``.
+    table : DataFrame, (n_rows, n_columns)
+        The new rows; missing values become null.
+    keys : sequence of str
+        Columns whose values tell which rows belong together.
+
+    Returns
+    -------
+    int
+        How many rows were there with these keys.
+
+    Raises
+    ------
+    DataError
+        If the table that is there lacks a column, or a key is missing.
+    """
+    for key in keys:
+        if table[key].isna().any():
+            raise DataError(f"rows for {name} have no {key}, by which they are replaced")
+    schema, _, plain = name.rpartition(".")
+    if opened.dialect.name == "postgresql":
+        _wait_for_turn(opened, schema, plain)
+    # always quoted: what are words of SQL differs from database to database
+    columns = [sa.Column(str(name), _type(table[name]), quote=True) for name in table.columns]
+    target = sa.Table(
+        plain, sa.MetaData(), *columns, schema=schema or None, quote=True, quote_schema=True
+    )
+    opened.execute(sa.schema.CreateTable(target, if_not_exists=True))
+    if opened.dialect.name != "duckdb":  # which needs none
+        index = sa.Index(f"{plain}_{'_'.join(keys)}"[:60], *(target.c[key] for key in keys))
+        opened.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+    there = list(run(opened, f"select * from {quoted(name)} limit 0").keys())
+    absent = [column.name for column in columns if column.name not in there]
+    if absent:
+        raise DataError(
+            f"the table {name} has no column {', '.join(absent)}; add "
+            f"{'them' if len(absent) > 1 else 'it'} to the table, or name another one, which "
+            "will be created"
+        )
+    replaced = 0
+    for values in table[list(keys)].drop_duplicates().itertuples(index=False):
+        conditions = [target.c[key] == _plain(x) for key, x in zip(keys, values, strict=True)]
+        replaced += opened.execute(target.delete().where(*conditions)).rowcount
+    insert = {"sqlite": _insert_sqlite, "duckdb": _insert_duckdb, "postgresql": _insert_postgresql}
+    for start in range(0, len(table), _ROWS_A_PIECE):
+        insert[opened.dialect.name](opened, name, table.iloc[start : start + _ROWS_A_PIECE])
+    return max(replaced, 0)
+
+
+def _wait_for_turn(opened: sa.Connection, schema: str, name: str) -> None:
+    # a table that does not exist yet cannot be locked, hence a lock by name
+    schema = schema or run(opened, "select current_schema()").scalar_one()
+    opened.execute(sa.text("set local lock_timeout = '10min'"))
+    opened.execute(
+        sa.text("select pg_advisory_xact_lock(hashtextextended(:name, 0))"),
+        {"name": f"churn_pipeline {schema}.{name}"},
+    )
+
+
+def _type(column: pd.Series) -> sa.types.TypeEngine[Any]:
+    if pd.api.types.is_bool_dtype(column):
+        return sa.Boolean(create_constraint=False)
+    if pd.api.types.is_integer_dtype(column):
+        return sa.BigInteger()
+    if pd.api.types.is_float_dtype(column):
+        return sa.Double()
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return sa.DateTime()
+    is_day = [type(value) is datetime.date for value in column.dropna().iloc[:1]]
+    return sa.Date() if all(is_day) and is_day else sa.Text()
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as Python's own kind of it."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _values(column: pd.Series) -> list[Any]:
+    return column.astype(object).where(column.notna(), None).tolist()
+
+
+def _into(name: str, rows: pd.DataFrame) -> str:
+    return f"{quoted(name)} ({', '.join(map(_identifier, rows.columns))})"
+
+
+def _identifier(column: Any) -> str:
+    return '"' + str(column).replace('"', '""') + '"'
+
+
+def _insert_sqlite(opened: sa.Connection, name: str, rows: pd.DataFrame) -> None:
+    columns = []
+    for column in rows.columns:
+        values = _values(rows[column])
+        if any(isinstance(value, datetime.date) for value in values):  # SQLite keeps them as text
+            values = [None if value is None else str(value) for value in values]
+        columns.append(values)
+    marks = ", ".join("?" * len(columns))
+    cursor = _driver(opened).cursor()
+    cursor.executemany(
+        f"insert into {_into(name, rows)} values ({marks})", zip(*columns, strict=True)
+    )
+
+
+def _insert_postgresql(opened: sa.Connection, name: str, rows: pd.DataFrame) -> None:
+    columns = [_values(rows[column]) for column in rows.columns]
+    cursor = _driver(opened).cursor()
+    with cursor.copy(f"copy {_into(name, rows)} from stdin".encode()) as copy:
+        for row in zip(*columns, strict=True):
+            copy.write_row(row)
+
+
+def _insert_duckdb(opened: sa.Connection, name: str, rows: pd.DataFrame) -> None:
+    driver = _driver(opened)
+    driver.register("incoming_rows", pa.Table.from_pandas(rows, preserve_index=False))
+    columns = ", ".join(map(_identifier, rows.columns))
+    driver.execute(f"insert into {_into(name, rows)} select {columns} from incoming_rows")
+    driver.unregister("incoming_rows")
+
+
+def _driver(opened: sa.Connection) -> Any:
+    """Return the driver's own connection, which is in the same transaction."""
+    return opened.connection.driver_connection

@@ -1,0 +1,36 @@
+"""The part of a large training side that searches and comparisons look at."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+_FEWEST = 500  # customers of the rarer kind that a sample shall have
+
+
+def first_customers(churned: NDArray[np.int8], most: int | None) -> slice:
+    """Return the rows to look at: the first ``most``, and more where churners are rare.
+
+    The training side is ordered by a hash of the customer, so that its first rows are a random
+    sample, which only grows with ``most``.
+
+    Parameters
+    ----------
+    churned : ndarray of 0 and 1, (n,)
+    most : int or None
+        None takes all.
+
+    Returns
+    -------
+    slice
+        From 0 to at least ``most``: until there are 500 customers of the rarer kind.
+
+    Examples
+    --------
+    >>> first_customers(np.array([0, 1, 0, 1], dtype=np.int8), 2)
+    slice(0, 4, None)
+    """
+    if most is None or most >= len(churned):
+        return slice(0, len(churned))
+    rarer = 1 if churned.mean() < 0.5 else 0
+    reached = np.flatnonzero(churned == rarer)[:_FEWEST]
+    last = int(reached[-1]) + 1 if len(reached) == _FEWEST else len(churned)
+    return slice(0, max(most, last))
