@@ -9,9 +9,9 @@ import yaml
 from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 
+from benchmarks.telco import simulate_customers
 from churn_pipeline.cli import cli
 from churn_pipeline.io.contract_dataset import ContractDataset
-from churn_pipeline.simulation import simulate_customers
 from tests.inference.tables import amounts, churn, ids
 
 N = 400

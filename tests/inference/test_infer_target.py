@@ -124,4 +124,4 @@ def test_rare_and_missing_targets_are_reported() -> None:
     table: dict[str, Any] = {"churn": texts, "x": amounts(n)}
     warnings = " ".join(infer(table).notes.warnings)
     assert "0.44% of the customers left" in warnings
-    assert "10.0% of the rows have no churn" in warnings
+    assert "10% of the rows have no churn" in warnings

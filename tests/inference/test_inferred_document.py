@@ -7,12 +7,12 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.telco import simulate_customers
 from churn_pipeline.contract import Contract, parse_contract
 from churn_pipeline.errors import DataError
 from churn_pipeline.inference import Hints, infer_contract
 from churn_pipeline.inference.document import contract_text
 from churn_pipeline.io.contract_dataset import ContractDataset
-from churn_pipeline.simulation import simulate_customers
 from tests.inference.tables import churn, ids, infer, raw, rejected
 
 TEXTS = st.text(min_size=1, max_size=8).map(str.strip).filter(bool)

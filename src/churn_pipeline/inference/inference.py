@@ -16,7 +16,7 @@ from churn_pipeline.inference.document import contract_text
 from churn_pipeline.inference.evidence import Evidence, weigh
 from churn_pipeline.inference.features import describe, ignored, plan_feature
 from churn_pipeline.inference.keys import Keys, find_keys
-from churn_pipeline.inference.plan import Notes, Plan
+from churn_pipeline.inference.plan import Notes, Plan, percent
 from churn_pipeline.inference.reading import Reading, read_columns, row_values
 from churn_pipeline.inference.report import render_report
 from churn_pipeline.inference.target import Target, closest, find_target, levels_of, target_rows
@@ -389,8 +389,8 @@ def _report_target(reading: Reading, target: Target, notes: Notes) -> float:
     rate = positives / reading.known.n_rows
     if reading.n_missing:
         notes.warn(
-            f"{reading.missing_share:.1%} of the rows have no {target.name}; they will be rejected"
-            ", unless `horizon_days` says that their outcome is not known yet."
+            f"{percent(reading.missing_share)} of the rows have no {target.name}; they will be "
+            "rejected, unless `horizon_days` says that their outcome is not known yet."
         )
     if min(rate, 1 - rate) < _RARE:
         notes.warn(
@@ -413,9 +413,10 @@ def _report_target(reading: Reading, target: Target, notes: Notes) -> float:
 def _report_keys(keys: Keys, hints: Hints, readings: dict[str, Reading], notes: Notes) -> None:
     if keys.repeated and keys.id is not None:
         alike = f"{keys.id} and {keys.snapshot}" if keys.snapshot in readings else keys.id
+        rows = "row repeats" if keys.repeated == 1 else "rows repeat"
         notes.warn(
-            f"{keys.repeated:,} rows repeat the {alike} of an earlier row; the first stays, the "
-            "others will be rejected."
+            f"{keys.repeated:,} {rows} the {alike} of an earlier one; of such rows the first "
+            "stays, later ones will be rejected."
         )
     if keys.snapshot in readings and hints.horizon_days is None:
         notes.ask(
