@@ -51,7 +51,7 @@ def test_few_repeated_ids_are_a_warning() -> None:
     repeated[5] = repeated[6]
     inference = infer({"customer_id": repeated})
     assert inference.keys.id == "customer_id"
-    assert any("1 rows repeat the customer_id" in text for text in inference.notes.warnings)
+    assert any("1 row repeats the customer_id" in text for text in inference.notes.warnings)
 
 
 def test_the_id_of_the_user() -> None:

@@ -94,6 +94,11 @@ def test_of_relabellings_the_first_is_the_target_and_the_others_are_left_out() -
         ({"x": range(N)}, {}, "not a single column with two values"),
         ({"churn_a": churn(), "churn_b": churn(share=0.4)}, {}, "churn_a, churn_b; say which by"),
         ({"churn": ["a", "b", "c", "d"] * (N // 4)}, {}, r"has 4 values \('a', .*--target"),
+        (
+            {"Customer Status": ["Stayed", "Churned", "Joined", "Stayed"] * (N // 4)},
+            {},
+            "Customer Status of table.csv has 3 values",
+        ),
         ({"churn": ["no"] * N}, {}, "has the one value 'no'; a target has two"),
         ({"churn": [""] * N}, {"target": "churn"}, "has nothing but missing cells"),
         ({"y": ["a", "b"] * (N // 2)}, {}, "the target y of table.csv is 'a' or 'b'; say which"),
@@ -124,4 +129,4 @@ def test_rare_and_missing_targets_are_reported() -> None:
     table: dict[str, Any] = {"churn": texts, "x": amounts(n)}
     warnings = " ".join(infer(table).notes.warnings)
     assert "0.44% of the customers left" in warnings
-    assert "10.0% of the rows have no churn" in warnings
+    assert "10% of the rows have no churn" in warnings

@@ -12,7 +12,7 @@ from churn_pipeline.inference.reading import Reading
 _LISTED_WHOLE = 50  # levels up to which a category lists all
 _MOST_VALUES = 1000
 _LEAST_ROWS = 20
-_LEAST_SHARE = 0.001
+_LEAST_SHARE = 0.0002
 _LEAST_COVERAGE = 0.1  # share of rows that listed values must have
 _UNSEEN = 0.001  # chance of a new level from which a category is open
 _UNIQUE = 0.95

@@ -11,6 +11,8 @@ import yaml
 from churn_pipeline.errors import ContractError
 
 _WIDTH = 100
+_SENTENCES = ("name", "description", "meaning", "type", "role", "expression", "unit")
+_PLAIN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9_ ,.()'/*+-]*(?<! )")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, if built
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*( [A-Za-z0-9_]+)*")
 _NO_TEXT = {"y", "yes", "n", "no", "true", "false", "on", "off", "null"}  # to YAML 1.1
@@ -38,8 +40,8 @@ def contract_text(document: Mapping[str, Any], comments: Mapping[str, str]) -> s
         Loading it gives ``document`` again.
     """
     lines = [_HEAD.format(name=document["name"], report="inference.md")]
-    lines.append(f"name: {_scalar(document['name'])}\n")
-    lines.append(f"description: {_scalar(document['description'])}\n\n")
+    lines.append(_entry("name", document["name"], 0))
+    lines.append(_entry("description", document["description"], 0) + "\n")
     lines.append('# read as "missing" in every column, after trimming blanks\n')
     lines.append(_entry("missing_values", document["missing_values"], 0))
     lines.append("\ncolumns:\n")
@@ -78,8 +80,8 @@ def _entry(key: str, value: Any, indent: int) -> str:
             _entry(_scalar(name), inner, indent + 2) for name, inner in value.items()
         )
     if not isinstance(value, list):
-        return f"{pad}{key}: {_scalar(value, key in ('type', 'role', 'expression', 'unit'))}\n"
-    quoted = [_scalar(item, key == "role") for item in value]
+        return f"{pad}{key}: {_scalar(value, key in _SENTENCES)}\n"
+    quoted = [_scalar(item, key == "role" and _is_plain(item)) for item in value]
     line = f"{pad}{key}: [{', '.join(quoted)}]\n"
     if len(line) <= _WIDTH + 1 or not quoted:
         return line
@@ -107,8 +109,8 @@ def _scalar(value: Any, may_be_plain: bool = False) -> str:
         text = repr(value)
         # YAML 1.1 reads 1e+22 as a text
         return text if "." in text else text.replace("e", ".0e")
-    if may_be_plain and _is_plain(value):
-        return value
+    if may_be_plain and _PLAIN_TEXT.fullmatch(value) and value.lower() not in _NO_TEXT:
+        return str(value)
     return _quoted(value)
 
 

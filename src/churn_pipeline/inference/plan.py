@@ -53,3 +53,8 @@ class Notes:
     def ask(self, text: str, answer: str) -> None:
         """Add a question and what answers it."""
         self.questions.append(Question(text, answer))
+
+
+def percent(share: float) -> str:
+    """Write a share so that neither end is rounded to none or all."""
+    return f"{share:.0%}" if share in (0, 1) or 0.01 <= share <= 0.99 else f"{share:.2%}"

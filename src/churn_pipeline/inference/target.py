@@ -105,9 +105,9 @@ def _by_name(
                 f"{source} has several columns that could say who left: {', '.join(found)}; "
                 f"say which by --target {found[0]!r}"
             )
-        if tier < 3 and len(named) == 1 and readings[named[0]].kind != "empty":
-            if len(readings[named[0]].known) <= _MOST_LISTED:
-                raise DataError(_not_two_values(readings[named[0]], source))
+        few = [name for name in named if 0 < len(readings[name].known) <= _MOST_LISTED]
+        if len(few) == 1:
+            raise DataError(_not_two_values(readings[few[0]], source))
     listed = ", ".join(list(flags)[:_MOST_LISTED]) + (", …" if len(flags) > _MOST_LISTED else "")
     raise DataError(
         f"the names of {source} do not tell which column says who left; say it by --target COL"

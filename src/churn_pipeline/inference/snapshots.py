@@ -1,0 +1,118 @@
+"""Dates and the day of the snapshot, after which nothing was known."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn_pipeline.inference import names
+from churn_pipeline.inference.dates import epoch_unit
+from churn_pipeline.inference.features import ignored
+from churn_pipeline.inference.keys import Keys
+from churn_pipeline.inference.plan import Notes, Plan
+from churn_pipeline.inference.reading import Reading
+
+_LATER = 0.002  # share of rows that may have a date after the snapshot: they will be rejected
+
+
+def settle_dates(
+    plans: list[Plan],
+    days: dict[str, NDArray[np.float64]],
+    limit: NDArray[np.float64],
+    readings: dict[str, Reading],
+    keys: Keys,
+    notes: Notes,
+) -> tuple[Keys, list[Plan]]:
+    """Leave out dates later than the snapshot; make a snapshot where there are dates but none.
+
+    Parameters
+    ----------
+    plans : list of Plan
+    days : dict of str to ndarray of float
+        Days since 1970 of the columns of dates, on the rows of the sample.
+    limit : ndarray of float
+        Days since 1970 of the snapshot on these rows, where the file has one.
+    readings : dict of str to Reading
+    keys : Keys
+    notes : Notes
+        Gains warnings and questions.
+
+    Returns
+    -------
+    keys : Keys
+        With the snapshot that was made, if any.
+    plans : list of Plan
+    """
+    dates = [plan for plan in plans if plan.keys["type"] == "date" and "feature" in plan.roles]
+    epochs = epochs_of(plans, readings)
+    if not dates and not epochs:
+        return keys, plans
+    if keys.snapshot is None:
+        plausible = [plan for plan in dates if not names.is_end(plan.name)] or dates
+        latest = [_latest(readings[plan.name]) for plan in plausible]
+        latest += [_latest_epoch(readings[name], units) for name, units in epochs.items()]
+        default = max(latest)
+        name = "snapshot_date"
+        while name in readings:
+            name += "_"
+        snapshot = {
+            "type": "date",
+            "role": "snapshot",
+            "default": str(default),
+            "meaning": "Day on which the row describes the customer.",
+        }
+        why = "the latest date of the file, since it does not say when it was taken"
+        plans = [Plan(name, snapshot, "not in the file", why), *plans]
+        notes.ask(
+            f"On which day was the table taken? {default}, its latest date, is assumed.",
+            f"`default` under columns.{name}, or --snapshot COL for a column of the file",
+        )
+        keys = Keys(keys.id, name, keys.why_id, why, keys.repeated)
+        limit = np.full(len(limit), float(default.astype(np.int64)))
+    return keys, [_not_later(plan, days, limit, readings, notes) for plan in plans]
+
+
+def _not_later(
+    plan: Plan,
+    days: dict[str, NDArray[np.float64]],
+    limit: NDArray[np.float64],
+    readings: dict[str, Reading],
+    notes: Notes,
+) -> Plan:
+    if plan.name not in days or "feature" not in plan.roles:
+        return plan
+    later = float(np.mean(days[plan.name] > limit))
+    if later > _LATER:
+        why = f"{later:.1%} of its dates are later than the snapshot, so it may be known only later"
+        notes.ask(
+            f"{plan.name} is left out: {why}. Is it known on the day that a row describes?",
+            "a column of days left in the file, which may be used",
+        )
+        return ignored(readings[plan.name], plan.found, why)
+    if later:
+        notes.warn(f"{later:.2%} of the rows have a {plan.name} after the snapshot; they will be "
+                   "rejected.")  # fmt: skip
+    return plan
+
+
+def _latest(reading: Reading) -> np.datetime64:
+    assert reading.dates is not None
+    days = reading.dates.values.astype("datetime64[D]")
+    latest: np.datetime64 = days[~np.isnat(days)].max()
+    return latest
+
+
+def _latest_epoch(reading: Reading, units: float) -> np.datetime64:
+    assert reading.numbers is not None
+    return np.datetime64(int(np.nanmax(reading.numbers.values) // units) + 1, "D")
+
+
+def epochs_of(plans: list[Plan], readings: dict[str, Reading]) -> dict[str, float]:
+    """Return the features that count from 1970, with how many of their units make a day."""
+    found = {}
+    for plan in plans:
+        reading = readings.get(plan.name)
+        if reading is None or reading.numbers is None or plan.roles[0] != "feature":
+            continue
+        unit = epoch_unit(reading.numbers.values, plan.name)
+        if unit:
+            found[plan.name] = {"s": 86_400.0, "ms": 86_400_000.0}[unit]
+    return found
