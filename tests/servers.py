@@ -44,7 +44,7 @@ class PostgreSQL:
             host="127.0.0.1", port=self.port, dbname="postgres", user=USER, password=PASSWORD
         ) as opened:
             for statement in statements:
-                cursor = opened.execute(statement)  # type: ignore[call-overload]
+                cursor = opened.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
 

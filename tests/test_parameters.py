@@ -112,7 +112,7 @@ def test_unknown_key_names_the_valid_ones(parameters: dict[str, Any]) -> None:
     ):
         check_parameters(put(parameters, "split.share", 0.2))
     with pytest.raises(
-        ParameterError, match=r"tuning\.budget is .*valid keys: trials, patience, .*, seed$"
+        ParameterError, match=r"tuning\.budget is .*valid keys: max_customers, trials, .*, seed$"
     ):
         check_parameters(put(parameters, "tuning.budget", 5))
     with pytest.raises(

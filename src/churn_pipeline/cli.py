@@ -1,6 +1,7 @@
 """The project's own ``kedro`` commands, and ``kedro run`` with errors that people can read."""
 
 import difflib
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ class _RunCommand(click.Command):
                     f"there is no pipeline {name!r}; valid pipelines: {', '.join(PIPELINES)}",
                     param_hint="--pipelines",
                 )
+        if ctx.params["env"]:
+            os.environ["KEDRO_ENV"] = ctx.params["env"]  # for the pipeline registry
         try:
             return super().invoke(ctx)
         except Exception as error:

@@ -1,14 +1,17 @@
 """The project's data sets: each has its own ``params.yaml``. Kedro calls them environments."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from churn_pipeline.errors import DatasetNameError, ParameterError
 
 PARAMS = "params.yaml"
+SIMULATED = "01_raw/simulated.csv"  # in the data folder: what the simulation writes
 _CONF = "conf"
 _OF_THE_PROJECT = ("base", "local")  # what all data sets share, and what belongs to one machine
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -103,6 +106,21 @@ def params_file(project: Path, env: str | None) -> Path:
 def dvc_yaml_path(project: Path, env: str | None) -> Path:
     """Return where the ``dvc.yaml`` of a data set lies: beside its params file."""
     return params_file(project, env).with_name("dvc.yaml")
+
+
+def has_own_table(name: str, parameters: Mapping[str, Any]) -> bool:
+    """Tell whether a data set reads a table that was not drawn for it.
+
+    Parameters
+    ----------
+    name : str
+        As :func:`params_name` returns it. The built-in data set always draws its customers, since
+        an experiment may set another ``ingestion.source`` and the next one none.
+    parameters : mapping
+        Its params file.
+    """
+    drawn = f"{parameters['dataset']['folder']}/{SIMULATED}"
+    return bool(name) and parameters["ingestion"]["source"] != drawn
 
 
 def project_of(file: Path) -> Path:

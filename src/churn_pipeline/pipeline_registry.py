@@ -3,11 +3,18 @@
 Those that run on demand only are no stage and not part of ``__default__``.
 """
 
+import os
+from pathlib import Path
+
+import yaml
 from kedro.framework.project import find_pipelines
 from kedro.pipeline import Pipeline
 
+from churn_pipeline.environments import has_own_table, params_file, params_name
+
+SIMULATION = "simulation"
 PIPELINES = (
-    "simulation",
+    SIMULATION,
     "ingestion",
     "features",
     "tuning",
@@ -21,15 +28,27 @@ PIPELINES = (
     "publishing",
 )
 ON_DEMAND = ("feature_search", "scoring", "publishing")
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Return the pipelines by name; ``__default__`` is all but those on demand.
+
+    Without the simulation where the data set that ``KEDRO_ENV`` names has a table of its own.
 
     ``kedro run --pipelines NAME`` imports that pipeline alone: the libraries of the others would
     cost seconds.
     """
     found = find_pipelines(raise_errors=True)
     pipelines = {name: found[name] for name in PIPELINES if name in found}
-    default = [pipeline for name, pipeline in pipelines.items() if name not in ON_DEMAND]
+    left_out = {*ON_DEMAND, *([] if _draws_customers() else [SIMULATION])}
+    default = [pipeline for name, pipeline in pipelines.items() if name not in left_out]
     return {**pipelines, "__default__": sum(default, Pipeline([]))}
+
+
+def _draws_customers() -> bool:
+    name = params_name(_ROOT, os.environ.get("KEDRO_ENV"))
+    if not name:
+        return True
+    parameters = yaml.safe_load(params_file(_ROOT, name).read_text(encoding="utf-8"))
+    return not has_own_table(name, parameters)

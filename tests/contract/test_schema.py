@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pandera.pandas as pa
 import pytest
 
-from churn_pipeline.contract import Contract
+from churn_pipeline.contract import Column, Contract
 from churn_pipeline.contract.schema import build_schema
 
 
@@ -25,3 +27,14 @@ def test_schema_takes_accepted_customers_and_no_others(
     build_schema(contract).validate(table)
     with pytest.raises(pa.errors.SchemaError, match="range"):
         build_schema(contract).validate(table.assign(tenure=-1.0))
+
+
+def test_a_customer_may_stand_in_several_snapshots(contract: Contract) -> None:
+    day = Column("day", "date", ("snapshot",), "Day.")
+    ids = {name: c for name, c in contract.columns.items() if c in (contract.id, contract.target)}
+    schema = build_schema(replace(contract, columns={**ids, "day": day}, row_rules=()))
+    days = pd.to_datetime(["2026-01-31", "2026-02-28"]).as_unit("us")
+    table = pd.DataFrame({contract.id.name: ["a", "a"], contract.target.name: "No", "day": days})
+    schema.validate(table)
+    with pytest.raises(pa.errors.SchemaError, match="not unique"):
+        schema.validate(table.assign(day=days[0]))

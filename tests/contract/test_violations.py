@@ -3,11 +3,13 @@ from __future__ import annotations
 import math
 
 import pandas as pd
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.telco import simulate_customers
 from churn_pipeline.contract import Contract
+from churn_pipeline.contract import violations as violations_module
 from churn_pipeline.contract.cells import cast_columns, read_cells
 from churn_pipeline.contract.violations import find_violations
 from tests.strategies import bad_cells, contracts, good_tables, meaning
@@ -119,6 +121,25 @@ def test_arbitrary_texts_are_read_or_named(data: st.DataObject) -> None:
             low = -math.inf if column.minimum is None else column.minimum
             high = math.inf if column.maximum is None else column.maximum
             assert typed[name].dropna().between(low, high).all()
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_tables_are_checked_part_by_part_as_if_whole(
+    monkeypatch: pytest.MonkeyPatch, data: st.DataObject
+) -> None:
+    contract = data.draw(contracts())
+    rows = data.draw(good_tables(contract))
+    for row in rows:
+        for name in data.draw(st.lists(st.sampled_from(list(contract.columns)), max_size=2)):
+            row[name] = data.draw(st.sampled_from(["", "x", "1,5", "y", rows[0][name]]))
+    cells = frame(rows)
+    whole, found = find_violations(cells, contract)
+    with monkeypatch.context() as patched:
+        patched.setattr(violations_module, "_ROWS_A_PART", data.draw(st.integers(1, 3)))
+        parts, found_in_parts = find_violations(cells, contract)
+    pd.testing.assert_frame_equal(found_in_parts, found)
+    pd.testing.assert_frame_equal(parts, whole, check_categorical=False)
 
 
 # The project's contract

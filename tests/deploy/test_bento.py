@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from churn_pipeline.errors import BundleError, ChurnPipelineError, GateError
+from churn_pipeline.errors import BundleError, ChurnPipelineError, DatasetNameError, GateError
+from churn_pipeline.scorer import load_scorer
 from churn_pipeline.serving.api_keys import create_key
+from churn_pipeline.serving.settings import load_settings
 from scripts.build_bento import BentoError, changed_since, check, content_hash, packed_files
 from tests.deploy.conftest import copy_project
 from tests.serving.support import free_port, poll
@@ -240,6 +243,32 @@ def test_a_listed_path_that_is_missing_is_named(project: Path) -> None:
     (project / "src/churn_pipeline/errors.py").unlink()
     with pytest.raises(BentoError, match=r"lists src/.*/errors\.py, which does not exist"):
         packed_files(project)
+
+
+def test_another_data_set_brings_its_bundle_and_parameters(
+    project: Path, tmp_path: Path, bundle_folder: Path
+) -> None:
+    with pytest.raises(DatasetNameError, match="there is no data set 'bank'"):
+        packed_files(project, "bank")
+    shutil.copytree(project / "data", project / "data/bank")
+    (project / "data/06_models").rename(tmp_path / "moved")
+    parameters = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
+    parameters["dataset"] = {"name": "bank", "folder": "data/bank", "contract": "c.yml"}
+    parameters["serving"]["champion"] = "data/bank/06_models/bundle"
+    own = project / "conf/bank/params.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text(yaml.safe_dump(parameters), encoding="utf-8")
+
+    result = build(project, "--stale", "--env", "bank")
+    assert result.returncode == 0, result.stderr
+    source = project / result.stdout.strip().rpartition(" in ")[2] / "src"
+    assert (source / "params.yaml").read_bytes() == own.read_bytes()
+    settings = load_settings(source / "params.yaml", {})
+    assert load_scorer(settings.champion).version == load_scorer(bundle_folder).version
+    assert not (source / "conf").exists()
+    assert files_of(source / "data").keys() == {
+        f"bank/06_models/bundle/{name}" for name in files_of(bundle_folder)
+    }
 
 
 @pytest.fixture

@@ -92,9 +92,9 @@ def by_evaluation(bundle: Bundle, table: pd.DataFrame, contract: Contract) -> pd
 
 def by_scoring(bundle: Bundle, table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Score a file as ``kedro run --pipelines scoring`` does; customers in the file's order."""
-    contract = contract_of_requests(bundle)
-    path.write_text(table[:CUSTOMERS][list(contract.columns)].to_csv(index=False))
+    path.write_text(table[:CUSTOMERS].to_csv(index=False))
     raw = RawTableDataset(filepath=str(path)).load()
+    contract = contract_of_requests(bundle, raw)
     checked, violations = check_customers(raw, contract)
     accepted, rejected = quarantine_customers(raw, checked, violations, contract)
     assert rejected.empty

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from kedro.io import DatasetError
 
+from churn_pipeline.contract import Contract
 from churn_pipeline.errors import ContractError
 from churn_pipeline.io.contract_dataset import ContractDataset
 
@@ -63,3 +64,13 @@ def test_the_contract_is_never_written(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="written by people"):
         dataset.save("x")
     assert path.read_text() == TEXT
+
+
+def test_a_contract_of_the_pipelines_own_making_is_saved_whole(
+    tmp_path: Path, contract: Contract
+) -> None:
+    path = tmp_path / "made" / "model_contract.yml"
+    dataset = ContractDataset(filepath=str(path), writable=True)
+    dataset.save(contract)
+    assert dataset.load() == contract
+    assert [item.name for item in path.parent.iterdir()] == ["model_contract.yml"]

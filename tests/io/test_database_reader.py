@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from churn_pipeline.errors import DataError
-from churn_pipeline.io.raw_table import RawTable, read_raw_table
+from churn_pipeline.io.raw_table import RawTable, RawTableDataset, read_raw_table
 from tests.servers import PASSWORD, PostgreSQL, free_port
 
 CREATE = "create table customers (id text, n integer, x {float}, ok boolean, day date)"
@@ -280,3 +280,16 @@ def test_the_usual_variables_hold(postgresql: PostgreSQL, monkeypatch: pytest.Mo
 def test_unknown_credentials_are_named_without_their_value(postgresql: PostgreSQL) -> None:
     error = error_of(f"{postgresql.address}::t", {"pasword": PASSWORD})
     assert "has the key 'pasword'; for a database it takes url, user, password" in error
+
+
+def test_a_relative_path_starts_from_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.kedro]\npackage_name = 'x'\n")
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "deep" / "er")
+    sqlite_file(tmp_path / "bank.db", "create table t (a)", "insert into t values (1)")
+    dataset = RawTableDataset(filepath="sqlite:///bank.db::t")
+    assert cells(dataset.load()) == [["1"]]
+    assert dataset.exists()
+    assert "does not exist" in error_of("sqlite:///bank.db::t")

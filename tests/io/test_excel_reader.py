@@ -71,7 +71,8 @@ def test_values_become_the_texts_that_a_csv_would_hold(tmp_path: Path) -> None:
 
 
 def test_a_sheet_may_be_named(tmp_path: Path) -> None:
-    source = workbook(tmp_path / "a.xlsx", first=[["a"], [1]], **{"Zweites Blatt": [["b"], [2]]})
+    second: dict[str, list[list[Any]]] = {"Zweites Blatt": [["b"], [2]]}
+    source = workbook(tmp_path / "a.xlsx", first=[["a"], [1]], **second)
     raw = read_raw_table(f"{source}::Zweites Blatt")
     assert raw.cells.to_dict("list") == {"b": ["2"]}
     assert raw.name == "a.xlsx::Zweites Blatt"

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from kedro.framework.startup import bootstrap_project
 
+from churn_pipeline.environments import SIMULATED
 from churn_pipeline.orchestration.dvc_yaml import _Environment, render_dvc_yaml
 
 
@@ -150,3 +151,9 @@ def test_knobs_in_paths_become_dvc_interpolations(path: str, expected: str) -> N
     parameters = {"dataset": {"folder": "data/bank"}}
     environment = _Environment("bank", parameters, {"table": {"filepath": path}}, {})
     assert environment.path("table") == expected
+
+
+def test_what_is_drawn_stands_where_its_readers_look_for_it(root: Path) -> None:
+    catalog = yaml.safe_load((root / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+    expected = f"${{globals:dataset.folder}}/{SIMULATED}"
+    assert catalog["raw_customers@simulated"]["filepath"] == expected

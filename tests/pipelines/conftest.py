@@ -49,6 +49,8 @@ def training() -> dict[str, Any]:
     return {
         "folds": 3,
         "repeats": 2,
+        "max_customers": 20_000,
+        "max_fitted_customers": None,
         "confidence": 0.95,
         "calibrators": ["sigmoid", "isotonic"],
         "seed": 1,

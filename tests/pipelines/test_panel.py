@@ -56,6 +56,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run(training: dict[str, Any]) -> Run:
+    training = training | {"max_customers": None, "max_fitted_customers": None}
     contract = panel_contract()
     table = panel(900, month_ends(8), churn=-2.2)
     train, test, record = part_customers(table, contract, SPLIT | {"test_periods": 2})
@@ -88,7 +89,7 @@ def test_tuning_keeps_customers_together_as_well(run: Run, monkeypatch: pytest.M
     monkeypatch.setattr("churn_pipeline.pipelines.tuning.nodes.tune", noted)
     knobs = {
         "trials": 1, "patience": 1, "minimum_improvement": 0.0, "max_seconds": None, "folds": 3,
-        "workers": 1, "seed": 1,
+        "workers": 1, "seed": 1, "max_customers": None,
     }  # fmt: skip
     tune_candidates(run.train, run.contract, {"logistic_regression": {"C": 1.0}}, knobs)
     expected = pd.factorize(run.train["account"])[0]
@@ -177,6 +178,17 @@ def test_metrics_by_period_cover_both_sides(run: Run) -> None:
     assert table["roc_auc"].between(0.5, 1).all()
     figure = draw_periods(table)
     assert [axes.get_title(loc="left") for axes in figure.axes][1] == "ROC-AUC"
+
+
+def test_of_a_large_training_side_the_compared_rows_are_measured(run: Run) -> None:
+    compared = run.out_of_fold[run.out_of_fold["customer"] < 1000]
+    table = measure_by_period(
+        run.predictions, run.test, compared, run.model, run.train, run.record, run.contract,
+        EVALUATION,
+    )  # fmt: skip
+    trained = table[table["side"] == "training"]
+    assert trained["rows"].sum() == 1000
+    assert trained["churners"].sum() == (run.train["gone"][:1000] == "y").sum()
 
 
 def test_a_customer_in_one_row_has_no_number(run: Run) -> None:

@@ -49,6 +49,7 @@ def find_violations(cells: pd.DataFrame, contract: Contract) -> tuple[pd.DataFra
     found = _without_pending(found, table, contract)
     of_ids = _duplicates(table, found["row"], contract)
     violations = pd.concat([found, of_ids], ignore_index=True)
+    violations = violations.astype({"row": "int64", "column": "str", "rule": "str"})
     violations = violations.sort_values(["row", "column", "rule"], ignore_index=True)
     return table, _described(violations, cells, contract)
 

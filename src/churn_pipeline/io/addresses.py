@@ -1,7 +1,7 @@
 """Addresses of tables: what ``ingestion.source`` and the sinks may name, told apart by form."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -65,6 +65,12 @@ class Address:
     @property
     def is_on_s3(self) -> bool:
         return self.place.startswith("s3://")
+
+    def within(self, folder: Path | None) -> "Address":
+        """Return the address with a path that is relative to ``folder`` made absolute."""
+        if folder is None or self.local_path is None:
+            return self
+        return replace(self, place=str(folder / self.place))
 
     @property
     def local_path(self) -> Path | None:
@@ -142,6 +148,17 @@ def parse_sink(address: str, knob: str) -> Address:
             "postgresql://HOST/DATABASE::TABLE or sqlite:///FILE::TABLE"
         )
     return parsed
+
+
+def project_folder() -> Path | None:
+    """Return the root of the Kedro project around the current folder, which paths start from.
+
+    Kedro makes plain paths of the catalog absolute, but no addresses.
+    """
+    from kedro.utils import find_kedro_project
+
+    root: Path | None = find_kedro_project(Path.cwd())
+    return root
 
 
 def refuse_password(source: str, knob: str) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
 from churn_pipeline.errors import DataError
-from churn_pipeline.io.addresses import Address, parse_sink
+from churn_pipeline.io.addresses import Address, parse_sink, project_folder
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class DatabaseTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
     def _parsed(self) -> Address:
         assert self._address is not None
-        return parse_sink(self._address, self._knob)
+        return parse_sink(self._address, self._knob).within(project_folder())
 
     def _exists(self) -> bool:
         if self._address is None:

@@ -15,7 +15,7 @@ from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
 from churn_pipeline.errors import DataError
-from churn_pipeline.io.addresses import Address, parse_address
+from churn_pipeline.io.addresses import Address, parse_address, project_folder
 from churn_pipeline.io.readers.contents import Contents
 from churn_pipeline.io.readers.text import NAMES
 
@@ -60,6 +60,7 @@ def read_raw_table(
     source: str,
     knob: str = "ingestion.source",
     credentials: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
 ) -> RawTable:
     """Read a customer table from any source that docs/sources.md lists.
 
@@ -72,13 +73,15 @@ def read_raw_table(
     credentials : mapping, optional
         Of a server: ``url``, ``user``, ``password``; of S3: ``key``, ``secret``, ``token``,
         ``endpoint_url``, ``region``.
+    folder : Path, optional
+        What relative paths start from; by default the current folder.
 
     Raises
     ------
     DataError
         If there is no such table, or it cannot be read, in one sentence.
     """
-    address = parse_address(source, knob)
+    address = parse_address(source, knob).within(folder)
     if address.is_database:
         from churn_pipeline.io.readers.database import read_database  # takes half a second
 
@@ -195,7 +198,9 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
     def load(self) -> RawTable:
         # several nodes need it; the runner calls release after the last
         if self._loaded is None:
-            self._loaded = read_raw_table(self._filepath, self._knob, self._credentials)
+            self._loaded = read_raw_table(
+                self._filepath, self._knob, self._credentials, project_folder()
+            )
         return self._loaded
 
     def _release(self) -> None:
@@ -209,5 +214,5 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
         return {"filepath": str(self._filepath)}
 
     def _exists(self) -> bool:
-        path = parse_address(self._filepath, self._knob).local_path
+        path = parse_address(self._filepath, self._knob).within(project_folder()).local_path
         return path is None or path.exists()  # what is elsewhere is only known by reading it

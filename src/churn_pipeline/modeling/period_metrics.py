@@ -16,7 +16,7 @@ METRICS = (
     "log_loss", "lift_at_top",
 )  # fmt: skip
 _FROM_ALL = ("roc_auc", "average_precision", "log_loss", "lift_at_top")
-_CELLS_A_PERIOD = 2_000_000  # bounds the time that a long history takes
+_CELLS_A_PERIOD = 500_000  # bounds the time that a long history takes
 _FEWEST_REPLICATES = 200
 
 

@@ -120,8 +120,10 @@ def _own_params(text: str, name: str, source: str) -> str:
 
 def _replaced(text: str, changes: Mapping[tuple[str, str], str]) -> str:
     """Return YAML with other values under ``section.key``; all else stays byte for byte."""
+    document = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert isinstance(document, yaml.MappingNode)
     spans = {}
-    for section, content in yaml.compose(text, Loader=yaml.SafeLoader).value:
+    for section, content in document.value:
         if isinstance(content, yaml.MappingNode):
             for key, value in content.value:
                 place = (value.start_mark.index, value.end_mark.index)

@@ -13,9 +13,9 @@ from kedro.framework.startup import ProjectMetadata
 from kedro.inspection import get_project_snapshot
 from kedro.inspection.models import PipelineSnapshot
 
-from churn_pipeline.environments import PARAMS, params_file, params_name
+from churn_pipeline.environments import PARAMS, has_own_table, params_file, params_name
 from churn_pipeline.orchestration.imports import files_behind
-from churn_pipeline.pipeline_registry import ON_DEMAND
+from churn_pipeline.pipeline_registry import ON_DEMAND, SIMULATION
 
 _HEADER = """\
 # Generated from the Kedro pipelines and conf/base/catalog.yml by `{command}`; do not edit.
@@ -24,9 +24,6 @@ _HEADER = """\
 _NO_STAGES = ("__default__", *ON_DEMAND)
 _CATALOG = "conf/{env}/catalog.yml"
 _LOCK = "requirements.lock"
-_SIMULATION = "simulation"  # what it draws is no input of a data set with a table of its own
-_SIMULATED = "raw_customers@simulated"
-_SOURCE = "raw_customers@source"
 _KNOB = re.compile(r"\$\{(?:runtime_params:[^$]*\$\{)?globals:([\w.]+)\}{1,2}")
 _LITERAL = "dataset."  # knobs that make a data set: another value is another dvc.yaml
 
@@ -115,13 +112,11 @@ def render_dvc_yaml(
     name = params_name(root, env) if params_text is None else str(env)
     environment = _environment(root, name, params_text)
     snapshot = get_project_snapshot(metadata=metadata)
-    has_simulation = not environment.name or (
-        environment.location(_SOURCE) == environment.location(_SIMULATED)
-    )
+    has_simulation = not has_own_table(environment.name, environment.parameters)
     pipelines = [
         item
         for item in snapshot.pipelines
-        if item.name not in _NO_STAGES and (has_simulation or item.name != _SIMULATION)
+        if item.name not in _NO_STAGES and (has_simulation or item.name != SIMULATION)
     ]
     stages = {item.name: _stage(item, environment, metadata) for item in pipelines}
     document = {"stages": stages, "plots": _plots(pipelines, environment)}

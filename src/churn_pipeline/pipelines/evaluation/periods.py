@@ -31,7 +31,8 @@ def measure_by_period(
     """Measure the champion in every period of the test side and of the training side.
 
     The training side is scored out of fold: each row by a model that has not seen its customer, in
-    the first repeat of the cross-validation, through the calibrator of the champion.
+    the first repeat of the cross-validation, through the calibrator of the champion. Of a large
+    training side these are the rows that the candidates were compared on.
 
     Parameters
     ----------
@@ -53,6 +54,7 @@ def measure_by_period(
     """
     first = out_of_fold[out_of_fold["repeat"] == 1].sort_values("customer")
     train = train.iloc[first["customer"].to_numpy()]  # of a large training side, a sample
+    train = train.iloc[first["customer"].to_numpy()]
     raw = first[model.candidate].to_numpy(dtype="float64")
     calibrated = raw if model.calibrator is None else model.calibrator(raw)
     scored = {

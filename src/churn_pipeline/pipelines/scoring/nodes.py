@@ -113,7 +113,7 @@ def _score(customers: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:
         if name in customers:
             scores.insert(0, name, customers[name].to_numpy())
     contributions = pd.DataFrame(scorer.contributions(rows), columns=list(scorer.explained_inputs))
-    own = {column.name: customers[column.name].to_numpy() for column in contract.features}
+    own = {column.name: customers[column.name].to_numpy() for column in contract.read_columns}
     derived = derive(own, contract)
     table = customers.reset_index(drop=True).assign(**derived)
     reasons = top_reasons(contributions, table, contract, _REASONS)
