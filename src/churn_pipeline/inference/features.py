@@ -10,7 +10,7 @@ from churn_pipeline.inference.dates import epoch_unit
 from churn_pipeline.inference.evidence import Evidence
 from churn_pipeline.inference.missing import sentinels
 from churn_pipeline.inference.numeric import number_keys, read_labels, why_no_amount
-from churn_pipeline.inference.plan import Notes, Plan
+from churn_pipeline.inference.plan import Notes, Plan, percent
 from churn_pipeline.inference.reading import Reading
 
 _LEAK = 0.99
@@ -99,15 +99,18 @@ def describe(reading: Reading) -> str:
         text = f"dates from {days.min()} to {days.max()}"
     elif reading.numbers is not None:
         values = reading.numbers.values[~np.isnan(reading.numbers.values)]
-        text = f"{n:,} different numbers from {values.min():.6g} to {values.max():.6g}"
+        text = f"{n:,} different numbers from {_number(values.min())} to {_number(values.max())}"
     else:
         few = _listed(list(known.by_frequency(6).texts))
         text = f"{n:,} different text{'s' if n > 1 else ''}: {few}{', …' if n > 6 else ''}"
     share = reading.missing_share
     if share:
-        shown = f"{share:.0%}" if 0.01 <= share <= 0.99 else f"{share:.2%}"
-        text += f"; {shown} missing"
+        text += f"; {percent(share)} missing"
     return text
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.6g}"
 
 
 def _typed(reading: Reading, found: str, notes: Notes, keep: bool) -> Plan:
