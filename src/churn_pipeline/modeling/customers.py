@@ -20,11 +20,16 @@ def keys_of(table: pd.DataFrame, contract: Contract) -> list[str]:
 def customer_numbers(table: pd.DataFrame, contract: Contract) -> Numbers | None:
     """Number the customers of the rows, if any customer stands in several.
 
+    Where ids are generated, each row is a customer: copies of a row are kept on one side of the
+    split, but may well be customers who are alike.
+
     Returns
     -------
     ndarray of int, (n,), or None
         0 … n_customers - 1 in order of first appearance; None where each row is another customer.
     """
+    if contract.id.is_generated:
+        return None
     numbers, distinct = pd.factorize(np.array(keys_of(table, contract), dtype=object))
     return None if len(distinct) == len(table) else numbers.astype(np.int64)
 

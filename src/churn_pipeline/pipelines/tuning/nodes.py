@@ -49,7 +49,8 @@ def tune_candidates(
     trials : DataFrame
         See :func:`churn_pipeline.modeling.tuning.tabulate`.
     tuned_settings : dict
-        Candidate → setting → value, fixed ones included.
+        Candidate → setting → value, fixed ones included; without candidates that were given up,
+        see :func:`churn_pipeline.modeling.tuning.give_up_hopeless`.
 
     Raises
     ------
@@ -95,7 +96,11 @@ def tune_candidates(
         workers=workers,
         customer_numbers=numbers,
     )
-    tuned = {study.name: {**study.space.fixed, **study.best().params} for study in studies}
+    tuned = {
+        study.name: {**study.space.fixed, **study.best().params}
+        for study in studies
+        if not study.is_given_up
+    }
     return tabulate(studies), tuned
 
 
