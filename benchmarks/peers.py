@@ -138,12 +138,15 @@ def main() -> None:
     parser.add_argument("test", type=Path, help="Parquet file with the same columns")
     parser.add_argument("--seconds", type=int, default=180, help="AutoGluon's time limit")
     parser.add_argument("--trials", type=int, default=50, help="trials of a tuned booster")
+    parser.add_argument("--probability", type=Path, help=".npy file to keep the test side's in")
     arguments = parser.parse_args()
 
     train, test = (_read(path) for path in (arguments.train, arguments.test))
     y, actual = train.pop("churned"), test.pop("churned")
     started = _cpu_seconds()
     probability = PEERS[arguments.peer](train, y, test, arguments.seconds, arguments.trials)
+    if arguments.probability:
+        np.save(arguments.probability, probability)
     result = {
         "roc_auc": roc_auc_score(actual, probability),
         "log_loss": log_loss(actual, probability),

@@ -14,14 +14,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import psutil
 import yaml
-from sklearn.metrics import log_loss, roc_auc_score
 from tqdm import tqdm
 
+from benchmarks.automatic import run_automatic
 from benchmarks.telco.reference import telco_path
 from churn_pipeline.contract import Contract
 from churn_pipeline.io.contract_dataset import ContractDataset
@@ -29,12 +27,6 @@ from churn_pipeline.io.raw_table import RawTableDataset
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.pipelines.features.nodes import derive_features, split_customers
 from churn_pipeline.pipelines.ingestion.nodes import check_customers, quarantine_customers
-from churn_pipeline.pipelines.training.nodes import (
-    choose_and_calibrate,
-    cross_validate_candidates,
-    fit_candidates,
-)
-from churn_pipeline.pipelines.tuning.nodes import tune_candidates
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PEERS = ("autogluon", "lightgbm", "xgboost")
@@ -60,11 +52,13 @@ def main() -> int:
     typed, violations = check_customers(raw, contract)
     customers, _ = quarantine_customers(raw, typed, violations, contract)
     features = derive_features(customers, contract)
-    python = _install_peers(arguments.peers_environment) if arguments.peers else None
+    python = install_peers(arguments.peers_environment) if arguments.peers else None
     results = []
     for seed in tqdm(range(arguments.seeds), desc="splits", disable=None):
         split = split_customers(features, contract, parameters["split"]["test_share"], seed)
-        runs = _selection(*split, contract, parameters)
+        run = run_automatic(*split, contract, parameters)
+        tqdm.write(f"champion {run.champion}: {run.results['champion']}")
+        runs = run.results
         if python is not None:
             runs |= _peers(*split, contract, python)
         results += [{"split": seed, "model": name, **result} for name, result in runs.items()]
@@ -73,31 +67,6 @@ def main() -> int:
     table = pd.DataFrame(results).drop(columns="split").groupby("model", sort=False)
     print(table.agg(["mean", "std"]).to_string(float_format="{:.4f}".format))
     return int(not _judge(table.mean()))
-
-
-def _selection(
-    train: pd.DataFrame, test: pd.DataFrame, contract: Contract, parameters: dict[str, Any]
-) -> dict[str, dict[str, float]]:
-    """Run tuning and training; return the champion's and the references' results."""
-    training, started = parameters["training"], _cpu_seconds()
-    _, settings = tune_candidates(train, contract, parameters["candidates"], parameters["tuning"])
-    out_of_fold, cross_validation = cross_validate_candidates(train, contract, settings, training)
-    fitted = fit_candidates(train, contract, settings, training)
-    selection, model, references = choose_and_calibrate(
-        cross_validation, out_of_fold, fitted, train, contract, settings, training
-    )
-    seconds = _cpu_seconds() - started
-    y = churned(test, contract)
-    results = {}
-    for name, scored in {"champion": model, **references}.items():
-        probability = scored.churn_probability(test)
-        results[name] = {
-            "roc_auc": roc_auc_score(y, probability),
-            "log_loss": log_loss(y, probability),
-        }
-    tqdm.write(f"champion {selection['champion']}: {results['champion']}, {seconds:.1f} CPU s")
-    results["champion"]["cpu_seconds"] = seconds
-    return results
 
 
 def _peers(
@@ -122,20 +91,14 @@ def _run_peer(python: Path, peer: str, paths: list[Path]) -> dict[str, float]:
     return result
 
 
-def _install_peers(environment: Path) -> Path:
+def install_peers(environment: Path) -> Path:
+    """Return the Python of the peers' environment, which is made where it does not exist."""
     python = environment / "bin" / "python"
     if not python.exists():
         requirements = Path(__file__).with_name("requirements-peers.txt")
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
         subprocess.run([python, "-m", "pip", "install", "-q", "-r", requirements], check=True)
     return python
-
-
-def _cpu_seconds() -> float:
-    """Return the CPU seconds of this process and of all it started, ended or not."""
-    process = psutil.Process()
-    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
-    return sum(t.user + t.system + t.children_user + t.children_system for t in times)
 
 
 def _judge(means: pd.DataFrame) -> bool:

@@ -92,6 +92,7 @@ def infer(
       kedro contract infer sqlite:///crm.db::members --env gym --drop notes --keep score
     """
     from churn_pipeline.inference import Hints, infer_contract
+    from churn_pipeline.io.credentials import project_credentials
     from churn_pipeline.io.raw_table import read_raw_table
     from churn_pipeline.orchestration.datasets import create_dataset
 
@@ -105,7 +106,8 @@ def infer(
             )
         click.echo(f"conf/{name} is written anew; nothing of it is kept", err=True)
     click.echo(f"reading {source}", err=True)
-    raw = read_raw_table(source, knob="SOURCE")
+    credentials = project_credentials(project)["source"]
+    raw = read_raw_table(source, knob="SOURCE", credentials=credentials)
     click.echo(f"{len(raw.cells):,} rows of {raw.cells.shape[1]:,} columns", err=True)
     hints = Hints(
         target, positive, id, snapshot, horizon_days, drop, keep, sensitive, nullable_from
@@ -130,6 +132,7 @@ def check(metadata: ProjectMetadata | None, name: str, source: str | None) -> No
     import yaml
 
     from churn_pipeline.io.contract_dataset import ContractDataset
+    from churn_pipeline.io.credentials import project_credentials
     from churn_pipeline.io.raw_table import read_raw_table
     from churn_pipeline.pipelines.ingestion.nodes import (
         check_customers,
@@ -144,7 +147,7 @@ def check(metadata: ProjectMetadata | None, name: str, source: str | None) -> No
         own = folder / "params.yaml"
         params = own if own.exists() else project / "params.yaml"
         source = yaml.safe_load(params.read_text(encoding="utf-8"))["ingestion"]["source"]
-    raw = read_raw_table(source)
+    raw = read_raw_table(source, credentials=project_credentials(project, name)["source"])
     table, violations = check_customers(raw, known)
     _, rejected = quarantine_customers(raw, table, violations, known)
     quality = report_data_quality(raw, table, rejected, known)

@@ -24,7 +24,9 @@ SMALL = {  # params.yaml, scaled down
     "repeats: 2": "repeats: 1",
     "trials: 10": "trials: 2",
     "n_estimators: 50": "n_estimators: 10",
-    "high: 400, log: true, default: [120, 400]": "high: 60, log: true, default: 50",
+    "low: 50, high: 400, log: true, default: [120, 400]": (
+        "low: 10, high: 30, log: true, default: [20, 30]"
+    ),
     "replicates: 1000": "replicates: 50",
     "minimum_roc_auc: 0.8": "minimum_roc_auc: 0.6",
     "maximum_expected_calibration_error: 0.05": "maximum_expected_calibration_error: 0.3",

@@ -121,7 +121,7 @@ def test_metrics_and_plots_of_a_data_set_are_shown(two: Project) -> None:
     two.run("dvc", "plots", "show", "--out", "dvc_plots")
     page = (two.root / "dvc_plots/index.html").read_text(encoding="utf-8")
     assert "ROC curve" in page
-    assert "data/south/08_reporting/roc_curve.csv" in page
+    assert "data_south_08_reporting_roc_curve.png" in page
 
 
 def test_an_experiment_of_one_in_a_temporary_folder(two: Project) -> None:

@@ -63,6 +63,7 @@ def test_its_parameters_are_the_roots_but_for_source_and_places(project: Path) -
     for key, value in expected["serving"].items():
         if str(value).startswith("data/"):
             expected["serving"][key] = value.replace("data/", "data/bank/")
+    expected["gates"]["minimum_roc_auc"] = 0.6
     assert parameters(folder / "params.yaml") == expected
     assert list(parameters(folder / "params.yaml")) == list(expected)
     check_parameters(expected)

@@ -126,8 +126,8 @@ def _typed(reading: Reading, found: str, notes: Notes, keep: bool) -> Plan:
         if reading.dates.is_ambiguous:
             first, second = reading.dates.formats[0], _swapped(reading.dates.formats[0])
             notes.ask(
-                f"Does {reading.name} write the day first or the month? Not a cell tells; {first} "
-                "is taken.",
+                f"Does {reading.name} write the day first or the month? The cells do not say; "
+                f"{first} is taken.",
                 f"`formats: ['{second}']` under columns.{reading.name}",
             )
         if reading.dates.is_mixed:

@@ -18,7 +18,7 @@ from churn_pipeline.io.credentials import database_credentials
 
 SECONDS_TO_CONNECT = 10
 SECONDS_TO_WAIT = 60  # for the lock of another writer
-_DUCKDB_MEMORY = "700MB"
+_DUCKDB_MEMORY = "500MB"
 
 _TABLES = {
     "sqlite": "select 'main', name from sqlite_master where type in ('table', 'view') "

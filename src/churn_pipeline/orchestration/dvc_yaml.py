@@ -76,7 +76,8 @@ class _Environment:
 
     def is_address(self, entry: str) -> bool:
         """Tell whether DVC cannot see an entry's content: a table of a database, say."""
-        return "://" in self.location(entry)
+        location = self.location(entry)
+        return "://" in location or "::" in location  # a sheet of a file is no file either
 
     def dvc(self, entry: str) -> Mapping[str, Any]:
         """Return what ``metadata`` says of an entry to DVC."""

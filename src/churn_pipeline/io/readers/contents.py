@@ -1,6 +1,6 @@
 """What every reader returns, and how values become the texts that a CSV would hold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,6 +96,25 @@ class Pieces:
         columns = [pa.chunked_array(pieces, pa.large_string()) for pieces in self._pieces]
         self._pieces = []
         return frame_of(names, columns)
+
+    def sorted_frame(self, names: Iterable[str]) -> pd.DataFrame:
+        """Return them as :meth:`frame` does, the rows ordered by the texts of all columns."""
+        columns = [
+            pa.chunked_array([pa.chunked_array(pieces, pa.large_string()).combine_chunks()])
+            for pieces in self._emptied()
+        ]
+        keys = [str(place) for place in range(len(columns))]
+        table = pa.table(columns, names=keys)
+        order = pc.sort_indices(table, sort_keys=[(key, "ascending") for key in keys])
+        del table
+        for place, column in enumerate(columns):
+            columns[place] = column.take(order)
+        return frame_of(names, columns)
+
+    def _emptied(self) -> Iterator[list[pa.Array]]:
+        self._pieces.reverse()
+        while self._pieces:
+            yield self._pieces.pop()
 
 
 def texts_of(column: pa.Array) -> pa.Array:

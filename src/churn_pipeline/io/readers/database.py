@@ -22,8 +22,9 @@ _WITH_NAN = ("700", "701", "1700", "FLOAT", "DOUBLE")
 def read_database(address: Address, credentials: Mapping[str, Any] | None = None) -> Contents:
     """Read a table or the result of a query, ordered by all columns.
 
-    A database returns rows in no particular order. Ordered by every column, equal tables give equal
-    results wherever they come from; rows that tie have equal texts.
+    A database returns rows in no particular order. Ordered by the texts of every column, equal
+    tables give equal results wherever they come from. They are sorted here, not by the database,
+    whose order depends on its language, and which would be slower.
 
     Values become the texts that a CSV would hold. PostgreSQL and DuckDB spell theirs themselves,
     every digit of which reads back as the same number; booleans are ``True`` and ``False``; null
@@ -51,7 +52,7 @@ def read_database(address: Address, credentials: Mapping[str, Any] | None = None
             while rows := result.fetchmany(_ROWS_A_PIECE):
                 columns = zip(*rows, strict=True)
                 pieces.add([pa.array(map(_text, column), pa.large_string()) for column in columns])
-    return Contents.of_rows(pieces.frame(names))
+    return Contents.of_rows(pieces.sorted_frame(names))
 
 
 def _source(address: Address, opened: sa.Connection) -> str:
@@ -72,26 +73,18 @@ def _source(address: Address, opened: sa.Connection) -> str:
 
 
 def _select(names: list[str], types: list[Any], source: str, dialect: str) -> str:
-    columns = ['"' + name.replace('"', '""') + '"' for name in names]
-    if dialect == "sqlite":  # not by texts: its texts of numbers have 15 digits only
-        order = [f"{column} collate binary" for column in columns]
-        order += [f"typeof({column})" for column in columns]  # 1 is equal to 1.0
-        return f"select * from {source} order by {', '.join(order)}"
-    collation = ' collate "C"' if dialect == "postgresql" else ""
+    if dialect == "sqlite":  # its own texts of numbers have 15 digits only
+        return f"select * from {source}"
     texts = []
-    for column, kind in zip(columns, types, strict=True):
+    for name, kind in zip(names, types, strict=True):
+        column = '"' + name.replace('"', '""') + '"'
         text = f"cast({column} as varchar)"
         if str(kind) in _WITH_NAN:
             text = f"nullif(lower({text}), 'nan')"
         if str(kind) in _BOOLEAN:
             text = f"case when {column} then 'True' when not {column} then 'False' end"
         texts.append(f"{text} as {column}")
-    order = [f"{place}{collation}" for place in range(1, len(texts) + 1)]
-    inner = f"select {', '.join(texts)} from {source}"
-    if dialect == "duckdb":
-        return f"{inner} order by {', '.join(order)}"
-    order = [f"{column}{collation}" for column in columns]
-    return f"select * from ({inner}) as texts order by {', '.join(order)}"
+    return f"select {', '.join(texts)} from {source}"
 
 
 def _text(value: Any) -> str:

@@ -121,7 +121,6 @@ def _lists(violations: pd.DataFrame, column: str) -> pd.Series:
 
 
 def _malformed(raw: RawTable, like: pd.DataFrame) -> pd.DataFrame:
-    expected = raw.cells.shape[1]
     fields = raw.malformed["fields"]
     frame = pd.DataFrame(
         {
@@ -130,11 +129,15 @@ def _malformed(raw: RawTable, like: pd.DataFrame) -> pd.DataFrame:
             "rejected_rules": [["field_count"] for _ in fields],
             "rejected_columns": [[""] for _ in fields],
             "rejected_values": [[str(count)] for count in fields],
-            "rejected_reason": [f"{n} fields instead of {expected}." for n in fields],
+            "rejected_reason": raw.malformed["reason"],
             "rejected_text": raw.malformed["text"],
         }
     )
     return frame.reindex(columns=like.columns).astype(like.dtypes.to_dict())
+
+
+def _found(**facts: str | None) -> dict[str, str]:
+    return {name: fact for name, fact in facts.items() if fact is not None}
 
 
 def report_data_quality(
@@ -165,7 +168,11 @@ def report_data_quality(
     has_horizon = any(c.horizon_days is not None for c in contract.with_role("target"))
     return {
         "contract": contract.name,
-        "source": {"name": raw.name, "sha256": raw.sha256},
+        "source": {
+            "name": raw.name,
+            "sha256": raw.sha256,
+            **_found(encoding=raw.encoding, separator=raw.separator),
+        },
         "rows_read": n_rows,
         "rows_accepted": n_rows - len(rejected) - n_pending,
         "rows_rejected": len(rejected),
