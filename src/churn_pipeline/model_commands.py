@@ -57,7 +57,7 @@ def model() -> None:
 @environment_option
 @click.pass_obj
 def list_versions(metadata: ProjectMetadata | None, env: str | None) -> None:
-    """Show all versions, the newest first; `workspace` is that of the files in data/06_models."""
+    """Show all versions, the newest first; `workspace` is that of the files in 06_models."""
     dataset = _dataset(metadata, env)
     client = _client()
     from churn_pipeline.orchestration.promotion import gates_verdict

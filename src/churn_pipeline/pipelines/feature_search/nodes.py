@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 _HEADER = """\
 # Derived columns that lowered the cross-validated log loss of a logistic regression significantly.
-# Read them; those that make sense go under derived_columns of conf/base/contract.yml.
+# Read them; those that make sense go under derived_columns of the contract.
 """
 _NOTHING = """\
 # None of the proposed derived columns lowered the log loss significantly.

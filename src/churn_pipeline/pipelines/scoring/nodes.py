@@ -58,7 +58,7 @@ def score_customers(accepted: pd.DataFrame, bundle: Bundle, raw: RawTable) -> pd
     if accepted.empty:
         raise DataError(
             f"no row of {raw.name} meets the contract; the rows and their reasons are in "
-            "data/07_model_output/rejected_to_score.parquet"
+            "07_model_output/rejected_to_score.parquet of the data folder"
         )
     scorer = Scorer(bundle)
     starts = range(0, len(accepted), _CUSTOMERS_A_CHUNK)
