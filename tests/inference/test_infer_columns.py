@@ -218,3 +218,9 @@ def test_the_result_does_not_depend_on_chance() -> None:
     first, second = infer_contract(raw(table), "test"), infer_contract(raw(table), "test")
     assert first.contract_text == second.contract_text
     assert first.report == second.report
+
+
+def test_numbers_that_are_labels_are_open() -> None:
+    found = keys({"branch_no": [i % 4 + 1 for i in range(N)]}, "branch_no")
+    assert found["values"] == ["1", "2", "3", "4"]
+    assert found["open"]

@@ -101,3 +101,22 @@ def test_meanings_are_sentences() -> None:
     assert names.sentence("MonthlyCharges") == "Monthly charges."
     assert names.sentence("ARPU_3m") == "ARPU 3 m."
     assert names.sentence("?") == "Column without a name."
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["area code", "branch_no", "plan_id", "Policy_Sales_Channel", "type_of_contract", "Region_Code",
+     "store 2", "prizm_code"],
+)  # fmt: skip
+def test_numbers_that_are_labels(name: str) -> None:
+    assert names.is_code(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["WarehouseToHome", "JobSatisfaction", "JobInvolvement", "plan_upgrades", "campaign_clicks",
+     "city_population", "brand_loyalty", "group_sessions", "agent_contacts", "branch_trips",
+     "distance_to_store", "number_of_branch", "device_model_age", "calls_area"],
+)  # fmt: skip
+def test_a_word_of_labels_beside_the_noun_makes_no_labels(name: str) -> None:
+    assert not names.is_code(name)

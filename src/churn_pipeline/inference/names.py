@@ -51,8 +51,11 @@ _MEASURES = _set(
     "fees revenue rev balance bal value val score index length duration days months years hours "
     "minutes mins seconds size spend spending spent usage used age rank level frequency freq "
     "recency limit volume time times per diff difference change growth calls visits orders "
-    "transactions trans logins tickets points income salary debt mou longitude latitude"
+    "transactions trans logins tickets points income salary debt mou longitude latitude "
+    "distance satisfaction involvement engagement population clicks contacts sessions trips "
+    "upgrades loyalty switches moves opens density turnover temperature"
 )
+_KEY_ENDS = _set("id ids identifier key number num no nbr nr code cd")
 _COUNTERS = _set("number num no count counts cnt ct qty quantity nr n nbr")
 _UNITS = {
     "days": "days", "day": None, "months": "months", "mths": "months", "years": "years",
@@ -167,9 +170,18 @@ def is_personal(name: str) -> bool:
 
 
 def is_code(name: str) -> bool:
-    """Whether whole numbers under this name are labels rather than amounts."""
-    parts = words(name)
-    return bool(_CODES & set(parts)) and not _MEASURES & set(parts)
+    """Whether whole numbers under this name are labels rather than amounts.
+
+    Only the noun that the name is about tells: that of ``plan_upgrades`` is upgrades, that of
+    ``branch_no`` is branch, that of ``type_of_contract`` is type.
+    """
+    parts = [word for word in words(name) if not word.isdigit()]
+    if "of" in parts[1:]:
+        parts = parts[: parts.index("of", 1)]
+    end = parts.pop() if len(parts) > 1 and parts[-1] in _KEY_ENDS else ""
+    if "to" in parts or not parts or _MEASURES & set(parts):
+        return False
+    return parts[-1] in _CODES or end in ("code", "cd")
 
 
 def is_place(name: str) -> bool:

@@ -56,6 +56,7 @@ def read_labels(reading: Reading, n_rows: int) -> Labels | None:
     if not is_whole(values) or style.strip or reading.stray:
         return None
     numbers = np.unique(values[~np.isnan(values)])
+    is_coded = False
     if len(numbers) == 2 and set(numbers) <= {-1.0, 0.0, 1.0, 2.0, 3.0}:
         why = "two small numbers are the two values of a category"
     elif len(numbers) == 1:
@@ -65,7 +66,7 @@ def read_labels(reading: Reading, n_rows: int) -> Labels | None:
     elif (names.is_code(reading.name) or names.identifier_score(reading.name) >= 2) and numbers[
         0
     ] >= 0:
-        why = "its name says that numbers are labels"
+        is_coded, why = True, "its name says that numbers are labels"
     else:
         return None
     spelled = _whole_texts(reading.known, values)
@@ -80,7 +81,7 @@ def read_labels(reading: Reading, n_rows: int) -> Labels | None:
     category = Category(
         tuple(order),
         {value: others for value, others in spellings.items() if others},
-        category.is_open,
+        category.is_open or is_coded,  # tomorrow's branch has no number in this file
         category.n_levels,
         category.covered,
     )
