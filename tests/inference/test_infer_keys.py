@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import base64
+import hashlib
+from typing import Any
+
 import numpy as np
 import pytest
 
+from churn_pipeline.inference import infer_contract
 from tests.inference.tables import N, amounts, churn, contract, ids, infer, plan, questions, raw
 
 RNG = np.random.default_rng(11)
@@ -116,3 +121,52 @@ def test_a_snapshot_makes_repeated_ids_unique() -> None:
     assert infer(table).keys.id is None
     assert infer(table).keys.repeated == 0
     assert raw(table).cells.shape == (N, 1)
+
+
+def panel(name: str = "customer_id", date: str = "report_date") -> dict[str, Any]:
+    """Return four rows a customer, one of each month."""
+    return {
+        name: np.repeat([f"Firm {i} Ltd" for i in range(N // 4)], 4).tolist(),
+        date: ["2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30"] * (N // 4),
+        "amount": amounts(),
+        "churn": churn(),
+    }
+
+
+def found_keys(table: dict[str, Any]) -> tuple[str | None, str | None]:
+    keys = infer_contract(raw(table), "test").keys
+    return keys.id, keys.snapshot
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["month_start", "billing_month", "bill_month", "invoice_month", "month_year", "week",
+     "WeekStart", "period", "period_start", "calendar_month", "quarter", "yearmonth"],
+)  # fmt: skip
+def test_names_of_snapshots(date: str) -> None:
+    assert found_keys(panel(date=date)) == ("customer_id", date)
+
+
+@pytest.mark.parametrize("name", ["customer", "client", "User", "account", "uid", "msno"])
+def test_the_word_for_a_person_is_an_identifier(name: str) -> None:
+    assert found_keys(panel(name)) == (name, "report_date")
+
+
+def test_any_date_that_makes_a_repeated_id_unique_is_the_snapshot() -> None:
+    inference = infer_contract(raw(panel(date="valued")), "test")
+    assert (inference.keys.id, inference.keys.snapshot) == ("customer_id", "valued")
+    assert questions(inference, "Is valued the day")
+
+
+def test_a_date_of_many_days_beside_unique_ids_is_an_ordinary_one() -> None:
+    days = [f"2024-{i % 2 + 1:02d}-{i % 15 + 1:02d}" for i in range(N)]
+    inference = infer({"date": days})
+    assert roles(inference)["date"] == "feature"
+    assert questions(inference, "Does date say on which day")
+
+
+def test_ids_in_base64() -> None:
+    codes = [base64.b64encode(hashlib.sha256(bytes([i % 256, i // 256])).digest()).decode()
+             for i in range(N)]  # fmt: skip
+    table = {"subject": codes, "amount": amounts(), "churn": churn()}
+    assert found_keys(table) == ("subject", None)

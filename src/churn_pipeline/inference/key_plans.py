@@ -107,6 +107,8 @@ def report_keys(keys: Keys, hints: Hints, readings: Mapping[str, Reading], notes
             f"{keys.repeated:,} {rows} the {alike} of an earlier one; of such rows the first "
             "stays, later ones will be rejected."
         )
+    if keys.question:
+        notes.ask(keys.question, "--snapshot COL; a column of dates that is none: --drop COL")
     if keys.snapshot in readings and hints.horizon_days is None:
         notes.ask(
             "How many days after the snapshot is it known who left?",

@@ -16,7 +16,10 @@ _MOST_MISSING = 0.01
 _ROWS_A_SNAPSHOT = 10
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[A-Za-z]{2,}$"
 _PHONE = r"^\+?[0-9(][0-9()\-. /]{5,}[0-9]$"
-_CODE = r"^[A-Za-z0-9_\-:./{}#]{2,64}$"
+_CODE = r"^[A-Za-z0-9_\-:./{}#+=]{2,64}$"
+_MANY_VALUES = 50  # from which a column called just "customer" identifies them
+_REPEATED = 0.8  # share of distinct ids up to which a date is sought that tells their rows apart
+_FEW_DAYS = 12  # of a column called just "date", with which it may be the snapshot of single rows
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Keys:
         Sentences for the report.
     repeated : int
         Rows whose key stands on an earlier row.
+    question : str
+        What the user should say of the snapshot; empty where nothing is open.
     """
 
     id: str | None
@@ -40,6 +45,7 @@ class Keys:
     why_id: str
     why_snapshot: str
     repeated: int
+    question: str = ""
 
 
 def find_keys(
@@ -69,10 +75,18 @@ def find_keys(
         If the user's snapshot is no date.
     """
     free = {name: r for name, r in readings.items() if name not in taken}
+    is_said = snapshot is not None
     snapshot, why_snapshot = _find_snapshot(free, source, snapshot)
+    question = ""
+    if not is_said and snapshot is not None and _is_ordinary(snapshot, free, cells, id_column):
+        question = (
+            f"Does {snapshot} say on which day its row describes the customer? Ids are unique "
+            "without it, so it is read as an ordinary date."
+        )
+        snapshot, why_snapshot = None, ""
     if id_column is not None:
         repeated = _repeated(cells, id_column, snapshot)
-        return Keys(id_column, snapshot, "--id names it.", why_snapshot, repeated)
+        return Keys(id_column, snapshot, "--id names it.", why_snapshot, repeated, question)
     candidates = [
         (score, name) for name, r in free.items()
         if name != snapshot and (score := _id_score(r)) > 0
@@ -89,8 +103,13 @@ def find_keys(
             if repeated:
                 unique = f"all but {repeated:,} rows have another value"
             named = "Its name says so and " if score >= 1 else "Its values are codes and "
-            return Keys(name, snapshot, f"{named}{unique}.", why_snapshot, repeated)
-    return Keys(None, snapshot, "There is not a column of unique identifiers.", why_snapshot, 0)
+            return Keys(name, snapshot, f"{named}{unique}.", why_snapshot, repeated, question)
+    if snapshot is None:
+        found = _by_dates([name for score, name in candidates if score >= 2], free, cells)
+        if found is not None:
+            return found
+    why = "There is not a column of unique identifiers."
+    return Keys(None, snapshot, why, why_snapshot, 0, question)
 
 
 def is_email(reading: Reading) -> bool:
@@ -134,6 +153,8 @@ def _id_score(reading: Reading) -> float:
     if reading.numbers is not None and not is_whole(reading.numbers.values):
         return 0
     score = names.identifier_score(reading.name)
+    if names.is_who(reading.name) and len(reading.known) > _MANY_VALUES:
+        return 2
     if score >= 2 or (score and len(reading.known) == reading.n_rows):
         return score
     if reading.kind == "text" and len(reading.known) == reading.n_rows >= 50:
@@ -141,6 +162,43 @@ def _id_score(reading: Reading) -> float:
         is_code = sample.str.contains(_CODE, regex=True) & sample.str.contains("[0-9]", regex=True)
         return 0.5 if is_code.mean() > _UNIQUE else 0
     return 0
+
+
+def _is_ordinary(
+    name: str, readings: Mapping[str, Reading], cells: pd.DataFrame, id_column: str | None
+) -> bool:
+    """Whether a column called just "date" has many days and tells no rows of one id apart."""
+    if not names.is_bare_date(name) or _days(readings[name]) <= _FEW_DAYS:
+        return False
+    ids = [n for n, r in readings.items() if n != name and _id_score(r) >= 2]
+    return any(not _repeated(cells, n, None) for n in ([id_column] if id_column else ids))
+
+
+def _by_dates(ids: list[str], readings: Mapping[str, Reading], cells: pd.DataFrame) -> Keys | None:
+    """Take the date of fewest days that makes a repeated id unique; None where none does."""
+    dates = {
+        name: _days(r) for name, r in readings.items()
+        if r.kind == "date" and not r.n_missing and not names.is_after_event(name)
+        and not names.is_age_or_birth(name)
+    }  # fmt: skip
+    for name in ids:
+        if len(readings[name].known) > _REPEATED * readings[name].n_rows:
+            continue
+        for date in sorted(dates, key=dates.__getitem__):
+            repeated = _repeated(cells, name, date)
+            if repeated <= (1 - _UNIQUE) * len(cells):
+                return Keys(
+                    name,
+                    date,
+                    f"Its name says so and all but {repeated:,} rows have a {date} of their own."
+                    if repeated
+                    else f"Its name says so and no two rows of one {date} share a value.",
+                    f"It tells the rows of one {name} apart.",
+                    repeated,
+                    f"Is {date} the day on which its row describes the customer? It is taken as "
+                    f"the snapshot, since it tells the rows of one {name} apart.",
+                )
+    return None
 
 
 def _repeated(cells: pd.DataFrame, name: str, snapshot: str | None) -> int:

@@ -24,7 +24,10 @@ _THINGS = _list(
     "order transaction booking loyalty party lead"
 )
 _KEYS = _list("id ids identifier key number num no nbr nr code ref reference uuid guid hash")
-_IS_PERSON_KEY = re.compile(rf"({'|'.join(_PEOPLE)})s?({'|'.join(_KEYS)})|msisdn|imsi|clientnum")
+_IS_PERSON_KEY = re.compile(
+    rf"({'|'.join(_PEOPLE)})s?({'|'.join(_KEYS)})|msisdn|imsi|clientnum|uid|msno"
+)
+_WHO = _set("customer cust client user member subscriber account acct")
 _IS_THING_KEY = re.compile(rf"({'|'.join(_THINGS)})s?({'|'.join(_KEYS)})|imei|iban")
 _IS_INDEX = re.compile(
     r"(unnamed[0-9]*(level[0-9]+)?|index|level0|x|(row|line|record|obs|observation|seq|sequence|"
@@ -85,8 +88,9 @@ _AGE_OF = frozenset(_PEOPLE) | _set(
 _SNAPSHOT = re.compile(
     r"(snapshot|asof|as_?of|reference|ref|report|reporting|observation|obs|cutoff|extract|"
     r"extraction|stat|perf|scoring|data|period|statement|monthend|periodend)"
-    r"(date|day|month|period|time|dt|on)?|(year)?month(end)?(date|id|key)?|yyyymm(dd)?|date|"
-    r"period(id|key)?|ds"
+    r"(date|day|month|period|time|dt|on)?|(billing|bill|invoice|calendar|fiscal|year)?"
+    r"(month|week|quarter|period)(year)?(start|end|begin|of)?(date|day|dt|id|key)?|"
+    r"yyyymm(dd)?|date|ds"
 )
 _CHURN = re.compile(r"churn|attrit")
 _LEFT = _set(
@@ -153,6 +157,16 @@ def identifier_score(name: str) -> int:
     ):
         return 2
     return int(len(parts) > 1 and parts[-1] in ("key", "number", "no", "nbr", "ref", "hash"))
+
+
+def is_who(name: str) -> bool:
+    """Whether the name is just the word for whom a row describes, such as ``customer``."""
+    return joined(name) in _WHO
+
+
+def is_bare_date(name: str) -> bool:
+    """Whether the name says no more than that the column is a date."""
+    return joined(name) in ("date", "ds", "day")
 
 
 def is_personal(name: str) -> bool:
@@ -233,7 +247,10 @@ def is_moment(name: str) -> bool:
 
 def is_month(name: str) -> bool:
     """Whether six digits under this name may be a year and a month."""
-    return is_moment(name) or is_snapshot(name) or bool({"month", "period"} & set(words(name)))
+    parts = set(words(name))
+    if {"week", "quarter"} & parts:
+        return False
+    return is_moment(name) or is_snapshot(name) or bool({"month", "period"} & parts)
 
 
 def is_end(name: str) -> bool:

@@ -1,5 +1,7 @@
 """Dates and the day of the snapshot, after which nothing was known."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,7 +67,7 @@ def settle_dates(
             f"On which day was the table taken? {default}, its latest date, is assumed.",
             f"`default` under columns.{name}, or --snapshot COL for a column of the file",
         )
-        keys = Keys(keys.id, name, keys.why_id, why, keys.repeated)
+        keys = replace(keys, snapshot=name, why_snapshot=why)
         limit = np.full(len(limit), float(default.astype(np.int64)))
     return keys, [_not_later(plan, days, limit, readings, notes) for plan in plans]
 
