@@ -44,6 +44,14 @@ def kedro(project: Path, *arguments: str) -> Result:
     return CliRunner().invoke(cli, ["contract", *arguments], obj=bootstrap_project(project))
 
 
+@pytest.mark.parametrize("options", [(), ("--env", "bank")])
+def test_infer_shows_no_password(project: Path, options: tuple[str, ...]) -> None:
+    result = kedro(project, "infer", "postgresql://bob:a::hush@127.0.0.1:9/d::Ü", *options)
+    assert result.exit_code == 1
+    assert "SOURCE holds a password" in result.output
+    assert "hush" not in result.output
+
+
 def test_infer_writes_a_data_set(project: Path) -> None:
     result = kedro(project, "infer", SOURCE, "--positive", "yes")
     assert result.exit_code == 0, result.output

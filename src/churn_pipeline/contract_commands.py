@@ -92,11 +92,13 @@ def infer(
       kedro contract infer sqlite:///crm.db::members --env gym --drop notes --keep score
     """
     from churn_pipeline.inference import Hints, infer_contract
+    from churn_pipeline.io.addresses import refuse_password
     from churn_pipeline.io.credentials import project_credentials
     from churn_pipeline.io.raw_table import read_raw_table
     from churn_pipeline.orchestration.datasets import create_dataset
 
     project = Path(metadata.project_path) if metadata else Path.cwd()
+    refuse_password(source, "SOURCE")  # before anything shows it
     name = name or _name_of(source)
     if environment_folder(project, name).exists():
         if not force:

@@ -94,7 +94,7 @@ def by_scoring(bundle: Bundle, table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Score a file as ``kedro run --pipelines scoring`` does; customers in the file's order."""
     path.write_text(table[:CUSTOMERS].to_csv(index=False))
     raw = RawTableDataset(filepath=str(path)).load()
-    contract = contract_of_requests(bundle, raw)
+    contract = contract_of_requests(bundle, raw, None)
     checked, violations = check_customers(raw, contract)
     accepted, rejected = quarantine_customers(raw, checked, violations, contract)
     assert rejected.empty

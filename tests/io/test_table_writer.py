@@ -317,7 +317,7 @@ def test_unusable_addresses_are_one_sentence(address: str, message: str) -> None
     with pytest.raises(DatasetError, match=message) as caught:
         dataset.save(scores(1, JANUARY))
     assert "scoring.sink" in str(caught.value.__cause__)
-    assert "hush" not in str(caught.value.__cause__)
+    assert "hush" not in f"{caught.value} {caught.value.__cause__} {dataset!r}"
 
 
 def test_no_error_and_no_description_shows_the_password(postgresql: PostgreSQL) -> None:

@@ -204,7 +204,7 @@ def test_large_files_are_scored_in_chunks_of_the_same_bits(
 def test_what_is_asked_of_customers_is_what_requests_bring(
     bundle: Bundle, contract: Contract, tmp_path: Path
 ) -> None:
-    asked = contract_of_requests(bundle, raw_of(tmp_path))
+    asked = contract_of_requests(bundle, raw_of(tmp_path), None)
     assert contract.target.name not in asked.columns
     assert asked.row_rules == contract.row_rules  # none of them reads the target
     assert list(asked.columns) == [c.name for c in Scorer(bundle).request_columns]

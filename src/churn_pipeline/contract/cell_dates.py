@@ -25,6 +25,7 @@ def read_dates(text: pd.Series, column: Column) -> tuple[pd.Series, np.ndarray]:
     Returns
     -------
     dates : Series of datetime64[us], (n,)
+        Days: a time of day is dropped, since requests give none.
     is_bad : ndarray of bool, (n,)
         Whether the cell is neither missing nor a date.
     """
@@ -38,4 +39,4 @@ def read_dates(text: pd.Series, column: Column) -> tuple[pd.Series, np.ndarray]:
         is_iso = dates.isna() & text.str.fullmatch(_ISO).fillna(False).astype(bool)
         found = pd.to_datetime(text[is_iso], format="ISO8601", errors="coerce", utc=True)
         dates[is_iso] = found.dt.tz_localize(None).astype("datetime64[us]")
-    return dates, (text.notna() & dates.isna()).to_numpy()
+    return dates.dt.floor("D"), (text.notna() & dates.isna()).to_numpy()

@@ -34,7 +34,8 @@ def read_cells(cells: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, p
     table: dict[str, pd.Series] = {}
     unreadable = [pd.DataFrame({"row": np.array([], dtype=np.int64), "column": "", "rule": ""})]
     for name, column in contract.columns.items():
-        table[name], is_bad = _read(cells[name], column, contract.missing_values)
+        missing_values = (*contract.missing_values, *column.missing_values)
+        table[name], is_bad = _read(cells[name], column, missing_values)
         if is_bad.any():
             rule = _UNREADABLE[column.type]
             rows = cells.index[is_bad].to_numpy()

@@ -16,7 +16,7 @@ _KEYS_OF_TYPES = {
 }  # fmt: skip
 _KEYS = {
     "type", "role", "meaning", "unit", "minimum", "maximum", "nullable", "positive", "generated",
-    "horizon_days", *_KEYS_OF_TYPES,
+    "horizon_days", "missing_values", *_KEYS_OF_TYPES,
 }  # fmt: skip
 _THOUSANDS = (",", ".", " ", "'")
 _CODES = "%" + "abBdfHIjmMpSyY"  # of strptime, all that pandas takes too, but for time zones
@@ -60,6 +60,7 @@ def parse_column(name: str, section: Section) -> Column:
         default=section.date("default"),
         is_generated=section.flag("generated"),
         horizon_days=section.whole("horizon_days", least=1),
+        missing_values=tuple(section.texts("missing_values")),
     )
     _check_type(column, section)
     _check_spellings(column, section)
@@ -94,6 +95,9 @@ def _check_spellings(column: Column, section: Section) -> None:
             section.fail("thousands", f"is {column.thousands!r}; valid options: {options}")
         if column.thousands == column.decimal:
             section.fail("thousands", f"is {column.thousands!r}, which stands before the fraction")
+    for text in column.missing_values:
+        if text in meant:
+            section.fail("missing_values", f"holds {text!r}, which is a value as well")
     for text in column.strip:
         if not text or any(sign.isdigit() or sign in "+-.,'" for sign in text):
             section.fail("strip", f"holds {text!r}; only texts without digits and signs fit")
@@ -123,6 +127,8 @@ def _check_roles(column: Column, section: Section) -> None:
     if column.is_date and roles & {"id", "sensitive"}:
         role = min(roles & {"id", "sensitive"})
         section.fail("role", f"{role} does not fit type date; use feature, snapshot or ignored")
+    if "customer" in roles and column.type != "text":
+        section.fail("type", f"of a customer must be text, not {column.type}")
     if "snapshot" in roles and not column.is_date:
         section.fail("type", f"of a snapshot must be date, not {column.type}")
     if column.is_open and roles & {"id", "target"}:

@@ -48,7 +48,8 @@ def complete_cells(cells: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 
 def _generated_ids(cells: pd.DataFrame, contract: Contract) -> pd.Series:
     wanted = {column.name for column in (*contract.features, *contract.with_role("snapshot"))}
-    names = [name for name in contract.columns if name in wanted and name in cells]
+    # in one order, whatever the order of the contract or of the file
+    names = sorted(name for name in wanted if name in cells)
     hashes: list[str] = []
     for start in range(0, len(cells), _ROWS_A_PART):
         part = cells[names].iloc[start : start + _ROWS_A_PART]

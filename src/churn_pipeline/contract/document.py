@@ -48,6 +48,7 @@ def _column(column: Column) -> dict[str, Any]:
         default=column.default,
         generated=column.is_generated or None,
         horizon_days=column.horizon_days,
+        missing_values=list(column.missing_values) or None,
     )
 
 

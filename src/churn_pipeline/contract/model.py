@@ -8,7 +8,7 @@ from typing import Literal
 from churn_pipeline.contract.expressions import Expression
 
 ColumnType = Literal["text", "category", "integer", "number", "date"]
-Role = Literal["id", "target", "feature", "sensitive", "ignored", "snapshot"]
+Role = Literal["id", "target", "feature", "sensitive", "ignored", "snapshot", "customer"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Column:
     roles : tuple of str
         ``id``, ``target``, ``feature`` (the model sees it; a date only through derived columns),
         ``sensitive`` (audited for fairness; seen by the model only when it is a ``feature`` too),
-        ``ignored``, ``snapshot`` (the day on which the row describes the customer).
+        ``ignored``, ``snapshot`` (the day on which the row describes the customer), ``customer``
+        (whose row it is, where the id is that of the row, so that a customer has several).
     meaning : str
         One sentence for people: the data dictionary, the API's documentation.
     unit : str or None
@@ -55,6 +56,8 @@ class Column:
         Whether ids are made of the row's cells, since the file has none.
     horizon_days : int or None
         How many days after the snapshot the target is known.
+    missing_values : tuple of str
+        Spellings that mean "missing" in this column, besides those of the contract.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Column:
     default: str | None = None
     is_generated: bool = False
     horizon_days: int | None = None
+    missing_values: tuple[str, ...] = ()
 
     @property
     def is_numeric(self) -> bool:
@@ -148,6 +152,11 @@ class Contract:
     def snapshot(self) -> Column | None:
         """The column of the day on which a row describes the customer, if there is one."""
         return next(iter(self.with_role("snapshot")), None)
+
+    @cached_property
+    def customer(self) -> Column | None:
+        """The column of the customers, if the id is that of a row, else None."""
+        return next(iter(self.with_role("customer")), None)
 
     @cached_property
     def key(self) -> tuple[str, ...]:

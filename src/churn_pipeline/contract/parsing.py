@@ -73,14 +73,16 @@ def _check_roles(contract: Contract, root: Section) -> None:
         if len(found) != 1:
             root.fail("columns", f"must give role {role} to exactly one column, not {found}")
     for column in contract.columns.values():
-        alone = {"id", "target", "ignored", "snapshot"} & set(column.roles)
+        alone = {"id", "target", "ignored", "snapshot", "customer"} & set(column.roles)
         if alone and len(column.roles) > 1:
             root.fail(f"columns.{column.name}.role", f"{min(alone)} goes with no other role")
     if contract.id.nullable or contract.target.nullable:
         root.fail("columns", "of role id and target cannot be nullable")
-    if len(contract.with_role("snapshot")) > 1:
-        found = [column.name for column in contract.with_role("snapshot")]
-        root.fail("columns", f"may give role snapshot to one column, not {found}")
+    at_most_one: tuple[Role, ...] = ("snapshot", "customer")
+    for role in at_most_one:
+        found = [column.name for column in contract.with_role(role)]
+        if len(found) > 1:
+            root.fail("columns", f"may give role {role} to one column, not {found}")
     if contract.snapshot and contract.snapshot.nullable:
         root.fail(f"columns.{contract.snapshot.name}.nullable", "does not fit role snapshot")
     if contract.target.horizon_days is not None and not contract.snapshot:

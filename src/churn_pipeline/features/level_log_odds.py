@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import KFold
 from sklearn.preprocessing import TargetEncoder
 
 from churn_pipeline.features.levels import positions
@@ -21,7 +21,9 @@ class LevelLogOdds(TransformerMixin, BaseEstimator):
 
     Micci-Barreca (2001), with the empirical-Bayes weights and the cross-fitting of scikit-learn's
     ``TargetEncoder``: a training customer's number comes from other customers, so that a model does
-    not trust rare levels too much. Missing values are a level of their own.
+    not trust rare levels too much. Rows are taken in blocks: the training side is ordered by a
+    hash of the customer, so that the rows of one stay together. Missing values are a level of
+    their own.
 
     Parameters
     ----------
@@ -31,8 +33,6 @@ class LevelLogOdds(TransformerMixin, BaseEstimator):
         Of the result.
     folds : int
         Of the cross-fitting.
-    seed : int
-        Of the folds.
 
     Attributes
     ----------
@@ -46,12 +46,10 @@ class LevelLogOdds(TransformerMixin, BaseEstimator):
         categories: Sequence[Sequence[str]],
         dtype: type = np.float64,
         folds: int = 5,
-        seed: int = 0,
     ) -> None:
         self.categories = categories
         self.dtype = dtype
         self.folds = folds
-        self.seed = seed
 
     def fit(self, values: pd.DataFrame, target: ArrayLike) -> Self:
         """Learn the log-odds of every level."""
@@ -71,11 +69,7 @@ class LevelLogOdds(TransformerMixin, BaseEstimator):
         encoder = TargetEncoder(
             categories=[np.arange(-1, len(levels)) for levels in self.categories_],
             target_type="binary",
-            cv=StratifiedKFold(
-                max(2, min(self.folds, int(np.bincount(target.astype(np.int64)).min()))),
-                shuffle=True,
-                random_state=self.seed,
-            ),
+            cv=KFold(self.folds),
         )
         cross_fitted = encoder.fit_transform(self._codes(values), target)
         # rounded as the result is, so that every user of the table sees the same number

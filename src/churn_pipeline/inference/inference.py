@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_pipeline.errors import DataError
+from churn_pipeline.inference.customer import find_customer, plan_customer
 from churn_pipeline.inference.derived import derive_from_dates
 from churn_pipeline.inference.document import contract_text
 from churn_pipeline.inference.evidence import Evidence, weigh
@@ -99,6 +100,7 @@ def infer_contract(
     target = find_target(candidates, cells, raw.name, hints.target, hints.positive)
     taken = {target.name, *hints.drop}
     keys = find_keys(readings, cells, raw.name, taken, hints.id, hints.snapshot)
+    customer = find_customer(readings, keys, taken)
     rows = _sample(len(cells))
     churned = target_rows(cells[target.name].iloc[rows], target)
     days: dict[str, NDArray[np.float64]] = {}
@@ -113,6 +115,8 @@ def infer_contract(
         elif column == keys.id:
             plan = {"type": "text", "role": "id", "meaning": "Identifier of the customer."}
             plans.append(Plan(column, plan, describe(reading), keys.why_id))
+        elif column == customer:
+            plans.append(plan_customer(reading, keys, notes))
         elif column == keys.snapshot:
             plans.append(plan_snapshot(reading, keys))
             limit = row_values(cells[column].iloc[rows], reading)

@@ -161,14 +161,26 @@ def project_folder() -> Path | None:
     return root
 
 
+def shown(source: str) -> str:
+    """Return the address for messages: as it is, unless it holds a password."""
+    return "an address that holds a password" if _holds_password(source) else source
+
+
 def refuse_password(source: str, knob: str) -> None:
     """Raise a DataError, which does not show it, if the address holds a password."""
-    if _PASSWORD.search(_parts(source)[0]):
+    if _holds_password(source):
         raise DataError(
             f"{knob} holds a password, and that would be logged and committed; take it out and put "
             "user and password into conf/local/credentials.yml (docs/sources.md) or PGUSER and "
             "PGPASSWORD"
         )
+
+
+def _holds_password(source: str) -> bool:
+    place, part = _parts(source)
+    # a password may hold colons, which look like the end of the place; only a query may hold an @
+    is_query = _QUERY.match(part or "") is not None
+    return _PASSWORD.search(place if is_query else source) is not None
 
 
 def _parts(source: str) -> tuple[str, str | None]:

@@ -7,7 +7,7 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
 from churn_pipeline.errors import DataError
-from churn_pipeline.io.addresses import Address, parse_sink, project_folder
+from churn_pipeline.io.addresses import Address, parse_sink, project_folder, shown
 
 logger = logging.getLogger(__name__)
 
@@ -92,4 +92,4 @@ class DatabaseTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
             return False
 
     def _describe(self) -> dict[str, Any]:
-        return {"address": self._address, "keys": self._keys}
+        return {"address": self._address and shown(self._address), "keys": self._keys}

@@ -15,7 +15,7 @@ from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
 from churn_pipeline.errors import DataError
-from churn_pipeline.io.addresses import Address, parse_address, project_folder
+from churn_pipeline.io.addresses import Address, parse_address, project_folder, shown
 from churn_pipeline.io.readers.contents import Contents
 from churn_pipeline.io.readers.text import NAMES
 
@@ -211,7 +211,7 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
         raise DataError(f"{name} is the user's table; the pipeline never writes it")
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
+        return {"filepath": shown(str(self._filepath))}
 
     def _exists(self) -> bool:
         path = parse_address(self._filepath, self._knob).within(project_folder()).local_path

@@ -164,7 +164,7 @@ def find_combinations(
     ):
         if most and smallest >= _FEWEST_CHURNERS:
             splits = stratified_splits(churned, numbers, folds=_FOLDS, seed=seed)
-            search = _Search(customers, churned, contract, max_columns, seed, splits)
+            search = _Search(customers, churned, contract, max_columns, seed, splits, numbers)
             while len(found) < most:
                 column = search.round(1 - confidence, len(found) + 1, report)
                 bar.update()
@@ -176,7 +176,7 @@ def find_combinations(
 
 
 class _Search:
-    """The state between the rounds: the matrix of the trees and their out-of-fold log-odds."""
+    """The state between the rounds: what the trees see, and their out-of-fold log-odds."""
 
     def __init__(
         self,
@@ -186,12 +186,18 @@ class _Search:
         max_columns: int,
         seed: int,
         splits: Sequence[Split],
+        numbers: NDArray[np.int64] | None,
     ) -> None:
         self._churned, self._contract, self._seed = churned, contract, seed
-        self._splits = splits
+        self._splits, self._numbers_of_rows = splits, numbers
         inputs = customers[list(contract.model_inputs)]
-        self._matrix = tree_encoder(contract).fit_transform(inputs, churned)
-        self._margin, importance = self._out_of_fold(self._matrix)
+        self._matrices = []
+        for train, held_out in splits:
+            encoder = tree_encoder(contract)
+            fitted = encoder.fit_transform(inputs.iloc[train], churned[train])
+            self._matrices.append((fitted, encoder.transform(inputs.iloc[held_out])))
+        self._kept: list[NDArray[np.float32]] = []
+        self._margin, importance = self._out_of_fold([])
         self._taken = {*contract.columns, *(column.name for column in contract.derived_columns)}
         candidates = {
             name: customers[name].to_numpy(dtype=np.float64)
@@ -212,6 +218,8 @@ class _Search:
         """Return the column that improves the trees most clearly, None if there is none."""
         probability = expit(self._margin)
         errors, weights = self._churned - probability, probability * (1 - probability)
+        if self._numbers_of_rows is not None:
+            weights = self._weights_of_customers(errors, weights)
         tested = list(self._tested(errors, weights))
         tested.sort(key=lambda item: item[0])
         loss = self._losses(self._margin)
@@ -220,10 +228,9 @@ class _Search:
             if log_p > np.log(significance):
                 break
             values = combination.values(self._numbers).astype(np.float32)
-            matrix = np.column_stack([self._matrix, values])
-            margin, _ = self._out_of_fold(matrix)
+            margin, _ = self._out_of_fold([values])
             gain = loss - self._losses(margin)
-            error = float(gain.std(ddof=1)) / np.sqrt(len(gain))
+            error = self._standard_error(gain)
             kept = bool(gain.mean() > _LEAST_T * error and gain.mean() > _LEAST_GAIN * loss.mean())
             column = self._free(combination.derived_column(self._contract))
             report.append(
@@ -238,7 +245,8 @@ class _Search:
                 }
             )
             if kept:
-                self._matrix, self._margin = matrix, margin
+                self._kept.append(values)
+                self._margin = margin
                 self._taken.add(column.name)
                 return column
         return None
@@ -280,17 +288,34 @@ class _Search:
         values = combination.values(self._numbers)
         return _score_test(values, errors, weights), combination
 
-    def _out_of_fold(self, matrix: NDArray[np.float32]) -> tuple[Floats, Floats]:
-        margin, importance = np.empty(len(matrix)), np.zeros(matrix.shape[1])
-        for train, held_out in self._splits:
+    def _weights_of_customers(self, errors: Floats, weights: Floats) -> Floats:
+        """Widen the variances as much as the rows of a customer err together."""
+        together = np.bincount(self._numbers_of_rows, errors)  # type: ignore[arg-type]
+        return weights * max(1.0, float((together**2).sum() / (errors**2).sum()))
+
+    def _standard_error(self, gain: Floats) -> float:
+        """Return the standard error of the mean gain, by customer if one has several rows."""
+        if self._numbers_of_rows is None:
+            return float(gain.std(ddof=1) / np.sqrt(len(gain)))
+        sums = np.bincount(self._numbers_of_rows, gain - gain.mean())
+        return float(np.sqrt((sums**2).sum()) / len(gain))
+
+    def _out_of_fold(self, added: Sequence[NDArray[np.float32]]) -> tuple[Floats, Floats]:
+        """Return the trees' log-odds and importances, with further columns added."""
+        more = [*self._kept, *added]
+        margin = np.empty(len(self._churned))
+        importance = np.zeros(self._matrices[0][0].shape[1] + len(more))
+        for (train, held_out), (fitted, scored) in zip(self._splits, self._matrices, strict=True):
             model = LGBMClassifier(
                 n_estimators=120, learning_rate=0.07, num_leaves=15, min_child_samples=20,
                 reg_lambda=1.0, subsample=0.8, subsample_freq=1, colsample_bytree=0.5, n_jobs=1,
                 deterministic=True, force_row_wise=True, verbosity=-1, random_state=self._seed,
                 importance_type="gain",
             )  # fmt: skip
-            model.fit(matrix[train], self._churned[train])
-            margin[held_out] = model.predict(matrix[held_out], raw_score=True)
+            matrix = np.column_stack([fitted, *(values[train] for values in more)])
+            model.fit(matrix, self._churned[train])
+            matrix = np.column_stack([scored, *(values[held_out] for values in more)])
+            margin[held_out] = model.predict(matrix, raw_score=True)
             importance += model.feature_importances_
         return margin, importance
 

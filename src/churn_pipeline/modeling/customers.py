@@ -14,6 +14,8 @@ NUMBER = "customer_number"  # column of predictions, where a customer has severa
 
 def keys_of(table: pd.DataFrame, contract: Contract) -> list[str]:
     """Return what tells the customers of the rows apart; copies of a row are one customer."""
+    if contract.customer is not None:
+        return table[contract.customer.name].fillna(table[contract.id.name]).tolist()
     return customer_keys(table[contract.id.name], contract.id.is_generated)
 
 
@@ -28,7 +30,7 @@ def customer_numbers(table: pd.DataFrame, contract: Contract) -> Numbers | None:
     ndarray of int, (n,), or None
         0 … n_customers - 1 in order of first appearance; None where each row is another customer.
     """
-    if contract.id.is_generated:
+    if contract.id.is_generated and contract.customer is None:
         return None
     numbers, distinct = pd.factorize(np.array(keys_of(table, contract), dtype=object))
     return None if len(distinct) == len(table) else numbers.astype(np.int64)

@@ -141,7 +141,7 @@ class RecordReader:
         self._numeric = contract.numeric_inputs
         # looked up without a call, since these are most of the fields
         self._categorical = [
-            (name, self._codes(self._fields[name]), self._takes_unseen(contract.columns[name]))
+            (name, self._codes(self._fields[name]), self._spelled(contract.columns[name]))
             for name in contract.categorical_inputs
         ]
         self._others = [
@@ -157,6 +157,12 @@ class RecordReader:
 
     def _takes_unseen(self, column: Column) -> bool:
         return column.is_open or (self._unseen_as_missing and column.name != self._contract.id.name)
+
+    def _spelled(self, column: Column) -> dict[str, str] | None:
+        """Return how files spell the values besides, if any text is accepted; else None."""
+        if not self._takes_unseen(column):
+            return None
+        return {text: value for value, texts in column.spellings.items() for text in texts}
 
     def _codes(self, field: _Field) -> dict[Any, float]:
         missing = {None: _UNSEEN} if field.column.nullable else {}
@@ -178,11 +184,15 @@ class RecordReader:
         low, high = field.minimum, field.maximum
         if field.column.type == "category":
             codes = field.codes or {}
-            unseen = _NAN if self._takes_unseen(field.column) else None
+            spelled = self._spelled(field.column)
 
             def category(value: Any) -> float | str | None:
                 if type(value) is str:
-                    return value if value in codes else unseen
+                    if value in codes or spelled is None:
+                        return value if value in codes else None
+                    value = value.strip()
+                    value = spelled.get(value, value)
+                    return value if value in codes else _NAN
                 return nothing if value is None else None
 
             return category
@@ -233,13 +243,16 @@ class RecordReader:
         codes_of_row: list[float] = []
         get = record.get
         try:
-            for name, codes, takes_unseen in self._categorical:
+            for name, codes, spelled in self._categorical:
                 value = get(name)
                 code = codes.get(value)
                 if code is None:
-                    if not (takes_unseen and type(value) is str):
+                    if spelled is None or type(value) is not str:
                         raise self._refusal(record)
-                    code = _UNSEEN
+                    # as ingestion reads it, since it would not be refused
+                    value = value.strip()
+                    value = spelled.get(value, value)
+                    code = codes.get(value, _UNSEEN)
                 codes_of_row.append(code)
                 values[name] = value if code >= 0 else _NAN
         except TypeError:  # what no dictionary has as a key

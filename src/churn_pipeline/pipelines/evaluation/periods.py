@@ -54,7 +54,6 @@ def measure_by_period(
     """
     first = out_of_fold[out_of_fold["repeat"] == 1].sort_values("customer")
     train = train.iloc[first["customer"].to_numpy()]  # of a large training side, a sample
-    train = train.iloc[first["customer"].to_numpy()]
     raw = first[model.candidate].to_numpy(dtype="float64")
     calibrated = raw if model.calibrator is None else model.calibrator(raw)
     scored = {

@@ -7,7 +7,7 @@ import pandas as pd
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.derivation import derive
-from churn_pipeline.errors import DataError
+from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.io.dates import dated
 from churn_pipeline.io.raw_table import RawTable
 from churn_pipeline.modeling.explanation import top_reasons
@@ -17,16 +17,32 @@ _REASONS = 3
 _CUSTOMERS_A_CHUNK = 50_000
 
 
-def contract_of_requests(bundle: Bundle, raw: RawTable) -> Contract:
+def contract_of_requests(bundle: Bundle, raw: RawTable, date: str | None) -> Contract:
     """Return what is asked of customers to score: no target, nor what the model does not see.
 
-    The snapshot is asked for where the table has it, so that the scores can be told apart by it.
+    The snapshot is asked for where the table has it, so that the scores can be told apart by it. A
+    table without it describes its customers on ``date``: the day of the contract was that of the
+    training file.
+
+    Raises
+    ------
+    ParameterError
+        If the model counts days up to a snapshot, the table has none, there is no ``date``, and
+        it is not the file that the model was trained on.
     """
     scorer = Scorer(bundle)
     columns = {column.name: column for column in scorer.request_columns}
     snapshot = scorer.contract.snapshot
+    if snapshot is not None and snapshot.name not in raw.cells:
+        of_training = scorer.description.get("data", {}).get("sha256") == raw.sha256
+        if snapshot.name in columns and date is None and not of_training:
+            raise ParameterError(
+                f"{raw.name} has no column {snapshot.name}, and the model counts days up to it; "
+                "set scoring.date in params.yaml to the day that the file describes"
+            )
+        snapshot = replace(snapshot, default=date) if date is not None else snapshot
     if snapshot is not None and (snapshot.default or snapshot.name in raw.cells):
-        columns.setdefault(snapshot.name, snapshot)
+        columns[snapshot.name] = snapshot
     rules = [rule for rule in scorer.contract.row_rules if columns.keys() >= {*rule.check.columns}]
     return replace(scorer.contract, columns=columns, row_rules=tuple(rules))
 

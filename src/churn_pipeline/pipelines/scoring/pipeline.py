@@ -16,7 +16,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 contract_of_requests,
-                inputs=["bundle", "customers_to_score"],
+                inputs=["bundle", "customers_to_score", "params:scoring.date"],
                 outputs="request_contract",
                 name="contract_of_requests",
             ),
