@@ -89,3 +89,13 @@ def test_with_few_churners_nothing_is_measured() -> None:
     churned = np.zeros(N)
     churned[:10] = 1
     assert weigh(churned.copy(), churned, is_number=True).roc_auc is None
+
+
+@pytest.mark.parametrize("name", ["TimeLeftOnContract", "early_termination_fee", "churned_friends"])
+def test_a_name_of_two_meanings_needs_evidence(name: str) -> None:
+    kept = infer({name: noisy(0.5), "churn": TRUTH})
+    assert kept.document["columns"][name]["role"] == "feature"
+    assert questions(kept, f"Is {name} known before")
+    dropped = infer({name: noisy(2.7), "churn": TRUTH})
+    assert dropped.document["columns"][name]["role"] == "ignored"
+    assert "agrees" in plan(dropped, name).why

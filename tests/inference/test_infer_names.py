@@ -120,3 +120,26 @@ def test_numbers_that_are_labels(name: str) -> None:
 )  # fmt: skip
 def test_a_word_of_labels_beside_the_noun_makes_no_labels(name: str) -> None:
     assert not names.is_code(name)
+
+
+MAYBE = [
+    "data_left_at_month_end", "TimeLeftOnContract", "days_left", "early_termination_fee",
+    "churned_friends", "churn_neighbors_pct", "minutes_left_on_plan",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MAYBE)
+def test_known_perhaps_before(name: str) -> None:
+    assert names.may_be_after_event(name)
+    assert not names.is_after_event(name)
+
+
+@pytest.mark.parametrize("name", ["left_date", "exit_date", "termination_reason", "churn_value"])
+def test_no_doubt_that_it_comes_after(name: str) -> None:
+    assert names.is_after_event(name)
+    assert not names.may_be_after_event(name)
+
+
+@pytest.mark.parametrize("name", ["signup_date", "contact_area", "monthly_fee", "previous_churn"])
+def test_no_doubt_that_it_comes_before(name: str) -> None:
+    assert not names.may_be_after_event(name)

@@ -27,7 +27,7 @@ def find_customer(readings: Mapping[str, Reading], keys: Keys, taken: set[str]) 
     """
     other = {*taken, keys.id, keys.snapshot}
     scores = {
-        name: names.identifier_score(name)
+        name: _OF_CUSTOMERS if names.is_who(name) else names.identifier_score(name)
         for name, reading in readings.items()
         if name not in other
         and reading.kind in ("text", "number")

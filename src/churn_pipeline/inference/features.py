@@ -195,7 +195,7 @@ def _leak(reading: Reading, evidence: Evidence | None, notes: Notes) -> str | No
         why = "its name speaks of what is known only after a customer left"
     elif evidence is None:
         return None
-    elif evidence.roc_auc is not None and max(evidence.roc_auc, 1 - evidence.roc_auc) >= _LEAK:
+    elif _auc(evidence) >= _LEAK:
         why = (
             f"it alone tells who left (held-out ROC-AUC {evidence.roc_auc:.3f}): the target in "
             "other words, or known only afterwards"
@@ -206,6 +206,11 @@ def _leak(reading: Reading, evidence: Evidence | None, notes: Notes) -> str | No
         )
     elif evidence.missing_churn is not None:
         why = f"it is missing only for customers who left ({evidence.missing_churn:.1%} of these)"
+    elif names.may_be_after_event(name) and _auc(evidence) >= _SUSPECT:
+        why = (
+            "its name may speak of what is known only after a customer left, and its held-out "
+            f"ROC-AUC of {_auc(evidence):.3f} agrees"
+        )
     if why:
         notes.ask(
             f"Is {name} known before a customer leaves? It is left out: {why}.",
@@ -214,13 +219,24 @@ def _leak(reading: Reading, evidence: Evidence | None, notes: Notes) -> str | No
     return why
 
 
+def _auc(evidence: Evidence) -> float:
+    """Return the held-out ROC-AUC in whichever direction; 0.5 where it is not known."""
+    auc = 0.5 if evidence.roc_auc is None else evidence.roc_auc
+    return max(auc, 1 - auc)
+
+
 def _suspect(reading: Reading, evidence: Evidence, notes: Notes) -> None:
     name = reading.name
-    auc = evidence.roc_auc or 0.5
-    if max(auc, 1 - auc) >= (0.9 if names.speaks_of_leaving(name) else _SUSPECT):
+    if _auc(evidence) >= (0.9 if names.speaks_of_leaving(name) else _SUSPECT):
         notes.ask(
             f"Is {name} surely known before a customer leaves? It alone reaches a held-out ROC-AUC "
-            f"of {auc:.3f}.",
+            f"of {_auc(evidence):.3f}.",
+            f"--drop {_quoted(name)} if it is not",
+        )
+    elif names.may_be_after_event(name):
+        notes.ask(
+            f"Is {name} known before a customer leaves? Its name may mean either, and nothing else "
+            "speaks against it, so it is kept.",
             f"--drop {_quoted(name)} if it is not",
         )
     elif evidence.sure_level is not None:

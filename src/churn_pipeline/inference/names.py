@@ -116,6 +116,15 @@ _AFTER = _set(
     "date day time month reason reasons code type category comment comments note notes survey "
     "interview fee fees refund refunded dt at on timestamp text feedback cause"
 )
+# beside these, "left" is rather what remains than that a customer has gone
+_OF_LEFT = _set(
+    "date dt reason reasons cause comment comments note notes survey interview feedback text"
+)
+_FEES = _set("fee fees")
+_OTHERS = _set(
+    "friend friends neighbor neighbors neighbour neighbours peer peers contacts network family "
+    "relatives colleagues community region area city zip"
+)
 _ENDS = _set("end expiry expiration expires expire renewal due next until deadline valid")
 _MOMENTS = _set(
     "date dt day time timestamp ts epoch at created signup signed joined registered registration "
@@ -273,11 +282,33 @@ def target_tier(name: str) -> int:
 def is_after_event(name: str) -> bool:
     """Whether the name speaks of what is known only after the customer left."""
     parts = set(words(name))
-    if parts & _EARLIER:
+    if parts & _EARLIER or _may_be_before(parts):
         return False
-    if parts & _LATER or _CHURN.search(joined(name)):
+    if _speaks_of_churn(name):
         return True
     return bool(parts & _LEAVING) and bool(parts & _AFTER)
+
+
+def may_be_after_event(name: str) -> bool:
+    """Whether the name may speak of that, or as well of something else.
+
+    Such are ``days_left`` (which remain), ``early_termination_fee`` (a clause of the contract) and
+    ``churned_friends`` (other people).
+    """
+    parts = set(words(name))
+    if parts & _EARLIER or not _may_be_before(parts):
+        return False
+    return _speaks_of_churn(name) or bool(parts & _LEAVING)
+
+
+def _speaks_of_churn(name: str) -> bool:
+    return bool(set(words(name)) & _LATER) or _CHURN.search(joined(name)) is not None
+
+
+def _may_be_before(parts: set[str]) -> bool:
+    is_left = parts & _LEAVING == {"left"} and not parts & _LATER and not parts & _OF_LEFT
+    is_fee = bool(parts & _FEES) and not parts & ((_AFTER - _FEES) | _LATER)
+    return is_left or is_fee or bool(parts & _OTHERS)
 
 
 def speaks_of_leaving(name: str) -> bool:
