@@ -174,6 +174,16 @@ def test_a_table_that_lacks_a_column_is_named(sink: Sink) -> None:
     assert sink.runs() == [("m1", "2026-01-31", 5, 5)]
 
 
+def test_columns_that_differ_by_case_only(sink: Sink) -> None:
+    table = scores(5, JANUARY).assign(RANK=1)
+    if sink.kind == "postgresql":
+        sink.dataset().save(table)
+        assert sink.run('select sum("RANK"), sum(rank) from scores') == [(5, 10)]
+        return
+    with pytest.raises(DatasetError, match=r"'rank' and 'RANK' differ by case only, .* rename"):
+        sink.dataset().save(table)
+
+
 def test_a_table_may_have_more_columns(sink: Sink) -> None:
     sink.dataset().save(scores(5, JANUARY))
     sink.run("alter table scores add column note text")

@@ -40,7 +40,8 @@ def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Se
     Raises
     ------
     DataError
-        If the table that is there lacks a column, or a key is missing.
+        If the table that is there lacks a column, a key is missing, or two columns differ by case
+        only and the database does not tell them apart.
     """
     for key in keys:
         if table[key].isna().any():
@@ -48,6 +49,8 @@ def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Se
     schema, _, plain = name.rpartition(".")
     if opened.dialect.name == "postgresql":
         _wait_for_turn(opened, schema, plain)
+    else:
+        _require_distinct(table, name)
     # always quoted: what are words of SQL differs from database to database
     columns = [sa.Column(str(name), _type(table[name]), quote=True) for name in table.columns]
     target = sa.Table(
@@ -73,6 +76,18 @@ def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Se
     for start in range(0, len(table), _ROWS_A_PIECE):
         insert[opened.dialect.name](opened, name, table.iloc[start : start + _ROWS_A_PIECE])
     return max(replaced, 0)
+
+
+def _require_distinct(table: pd.DataFrame, name: str) -> None:
+    """Raise a DataError where SQLite and DuckDB would take two columns for one."""
+    known: dict[str, str] = {}
+    for column in map(str, table.columns):
+        other = known.setdefault(column.lower(), column)
+        if other != column:
+            raise DataError(
+                f"the columns {other!r} and {column!r} differ by case only, which the database of "
+                f"{name} does not tell apart; rename one of them"
+            )
 
 
 def _wait_for_turn(opened: sa.Connection, schema: str, name: str) -> None:
