@@ -75,7 +75,10 @@ def test_not_sensitive(name: str) -> None:
     ("name", "tier"),
     [
         ("Churn", 1), ("Attrition_Flag", 1), ("is_churned", 1), ("Exited", 2), ("left", 2),
-        ("target", 3), ("y", 3), ("status", 3), ("churn_score", 0), ("churn_date", 0),
+        ("target", 4), ("y", 4), ("status", 4), ("churn_score", 0), ("churn_date", 0),
+        ("labels", 4), ("is_lost", 2), ("LEAVE", 2), ("Discontinued", 2), ("left_company", 2),
+        ("Retained", 3), ("retention", 3), ("left_reviews", 0), ("lost_parcels", 0),
+        ("retention_offer", 0), ("NoChurn", 1), ("is_active", 0), ("has_account", 0),
         ("previous_churn", 0), ("left_calls", 0), ("closed_count", 0), ("yes", 0),
     ],
 )  # fmt: skip
@@ -143,3 +146,15 @@ def test_no_doubt_that_it_comes_after(name: str) -> None:
 @pytest.mark.parametrize("name", ["signup_date", "contact_area", "monthly_fee", "previous_churn"])
 def test_no_doubt_that_it_comes_before(name: str) -> None:
     assert not names.may_be_after_event(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "stays"),
+    [
+        ("not_churned", True), ("NoChurn", True), ("non_churner", True), ("nochurn", True),
+        ("Retained", True), ("is_active_customer", True), ("stayed", True), ("churn", False),
+        ("Churn No", False), ("customer_churn", False), ("left", False), ("customer", False),
+    ],
+)  # fmt: skip
+def test_names_that_speak_of_staying(name: str, stays: bool) -> None:
+    assert names.means_staying(name) is stays

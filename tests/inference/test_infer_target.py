@@ -102,6 +102,8 @@ def test_of_relabellings_the_first_is_the_target_and_the_others_are_left_out() -
         ({"churn": ["no"] * N}, {}, "has the one value 'no'; a target has two"),
         ({"churn": [""] * N}, {"target": "churn"}, "has nothing but missing cells"),
         ({"y": ["a", "b"] * (N // 2)}, {}, "the target y of table.csv is 'a' or 'b'; say which"),
+        ({"left_reviews": churn(), "x": range(N)}, {}, "the names of table.csv do not tell"),
+        ({"retained": ["-1", "1"] * (N // 2)}, {}, "retained of table.csv is '-1' or '1'; say"),
         ({"y": churn()}, {"positive": "1"}, "--positive '1' is not a value of y, which is"),
         ({"y": churn()}, {"target": "Y"}, "no such column; did you mean 'y'"),
         ({"y": churn()}, {"drop": ("z",)}, "--drop 'z': table.csv has no such column"),
@@ -130,3 +132,37 @@ def test_rare_and_missing_targets_are_reported() -> None:
     warnings = " ".join(infer(table).notes.warnings)
     assert "0.44% of the customers left" in warnings
     assert "10% of the rows have no churn" in warnings
+
+
+@pytest.mark.parametrize("name", ["Retained", "not_churned", "NoChurn", "retention"])
+@pytest.mark.parametrize("values", [("no", "yes"), ("1", "0"), ("F", "T")])
+def test_under_a_name_of_staying_the_no_left(name: str, values: tuple[str, str]) -> None:
+    away = next(v for v in values if v in ("no", "0", "F"))
+    stayed = next(v for v in values if v != away)
+    texts = [away if value == "yes" else stayed for value in churn()]
+    inference = infer({name: texts}, target=None)
+    assert (inference.target.name, inference.target.positive) == (name, away)
+    assert inference.churn_rate == 0.25
+    assert questions(inference, f"{away!r} in {name} say that a customer left")
+    assert infer({name: texts}, target=name, positive=stayed).target.positive == stayed
+
+
+def test_values_that_speak_for_themselves_are_not_inverted() -> None:
+    texts = ["Left" if value == "yes" else "Stayed" for value in churn()]
+    inference = infer({"Retained": texts}, target=None)
+    assert inference.target.positive == "Left"
+    assert not questions(inference, "Retained")
+
+
+@pytest.mark.parametrize(
+    ("name", "positive", "other"),
+    [("LEAVE", "LEAVE", "STAY"), ("labels", "1", "0"), ("is_lost", "1", "0"),
+     ("Discontinued", "Y", "N"), ("churn_risk_score", "1", "0")],
+)  # fmt: skip
+def test_more_names_of_targets(name: str, positive: str, other: str) -> None:
+    texts = [positive if value == "yes" else other for value in churn()]
+    inference = infer({name: texts}, target=None)
+    assert (inference.target.name, inference.target.positive) == (name, positive)
+    assert bool(questions(inference, f"Does {name} say")) is (
+        name in ("labels", "churn_risk_score")
+    )

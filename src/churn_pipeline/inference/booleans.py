@@ -11,7 +11,8 @@ _TRUE = {true for _, true in _PAIRS}
 _POSITIVE = re.compile(
     r"(yes|y|true|t|1|on|churn(ed|er)?|exit(ed)?|attrit(ed|ion)( customer)?|left|leav(e|er|ing)|"
     r"cancell?ed|lapsed|lost|gone|inactive|closed|terminated|departed|positive|defected|"
-    r"unsubscribed|deactivated|disconnected|quit|resigned)"
+    r"unsubscribed|deactivated|disconnected|quit|resigned|discontinued|"
+    r"no[tn][ -]?(retained|renewed))"
 )
 _NEGATIVE = re.compile(
     r"(no|n|false|f|0|off|stay(ed)?|retain(ed)?|existing( customer)?|active|current|loyal|kept|"
@@ -69,8 +70,21 @@ def read_flag(known: Levels) -> Flag | None:
     return Flag(values, {value: others for value, others in spellings.items() if others})
 
 
-def positive_value(values: tuple[str, str]) -> str | None:
-    """Return which of a target's two values means that the customer left; None if unclear."""
+def positive_value(values: tuple[str, str], means_staying: bool = False) -> str | None:
+    """Return which of a target's two values means that the customer left; None if unclear.
+
+    Parameters
+    ----------
+    values : tuple of str
+    means_staying : bool
+        Whether "yes" says that the customer stayed, as the name of the target may have it.
+    """
+    if means_staying:
+        spelled = tuple(normal(value) for value in values)
+        if spelled in _PAIRS or spelled[::-1] in _PAIRS:
+            return values[0] if spelled in _PAIRS else values[1]
+        if {*spelled} & (_FALSE | _TRUE | {"-1"}):
+            return None
     says_yes = [value for value in values if _POSITIVE.fullmatch(normal(value))]
     says_no = [value for value in values if _NEGATIVE.fullmatch(normal(value))]
     if len(says_yes) == 1 and (says_no or normal(says_yes[0]) != "1"):

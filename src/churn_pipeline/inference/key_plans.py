@@ -32,9 +32,17 @@ def plan_target(reading: Reading, target: Target, hints: Hints, notes: Notes) ->
         0: "--target names it",
         1: "its name speaks of churn and it has two values",
         2: "its name speaks of leaving and it has two values",
-        3: "its name is usual for a target and it has two values",
+        3: "its name speaks of staying and it has two values",
+        4: "its name is usual for a target and it has two values",
+        5: "of the columns with two values only its name speaks of churn",
     }[target.tier]
-    if target.tier == 3:
+    if target.is_inverted:
+        notes.ask(
+            f"Does {target.positive!r} in {target.name} say that a customer left? It is taken so, "
+            "since the name speaks of those who stayed.",
+            "--positive VALUE",
+        )
+    if target.tier >= 4:
         notes.ask(
             f"Does {target.name} say whether a customer left, with {target.positive!r} for those "
             "who did? Its name is all that speaks for it.",

@@ -1,6 +1,7 @@
 """What the name of a column says about it: only words that are usual in any business."""
 
 import re
+from itertools import pairwise
 
 
 def _list(words: str) -> list[str]:
@@ -95,16 +96,26 @@ _SNAPSHOT = re.compile(
 _CHURN = re.compile(r"churn|attrit")
 _LEFT = _set(
     "exited left leaver lapsed cancelled canceled defected departed terminated unsubscribed "
-    "closed quit resigned attrited deactivated disconnected"
+    "closed quit resigned attrited deactivated disconnected lost leave leaving discontinued"
 )
 _TARGETS = re.compile(
-    r"target(variable|value|flag|class)?|label|y|outcome|class|response|status|(customer|client|"
+    r"target(variable|value|flag|class)?|labels?|y|outcome|class|response|status|(customer|client|"
     r"account|member)status|event|dependentvariable"
 )
 _NO_TARGET = _set(
     "pred predicted prediction prob probability proba score risk reason reasons date time category "
-    "type prior past previous last history historical rate value? expected estimated"
+    "type prior past previous last history historical rate expected estimated"
 )
+# words that say the outcome of a customer, beside others that say whose or of what kind it is
+_STAYED = _set("retained retention stayed renewed remained stay")
+_ACTIVE = _set("active loyal")
+_OF_OUTCOME = _set(
+    "is has was did will the of in if flag ind indicator yn label status customer cust client user "
+    "member account subscriber employee company bank service us"
+)
+_AMBIGUOUS = _set("left leave lost")  # but for left_reviews and lost_calls
+_NOT = _set("not no non never")
+_NOT_CHURN = re.compile(r"(is|has|was)?(not?|non|never)churn(ed|er|ers|ing|flag|label)?")
 _LATER = _set("churn churned churner attrition attrited attriting")
 _EARLIER = _set("prior past previous earlier history historical before prev")
 _LEAVING = _set(
@@ -268,15 +279,40 @@ def is_end(name: str) -> bool:
 
 
 def target_tier(name: str) -> int:
-    """Whether the name is that of a target: 1 speaks of churn, 2 of leaving, 3 of any target."""
+    """Whether the name is that of a target.
+
+    1 speaks of churn, 2 of leaving, 3 of staying, 4 of any target, 0 of none.
+    """
     parts = set(words(name))
     if parts & _NO_TARGET:
         return 0
     if _CHURN.search(joined(name)):
         return 1
-    if parts & _LEFT and not parts & (_MEASURES | _AFTER):
-        return 2
-    return 3 if _TARGETS.fullmatch(joined(name)) else 0
+    others = parts - _OF_OUTCOME
+    if others & _LEFT and not parts & (_MEASURES | _AFTER):
+        return 2 if others <= _LEFT or not others & _LEFT <= _AMBIGUOUS else 0
+    if others and others <= _STAYED:
+        return 3
+    return 4 if _TARGETS.fullmatch(joined(name)) else 0
+
+
+def may_be_target(name: str) -> bool:
+    """Whether the name has a word of churn, so that a column of two values may be the target."""
+    parts = set(words(name))
+    return _speaks_of_churn(name) and not parts & (
+        _EARLIER | _OF_LEFT | _OTHERS | _set("last time predicted prediction pred expected rate")
+    )
+
+
+def means_staying(name: str) -> bool:
+    """Whether "yes" under the name of a target means that the customer did not leave."""
+    parts = words(name)
+    if _NOT_CHURN.fullmatch(joined(name)):
+        return True
+    if any(a in _NOT and _CHURN.match(b) for a, b in pairwise(parts)):
+        return True
+    others = set(parts) - _OF_OUTCOME
+    return bool(others) and others <= _STAYED | _ACTIVE
 
 
 def is_after_event(name: str) -> bool:

@@ -1,7 +1,7 @@
 """What the cells of each column are: numbers, dates, flags or texts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -53,7 +53,6 @@ class Reading:
     dates: Dates | None = None
     stray: tuple[str, ...] = ()
     is_broken: bool = False
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def n_missing(self) -> int:
@@ -160,7 +159,6 @@ def _read(
             dates = replace(dates, values=dates.values[keep])
             return Reading(
                 name, "date", strict.keep(keep), n_rows, all_missing + tuple(never), dates=dates,
-                notes=tuple(f"{text} stands for a missing date" for text in never),
             )  # fmt: skip
         numbers = read_numbers(strict, decimal)
         if numbers is not None:

@@ -28,13 +28,17 @@ class Target:
     positive : str
         The value that means the customer left.
     tier : int
-        How the name speaks: 1 of churn, 2 of leaving, 3 of any target; 0 where the user named it.
+        How the name speaks: 1 of churn, 2 of leaving, 3 of staying, 4 of any target; 5 where its
+        name alone has a word of churn; 0 where the user named it.
+    is_inverted : bool
+        Whether "no" means that the customer left, since the name speaks of staying.
     """
 
     name: str
     flag: Flag
     positive: str
     tier: int
+    is_inverted: bool = False
 
 
 def two_values(reading: Reading) -> Flag | None:
@@ -87,13 +91,19 @@ def find_target(
     elif target not in flags:
         raise DataError(_not_two_values(readings[target], source))
     flag = flags[target]
-    return Target(target, flag, _positive(flag, readings[target], positive, source), tier)
+    found = _positive(flag, readings[target], positive, source)
+    is_inverted = positive is None and found != positive_value(flag.values)
+    return Target(target, flag, found, tier, is_inverted)
 
 
 def _by_name(
     readings: Mapping[str, Reading], flags: Mapping[str, Flag], cells: pd.DataFrame, source: str
 ) -> tuple[str, int]:
-    for tier in (1, 2, 3):
+    for tier in (1, 2, 3, 4):
+        if tier == 3:
+            last = [name for name in flags if names.may_be_target(name)]
+            if len(last) == 1:
+                return last[0], 5
         named = [name for name in readings if names.target_tier(name) == tier]
         found = [name for name in named if name in flags]
         if len(found) > 1:
@@ -106,7 +116,7 @@ def _by_name(
                 f"say which by --target {found[0]!r}"
             )
         few = [name for name in named if 0 < len(readings[name].known) <= _MOST_LISTED]
-        if len(few) == 1:
+        if len(few) == 1 and tier != 3:
             raise DataError(_not_two_values(readings[few[0]], source))
     listed = ", ".join(list(flags)[:_MOST_LISTED]) + (", …" if len(flags) > _MOST_LISTED else "")
     raise DataError(
@@ -144,7 +154,7 @@ def _positive(flag: Flag, reading: Reading, positive: str | None, source: str) -
     rarer = reading.known.by_frequency().texts.iloc[-1]
     options = " or ".join(repr(value) for value in flag.values)
     if positive is None:
-        found = positive_value(flag.values)
+        found = positive_value(flag.values, names.means_staying(target))
         if found is None:
             raise DataError(
                 f"the target {target} of {source} is {options}; say which means that the customer "
