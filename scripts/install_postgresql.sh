@@ -13,6 +13,5 @@ export DEBIAN_FRONTEND=noninteractive
 mkdir -p /etc/postgresql-common
 [ -e /etc/postgresql-common/createcluster.conf ] ||
     echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
-apt-get update -qq
-apt-get install -qq -y --no-install-recommends postgresql >/dev/null ||
+{ apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql >/dev/null; } ||
     echo "PostgreSQL could not be installed; its tests will be skipped" >&2

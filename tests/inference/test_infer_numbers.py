@@ -41,6 +41,21 @@ def test_the_style_of_a_column_is_found(decimal: str, thousands: str, affix: str
     np.testing.assert_array_equal(found, numbers.values)
 
 
+@pytest.mark.parametrize("affix", ["{}", "₹{}", "₹ {}.50"])
+def test_groups_of_two_digits_are_numbers(affix: str) -> None:
+    values = [7, 850, 12_345, 1_234_567, 987_654_321, 123_456]
+    texts = ["7", "850", "12,345", "12,34,567", "98,76,54,321", "1,23,456"]
+    levels = count_levels(raw({"x": [affix.format(text) for text in texts]}).cells["x"])
+    numbers = read_numbers(levels)
+    assert numbers is not None
+    assert (numbers.style.decimal, numbers.style.thousands) == (".", ",")
+    assert not numbers.style.is_ambiguous
+    wanted = {affix.format(t): v + 0.5 * ("." in affix) for t, v in zip(texts, values, strict=True)}
+    assert numbers.values.tolist() == [wanted[text] for text in levels.texts]
+    column = Column("x", "number", ("feature",), "m", thousands=",", strip=numbers.style.strip)
+    np.testing.assert_array_equal(read_by_contract(levels.texts, column)[0], numbers.values)
+
+
 @given(st.lists(st.integers(-(10**9), 10**9) | st.floats(-1e9, 1e9, width=32), min_size=1))
 def test_plain_numbers_are_read_exactly(values: list[float]) -> None:
     levels = count_levels(raw({"x": [repr(value) for value in values]}).cells["x"])

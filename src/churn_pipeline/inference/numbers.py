@@ -46,7 +46,7 @@ class NumberStyle:
     ----------
     decimal : {".", ","}
     thousands : str or None
-        What stands between groups of three digits.
+        What stands between groups of three digits; a comma also between India's of two.
     strip : tuple of str
         Signs and units before or after the digits.
     unit : str or None
@@ -185,8 +185,11 @@ def _pattern(style: NumberStyle) -> str:
     plain = rf"[0-9]+(?:{point}[0-9]*)?|{point}[0-9]+"
     if style.thousands is None:
         return f"^(?:{plain})$"
-    grouped = rf"[1-9][0-9]{{0,2}}(?:{re.escape(style.thousands)}[0-9]{{3}})+(?:{point}[0-9]*)?"
-    return f"^(?:{plain}|{grouped})$"
+    mark = re.escape(style.thousands)
+    groups = rf"[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+"
+    if style.thousands == ",":  # as in India: 12,34,567
+        groups = rf"(?:{groups}|[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}})"
+    return f"^(?:{plain}|{groups}(?:{point}[0-9]*)?)$"
 
 
 def _spelled(known: Levels, style: NumberStyle) -> NDArray[np.float64]:
