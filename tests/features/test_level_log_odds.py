@@ -40,7 +40,17 @@ def test_missing_and_unknown_values_share_an_entry() -> None:
     assert found[2] == encoder.tables_[0][1]
 
 
-def test_the_same_seed_gives_the_same_numbers() -> None:
+def test_the_numbers_repeat() -> None:
     values, target = _draw(500, effect=1.0, seed=4)
-    first, second = (LevelLogOdds([LEVELS], seed=7).fit_transform(values, target) for _ in "ab")
+    first, second = (LevelLogOdds([LEVELS]).fit_transform(values, target) for _ in "ab")
     np.testing.assert_array_equal(first, second)
+
+
+def test_rows_of_one_customer_do_not_tell_each_other_the_target() -> None:
+    generator = np.random.default_rng(5)
+    customers, months = 400, 12  # in order of the customer, as on the training side
+    code = np.repeat(generator.integers(0, 40, customers), months)
+    target = np.repeat(generator.random(customers) < 0.3, months).astype(np.int8)
+    values = pd.DataFrame({"level": pd.Categorical.from_codes(code, pd.Index(LEVELS))})
+    cross_fitted = LevelLogOdds([LEVELS]).fit_transform(values, target)[:, 0]
+    assert np.corrcoef(cross_fitted, target)[0, 1] < 0.15

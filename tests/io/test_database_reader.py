@@ -107,6 +107,13 @@ def test_queries_may_be_anything_that_selects(
     assert raw.cells.to_dict("list") == {"the % id": ["a"], "more": ["-9007199254740992"]}
 
 
+def test_a_query_may_end_in_a_comment(database: tuple[str, dict[str, Any] | None]) -> None:
+    address, credentials = database
+    query = "select id from customers\nwhere n > 0 -- (those that buy"
+    raw = read_raw_table(f"{address}::{query}", credentials=credentials)
+    assert cells(raw) == [["b"]]
+
+
 def test_an_absent_table_names_those_that_are_there(
     database: tuple[str, dict[str, Any] | None],
 ) -> None:

@@ -18,6 +18,7 @@ from kedro.io import DatasetError
 
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.database_table import DatabaseTableDataset
+from churn_pipeline.io.raw_table import read_raw_table
 from tests.servers import PASSWORD, PostgreSQL
 
 KEYS = ["model_version", "scoring_date"]
@@ -174,6 +175,31 @@ def test_a_table_that_lacks_a_column_is_named(sink: Sink) -> None:
     assert sink.runs() == [("m1", "2026-01-31", 5, 5)]
 
 
+@pytest.mark.parametrize("start", ["x", "é"])
+def test_long_names_of_columns_keep_their_values_apart(sink: Sink, start: str) -> None:
+    names = [f"{start * 70}_{i}" for i in range(2)]
+    table = scores(5, JANUARY).assign(**{names[0]: 3, names[1]: 4})
+    for _ in range(2):
+        sink.dataset().save(table)
+    loaded = sink.dataset().load()
+    assert sink.runs() == [("m1", "2026-01-31", 5, 5)]
+    assert loaded.iloc[:, -2:].to_numpy().tolist() == [[3, 4]] * 5
+    found = loaded.columns[-2:].tolist()
+    assert all(name.startswith(start * 20) for name in found)
+    if sink.kind != "postgresql":
+        assert found == names
+
+
+def test_columns_that_differ_by_case_only(sink: Sink) -> None:
+    table = scores(5, JANUARY).assign(RANK=1)
+    if sink.kind == "postgresql":
+        sink.dataset().save(table)
+        assert sink.run('select sum("RANK"), sum(rank) from scores') == [(5, 10)]
+        return
+    with pytest.raises(DatasetError, match=r"'rank' and 'RANK' differ by case only, .* rename"):
+        sink.dataset().save(table)
+
+
 def test_a_table_may_have_more_columns(sink: Sink) -> None:
     sink.dataset().save(scores(5, JANUARY))
     sink.run("alter table scores add column note text")
@@ -201,6 +227,33 @@ def test_it_exists_once_written(sink: Sink) -> None:
     assert not sink.dataset().exists()
     sink.dataset().save(scores(1, JANUARY))
     assert sink.dataset().exists()
+
+
+@pytest.mark.parametrize("name", ["incoming_rows", "order", 'a "b" c'])
+def test_a_table_may_have_any_name(tmp_path: Path, name: str) -> None:
+    for kind in ("duckdb", "sqlite"):
+        dataset: Any = DatabaseTableDataset(
+            address=f"{kind}:///{tmp_path}/{kind}.db::{name}", keys=KEYS, knob="scoring.sink"
+        )
+        for _ in range(2):
+            dataset.save(scores(5, JANUARY))
+        assert len(dataset.load()) == 5
+
+
+def test_the_last_dot_parts_schema_and_table(sink: Sink) -> None:
+    if sink.kind != "postgresql":
+        pytest.skip("what is before the dots has no dot in the others")
+    sink.run('create schema "a.b"')
+    dataset: Any = DatabaseTableDataset(
+        address=sink.address.replace("::scores", "::a.b.c"), keys=KEYS, knob="scoring.sink",
+        credentials=sink.credentials,
+    )  # fmt: skip
+    for _ in range(2):
+        dataset.save(scores(5, JANUARY))
+    assert sink.run('select count(*) from "a.b".c') == [(5,)]
+    assert len(dataset.load()) == 5
+    raw = read_raw_table(f"{sink.address.partition('::')[0]}::a.b.c", credentials=sink.credentials)
+    assert len(raw.cells) == 5
 
 
 def test_large_tables_are_written_in_pieces(sink: Sink) -> None:

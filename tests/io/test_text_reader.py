@@ -33,6 +33,25 @@ def cells(raw: RawTable) -> list[list[str]]:
     return raw.cells.to_numpy().tolist()
 
 
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("first", ["sep=;", '"SEP=;"'])
+def test_excels_line_of_the_separator_is_no_row(
+    tmp_path: Path, codec: str, newline: str, first: str
+) -> None:
+    text = f'{first}\nid;a,b,c;ö\n1;"x\ny";2\n\n2;3\n3;5,0;é\n'
+    raw = read(tmp_path, text.replace("\n", newline).encode(codec))
+    assert (raw.encoding, raw.separator) == (codec, ";")
+    assert raw.cells.columns.tolist() == ["id", "a,b,c", "ö"]
+    assert cells(raw) == [["1", f"x{newline}y", "2"], ["3", "5,0", "é"]]
+    assert (raw.lines.tolist(), raw.malformed["line"].tolist()) == ([3, 7], [6])
+    assert raw.malformed["text"].tolist() == ["2;3"]
+
+
+def test_a_file_of_excels_line_alone_is_an_error(tmp_path: Path) -> None:
+    assert "customers.csv" in error_of(tmp_path, b"sep=;\r\n")
+
+
 TEXT = 'id,Straße,note\n1,Müller,"a\nb"\n2,€ 5 – “x”,\n\n3,é\n'
 
 

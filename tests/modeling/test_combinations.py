@@ -151,3 +151,17 @@ def test_derived_columns_are_combined_by_what_they_are_made_of() -> None:
     column = Combination("/", ("total sum", "log_fee"), (1, 1)).derived_column(base)
     assert column.expression.text == "col('total sum') / (log1p(fee))"
     assert column.expression.columns == ("total sum", "fee")
+
+
+def test_noise_of_customers_with_many_rows_is_no_combination() -> None:
+    generator = np.random.default_rng(11)
+    n, months = 350, 12
+    one = pd.DataFrame({name: generator.gamma(4.0, 5.0, n).round(2) for name in NUMBERS})
+    one["plan"] = pd.Categorical(generator.choice(["a", "b"], n))
+    table = one.loc[np.repeat(np.arange(n), months)].reset_index(drop=True)
+    churned = np.repeat(generator.random(n) < 0.3, months).astype(np.int8)
+    columns, _ = find_combinations(
+        table, churned, contract(), most=3, max_columns=25, max_customers=10_000,
+        confidence=0.95, seed=5, customer_numbers=np.repeat(np.arange(n), months),
+    )  # fmt: skip
+    assert columns == ()

@@ -96,6 +96,34 @@ def test_customers_without_ids_get_some(tmp_path: Path) -> None:
     assert again["key"].tolist() == [others[1], first]
 
 
+def test_the_order_of_the_contract_does_not_change_generated_ids(tmp_path: Path) -> None:
+    key = {"key": {"type": "text", "role": "id", "generated": True}}
+    use = {"use": {"type": "number"}}
+    text = "fee,use,left\n1,5,y\n2,6,n\n"
+    one, _, _ = ingest(tmp_path, text, contract_of(key, TARGET, FEE, use))
+    other, _, _ = ingest(tmp_path, text, contract_of(use, TARGET, FEE, key))
+    assert one["key"].tolist() == other["key"].tolist()
+
+
+def test_what_is_missing_in_one_column_is_a_value_in_another(tmp_path: Path) -> None:
+    fee = {"fee": {"type": "number", "nullable": True, "missing_values": ["Unknown"]}}
+    home = {"home": {"type": "category", "values": ["Known", "Unknown"]}}
+    text = "key,left,fee,home\na,y,Unknown,Unknown\nb,n,3,Known\n"
+    accepted, rejected, _ = ingest(tmp_path, text, contract_of(ID, TARGET, fee, home))
+    assert rejected.empty
+    assert accepted["fee"].isna().tolist() == [True, False]
+    assert accepted["home"].tolist() == ["Unknown", "Known"]
+
+
+def test_a_time_of_day_is_dropped_since_requests_give_none(tmp_path: Path) -> None:
+    joined = {"joined": {"type": "date"}}
+    text = "key,left,fee,day,joined\na,y,1,2026-01-31 18:00:00,2026-01-01T06:30:00\n"
+    contract = contract_of(ID, TARGET, FEE, DAY, joined)
+    accepted, _, _ = ingest(tmp_path, text, contract)
+    assert accepted["day"].astype("str").tolist() == ["2026-01-31"]
+    assert accepted["joined"].astype("str").tolist() == ["2026-01-01"]
+
+
 def test_an_absent_id_is_told_with_the_remedy(tmp_path: Path) -> None:
     raw = raw_table(tmp_path, "fee,left\n1,y\n")
     with pytest.raises(DataError, match=r"messy\.csv lacks the column key.*`generated: true`") as e:
@@ -164,7 +192,7 @@ def test_dates_in_several_formats_become_days(tmp_path: Path) -> None:
     table = table_of(5, joined=cells, day="2026-03-01")
     accepted, rejected, _ = ingest(tmp_path, table, contract)
     assert accepted["joined"].dtype == "datetime64[us]"
-    assert derive_features(accepted, contract)["days"].tolist() == [28.0, 28.0, 28.0, 27.5]
+    assert derive_features(accepted, contract)["days"].tolist() == [28.0, 28.0, 28.0, 28.0]
     assert rejected["rejected_reason"].tolist() == [
         "joined: '02/30/2026' is not a date of the form %d/%m/%Y or %d %b %Y or 2026-01-31."
     ]

@@ -255,3 +255,29 @@ def test_the_snapshot_is_the_day_of_each_row(
     assert (sent["scoring_date"].astype(str) == sent["month"].astype(str)).all()
     one = run(fresh, by_month, tmp_path, "sqlite:///s.db::scores", "2026-03-31")["scores_sink"]
     assert set(one["scoring_date"]) == {datetime.date(2026, 3, 31)}
+
+
+def test_a_file_without_its_day_needs_one_unless_the_model_knows_the_file(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path
+) -> None:
+    document = bundle.json("contract.json")
+    document["columns"]["month"] = {
+        "type": "date", "role": "snapshot", "default": "2026-01-31", "meaning": "The month.",
+    }  # fmt: skip
+    # an input of the same number, which counts days
+    first = next(iter(document["derived_columns"]))
+    document["columns"]["since"] = {"type": "date", "meaning": "First day.", "nullable": True}
+    document["derived_columns"][first]["expression"] = "month - since"
+    dated = bundle.with_files({"contract.json": to_json(document)})
+    raw = raw_of(tmp_path)
+    with pytest.raises(ParameterError, match=r"no column month.*set scoring\.date"):
+        contract_of_requests(dated, raw, None)
+    asked = contract_of_requests(dated, raw, "2026-06-30")
+    assert asked.snapshot is not None
+    assert asked.snapshot.default == "2026-06-30"
+    description = bundle.json("description.json")
+    description["data"]["sha256"] = raw.sha256
+    of_training = dated.with_files({"description.json": to_json(description)})
+    asked = contract_of_requests(of_training, raw, None)
+    assert asked.snapshot is not None
+    assert asked.snapshot.default == "2026-01-31"

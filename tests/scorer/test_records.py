@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import math
 import struct
@@ -273,7 +274,7 @@ def test_numbers_may_be_written_in_any_way(reader: RecordReader) -> None:
         assert bits(reader.read({**GOOD, **json.loads(text)}).row) == expected
 
 
-@pytest.mark.parametrize("unseen", ["east", "NORTH", " north", "x" * 5000, ""])
+@pytest.mark.parametrize("unseen", ["east", "NORTH", "n orth", "x" * 5000, ""])
 def test_unseen_categories_are_refused_or_taken_as_missing(
     reader: RecordReader, small: Contract, unseen: str
 ) -> None:
@@ -385,6 +386,14 @@ def test_any_text_of_an_open_category_is_taken() -> None:
         assert reader.read({**GOOD_DATED, "town": value}).row[-1] == -1.0
     (error,) = errors_of(reader, {**GOOD_DATED, "town": 3})
     assert error.message == 'town must be a text, such as "a", "b", or null'
+
+
+def test_spellings_of_an_open_category_are_read_as_in_files() -> None:
+    document = copy.deepcopy(DATED)
+    document["columns"]["town"]["spellings"] = {"b": ["B", "bee"]}
+    reader = RecordReader(parse_contract(document), 200.0)
+    for value in ("b", "B", " bee "):
+        assert reader.read({**GOOD_DATED, "town": value}).row[-1] == 1.0
 
 
 def test_of_very_many_values_a_few_are_said() -> None:

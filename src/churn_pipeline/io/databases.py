@@ -87,7 +87,7 @@ def table_names(opened: sa.Connection) -> list[str]:
 
 def quoted(table: str) -> str:
     """Return ``table`` or ``schema.table`` as SQL."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in table.split(".", 1))
+    return ".".join('"' + part.replace('"', '""') + '"' for part in table.rsplit(".", 1))
 
 
 def run(opened: sa.Connection, sql: str) -> sa.CursorResult[Any]:

@@ -1,6 +1,7 @@
 """Writing rows into a table of a database: all of them, or the table stays as it was."""
 
 import datetime
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +14,15 @@ from churn_pipeline.errors import DataError
 from churn_pipeline.io.databases import quoted, run
 
 _ROWS_A_PIECE = 20_000
+_LONGEST_NAME = 63  # bytes, of PostgreSQL, which cuts longer ones off
+_DIGITS = 8
 
 
 def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Sequence[str]) -> int:
     """Replace the rows that have the same keys; create the database's table if there is none.
+
+    Names of columns that are too long for PostgreSQL are shortened: their start, and some digits of
+    a hash of the whole name.
 
     All happens in the connection's transaction. Writers of the same table take turns: SQLite and
     DuckDB lock the file, PostgreSQL keeps a lock for the table until the transaction ends.
@@ -40,7 +46,8 @@ def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Se
     Raises
     ------
     DataError
-        If the table that is there lacks a column, or a key is missing.
+        If the table that is there lacks a column, a key is missing, or two columns differ by case
+        only and the database does not tell them apart.
     """
     for key in keys:
         if table[key].isna().any():
@@ -48,6 +55,10 @@ def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Se
     schema, _, plain = name.rpartition(".")
     if opened.dialect.name == "postgresql":
         _wait_for_turn(opened, schema, plain)
+        table = table.rename(columns=_shortened)
+        keys = [_shortened(key) for key in keys]
+    else:
+        _require_distinct(table, name)
     # always quoted: what are words of SQL differs from database to database
     columns = [sa.Column(str(name), _type(table[name]), quote=True) for name in table.columns]
     target = sa.Table(
@@ -73,6 +84,27 @@ def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Se
     for start in range(0, len(table), _ROWS_A_PIECE):
         insert[opened.dialect.name](opened, name, table.iloc[start : start + _ROWS_A_PIECE])
     return max(replaced, 0)
+
+
+def _require_distinct(table: pd.DataFrame, name: str) -> None:
+    """Raise a DataError where SQLite and DuckDB would take two columns for one."""
+    known: dict[str, str] = {}
+    for column in map(str, table.columns):
+        other = known.setdefault(column.lower(), column)
+        if other != column:
+            raise DataError(
+                f"the columns {other!r} and {column!r} differ by case only, which the database of "
+                f"{name} does not tell apart; rename one of them"
+            )
+
+
+def _shortened(name: Any) -> str:
+    start = str(name).encode()
+    if len(start) <= _LONGEST_NAME:
+        return str(name)
+    digits = hashlib.sha256(start).hexdigest()[:_DIGITS]
+    # a character that is cut in two is left out
+    return f"{start[: _LONGEST_NAME - _DIGITS - 1].decode(errors='ignore')}_{digits}"
 
 
 def _wait_for_turn(opened: sa.Connection, schema: str, name: str) -> None:
@@ -139,10 +171,12 @@ def _insert_postgresql(opened: sa.Connection, name: str, rows: pd.DataFrame) -> 
 
 def _insert_duckdb(opened: sa.Connection, name: str, rows: pd.DataFrame) -> None:
     driver = _driver(opened)
-    driver.register("incoming_rows", pa.Table.from_pandas(rows, preserve_index=False))
+    incoming = f"incoming {name}"  # another name than that of the table, which it would hide
+    driver.register(incoming, pa.Table.from_pandas(rows, preserve_index=False))
     columns = ", ".join(map(_identifier, rows.columns))
-    driver.execute(f"insert into {_into(name, rows)} select {columns} from incoming_rows")
-    driver.unregister("incoming_rows")
+    source = _identifier(incoming)
+    driver.execute(f"insert into {_into(name, rows)} select {columns} from {source}")
+    driver.unregister(incoming)
 
 
 def _driver(opened: sa.Connection) -> Any:

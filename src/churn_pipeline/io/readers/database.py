@@ -58,11 +58,11 @@ def read_database(address: Address, credentials: Mapping[str, Any] | None = None
 def _source(address: Address, opened: sa.Connection) -> str:
     assert address.part is not None
     if address.is_query:
-        return f"({address.part}) as asked"
+        return f"({address.part}\n) as asked"  # it may end in a comment
     tables = table_names(opened)
     if address.part in tables:
         return quoted(address.part)
-    schema, _, name = address.part.partition(".")
+    schema, _, name = address.part.rpartition(".")
     if name in tables and schema in ("main", "public"):
         return quoted(address.part)
     more = f" and {len(tables) - _SHOWN} more" if len(tables) > _SHOWN else ""

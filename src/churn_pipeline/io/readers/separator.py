@@ -2,9 +2,17 @@
 
 import csv
 import io
+import re
 
 SEPARATORS = (",", ";", "\t", "|")
 _ROWS = 50
+_SAID = re.compile(r'"?sep=([,;\t|])"?[\r\n]', re.IGNORECASE)
+
+
+def said_separator(start: str) -> str | None:
+    """Return the character that a line ``sep=;`` before the header names, as Excel reads it."""
+    said = _SAID.match(start)
+    return said and said.group(1)
 
 
 def find_separator(start: str, is_whole: bool = True) -> str:

@@ -17,7 +17,7 @@ from churn_pipeline.io.readers.contents import (
     wrong_number_of_fields,
 )
 from churn_pipeline.io.readers.encoding import find_encoding, open_bytes
-from churn_pipeline.io.readers.separator import find_separator
+from churn_pipeline.io.readers.separator import find_separator, said_separator
 
 _MAX_COLUMNS = 10_000
 _HEAD = 1 << 16  # characters that the separator is found from
@@ -33,7 +33,7 @@ def read_text(path: Path) -> Contents:
         If it cannot be read as a table whose first line is the header.
     """
     encoding = find_encoding(path)
-    separator = _separator(path, encoding)
+    separator, skipped = _separator(path, encoding)
     invalid: list[pyarrow.csv.InvalidRow] = []
 
     def set_aside(row: pyarrow.csv.InvalidRow) -> str:
@@ -49,6 +49,7 @@ def read_text(path: Path) -> Contents:
                 # row like any other, so that names given twice survive
                 read_options=pyarrow.csv.ReadOptions(
                     use_threads=False,
+                    skip_rows=skipped,
                     autogenerate_column_names=True,
                     encoding="utf8" if is_utf8 else encoding,
                 ),
@@ -72,7 +73,7 @@ def read_text(path: Path) -> Contents:
     if not table.num_rows:
         raise DataError(f"{path.name} is empty; a table of customers is needed")
     invalid.sort(key=lambda row: row.number)
-    is_valid, lines, spans = _locate_rows(table, invalid)
+    is_valid, lines, spans = _locate_rows(table, invalid, skipped)
     malformed = malformed_rows(
         lines[~is_valid],
         spans[~is_valid],
@@ -94,11 +95,13 @@ def read_text(path: Path) -> Contents:
     return Contents(cells, lines[filled], spans[filled], malformed, encoding, separator)
 
 
-def _separator(path: Path, encoding: str) -> str:
+def _separator(path: Path, encoding: str) -> tuple[str, int]:
+    """Return the separator, and how many lines stand before the header."""
     with open_bytes(path) as file:
         text = io.TextIOWrapper(file, encoding, newline="")
         start = text.read(_HEAD)
-        return find_separator(start, is_whole=not text.read(1))
+        said = said_separator(start)
+        return (said, 1) if said else (find_separator(start, is_whole=not text.read(1)), 0)
 
 
 def _reason(error: pa.ArrowInvalid) -> str:
@@ -111,16 +114,16 @@ def _reason(error: pa.ArrowInvalid) -> str:
 
 
 def _locate_rows(
-    table: pa.Table, invalid: list[pyarrow.csv.InvalidRow]
+    table: pa.Table, invalid: list[pyarrow.csv.InvalidRow], skipped: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
     """Find first line and span of all rows, malformed ones included, from the quoted newlines."""
     is_valid = np.ones(table.num_rows + len(invalid), dtype=bool)
     spans = np.ones(len(is_valid), dtype=np.int64)
     for row in invalid:
-        is_valid[row.number - 1] = False
-        spans[row.number - 1] += row.text.count("\n")
+        is_valid[row.number - skipped - 1] = False
+        spans[row.number - skipped - 1] += row.text.count("\n")
     spans[is_valid] += sum(pc.count_substring(column, "\n").to_numpy() for column in table.columns)
-    return is_valid, 1 + np.concatenate([[0], np.cumsum(spans)[:-1]]), spans
+    return is_valid, 1 + skipped + np.concatenate([[0], np.cumsum(spans)[:-1]]), spans
 
 
 def _is_filled(table: pa.Table) -> NDArray[np.bool_]:

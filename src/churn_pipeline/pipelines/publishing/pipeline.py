@@ -11,7 +11,12 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 version_features,
-                inputs=["features", "contract", "params:publishing.sink", "params:publishing.date"],
+                inputs=[
+                    "features",
+                    "model_contract",
+                    "params:publishing.sink",
+                    "params:publishing.date",
+                ],
                 outputs="features_sink",
                 name="version_features",
             ),
