@@ -126,12 +126,25 @@ def test_missing_values_are_what_stands_in_the_table() -> None:
     assert "nullable" not in columns["d"]
 
 
-def test_missing_among_numbers_is_missing_everywhere() -> None:
-    table = {"a": cycle(["None", "1.5", "2.5"]), "d": cycle(["None", "offer A", "offer B"])}
+def test_what_is_missing_among_numbers_may_be_a_value_elsewhere() -> None:
+    table = {
+        "handset_price": cycle(["Unknown", "30", "80", "150", "none"]),
+        "signup": cycle(["Unknown", "2024-01-31", "2024-02-03", "2024-03-09"]),
+        "married": cycle(["Yes", "No", "Unknown"]),
+        "home": cycle(["Known", "Unknown"]),
+    }
     inference = infer(table)
-    assert inference.document["missing_values"] == ["", "None"]
-    assert inference.document["columns"]["d"]["values"] == ["offer A", "offer B"]
-    assert inference.document["columns"]["d"]["nullable"]
+    assert inference.document["missing_values"] == ["", "none"]
+    columns = inference.document["columns"]
+    for name in ("handset_price", "signup"):
+        assert columns[name]["missing_values"] == ["Unknown"]
+        assert columns[name]["nullable"]
+    assert columns["married"]["values"] == ["No", "Unknown", "Yes"]
+    assert columns["home"]["values"] == ["Known", "Unknown"]
+    assert "nullable" not in columns["home"]
+    assert contract(inference).columns["signup"].missing_values == ("Unknown",)
+    cells = {"customer_id": ids(), "amount": amounts(), "churn": churn(), **table}
+    assert rejected(raw(cells), inference).empty
 
 
 def test_what_tells_nothing_is_left_alone_with_the_reason() -> None:

@@ -185,3 +185,55 @@ def test_the_snapshot_of_the_user_must_be_a_date() -> None:
         infer({"x": range(N)}, snapshot="amount")
     with pytest.raises(DataError, match="--horizon-days counts from a snapshot"):
         infer({"x": range(N)}, horizon_days=30)
+
+
+def births(first: str, last: str, form: str) -> list[str]:
+    days = np.arange(np.datetime64(first), np.datetime64(last))
+    chosen = np.random.default_rng(9).choice(days, N)
+    return list(pd.DatetimeIndex(chosen).strftime(form))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "signup", "why"),
+    [
+        ("1931-01-01", "2002-01-01", "%Y-%m-%d", "would reach from"),
+        ("1940-01-01", "1968-01-01", "%Y-%m-%d", "while other dates end on"),
+        ("1940-01-01", "1968-01-01", None, "may be of another century"),
+    ],
+)
+def test_years_of_two_digits_are_not_read_of_a_wrong_century(
+    first: str, last: str, signup: str | None, why: str
+) -> None:
+    table = {"dob": births(first, last, "%d/%m/%y")}
+    if signup:
+        table["signup"] = SHUFFLED.strftime(signup).tolist()
+    inference = infer(table)
+    assert inference.document["columns"]["dob"]["role"] == "ignored"
+    assert why in plan(inference, "dob").why
+    assert questions(inference, "Of which century are the years of dob")
+    assert any("dob is left out" in text for text in inference.notes.warnings)
+    if signup:
+        default = inference.document["columns"]["snapshot_date"]["default"]
+        assert default == str(DAYS[-1].date())
+    else:
+        assert "snapshot_date" not in inference.document["columns"]
+
+
+def test_years_of_two_digits_beside_dates_that_agree_are_read() -> None:
+    table = {
+        "signup": SHUFFLED.strftime("%d/%m/%y").tolist(),
+        "last_order": SHUFFLED.strftime("%Y-%m-%d").tolist(),
+        "dob": births("1972-01-01", "2001-01-01", "%d/%m/%y"),
+    }
+    columns = infer(table).document["columns"]
+    assert all(columns[name]["type"] == "date" for name in table)
+
+
+def test_births_are_no_snapshot() -> None:
+    table = {"date_of_birth": births("1960-01-01", "2005-01-01", "%Y-%m-%d")}
+    inference = infer(table)
+    assert inference.document["columns"]["date_of_birth"]["role"] == "ignored"
+    assert inference.keys.snapshot is None
+    assert questions(inference, "date_of_birth is left out")
+    table["valid until"] = ["2031-01-31", "2030-01-31"] * (N // 2)
+    assert infer(table).document["columns"]["snapshot_date"]["default"] == "2031-01-31"

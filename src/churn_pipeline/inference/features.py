@@ -69,7 +69,7 @@ def plan_feature(
         notes.ask(
             f"{reading.name} mixes numbers with texts such as {_listed(reading.stray[:3])}: what "
             "do these mean?",
-            "mend the file, or add spellings that mean missing to `missing_values`",
+            "mend the file, or list those that mean missing under `missing_values` of the column",
         )
         return ignored(reading, found, "it mixes numbers with many different texts")
     plan = _typed(reading, found, notes, keep)
@@ -182,8 +182,8 @@ def _numeric(reading: Reading, found: str, notes: Notes, keep: bool) -> Plan:
         notes.ask(
             f"Does {value:g} in {reading.name} mean that the value is missing? It is read as a "
             "number.",
-            f'add "{value:g}" to `missing_values` (it then is missing in all columns), or clear '
-            "these cells in the file",
+            f'`missing_values: ["{value:g}"]` and `nullable: true` under columns.{reading.name}, '
+            "or clear these cells in the file",
         )
     return plan
 

@@ -125,6 +125,8 @@ def infer_contract(
             if reading.kind == "date" and values is not None:
                 days[column] = values
             plans.append(_plan(reading, values, churned, hints, notes))
+            if reading.own_missing and "feature" in plans[-1].roles:
+                plans[-1].keys["missing_values"] = list(reading.own_missing)
     keys, plans = settle_dates(plans, days, limit, readings, keys, notes)
     if keys.id is None:
         plans.insert(0, plan_generated_id(list(cells.columns), notes))

@@ -76,7 +76,7 @@ _UNITS = {
 _WINDOWS = _set("last past prior previous recent prev lag within per")
 _SENSITIVE = _set(
     "sex race races caste married marriage religion nationality citizenship senior "
-    "seniors birth birthday birthdate birthyear dob yob"
+    "seniors birth birthday birthdate birthyear dateofbirth dob yob"
 )
 _SENSITIVE_STEMS = (
     "gend", "ethnic", "relig", "disab", "nationali", "marital", "handicap", "pregnan", "veteran",
@@ -251,7 +251,7 @@ def is_sensitive(name: str) -> bool:
 def is_age_or_birth(name: str) -> bool:
     """Whether the column holds how old a person is."""
     return is_sensitive(name) and bool(
-        {"age", "birth", "dob", "yob", "birthday", "birthdate", "birthyear"} & set(words(name))
+        _set("age birth birthday birthdate birthyear dateofbirth dob yob") & set(words(name))
     )
 
 

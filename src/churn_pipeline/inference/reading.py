@@ -35,6 +35,8 @@ class Reading:
         All rows, those with a missing cell included.
     missing : tuple of str
         The spellings of "missing" that stand in the column.
+    own_missing : tuple of str
+        Those of them that are values of another column, so that they are missing here alone.
     flag, numbers, dates : Flag, Numbers, Dates or None
         The reading that the kind asks for; numbers and dates belong to ``known``.
     stray : tuple of str
@@ -48,6 +50,7 @@ class Reading:
     known: Levels
     n_rows: int
     missing: tuple[str, ...] = ()
+    own_missing: tuple[str, ...] = ()
     flag: Flag | None = None
     numbers: Numbers | None = None
     dates: Dates | None = None
@@ -86,7 +89,8 @@ def read_columns(
     readings : dict of str to Reading
         In the order of the file.
     missing_values : list of str
-        The spellings of "missing" that stand in the table, the empty one first.
+        The spellings of "missing" that stand in the table, the empty one first, but for those
+        that are the own ones of a column.
     """
     readings = {}
     for number, name in enumerate(cells.columns):
@@ -193,7 +197,7 @@ def _numbers(reading: Reading, numbers: Numbers) -> Reading | None:
 
 
 def _agree_on_missing(readings: dict[str, Reading]) -> tuple[dict[str, Reading], list[str]]:
-    """Make one list of spellings: what is missing in one column is missing in all."""
+    """Make one list of spellings, without those that are values of some column."""
     taken = {
         text
         for r in readings.values()
@@ -201,13 +205,21 @@ def _agree_on_missing(readings: dict[str, Reading]) -> tuple[dict[str, Reading],
         for text in r.known.texts
     }
     readings = {name: _leave(reading, taken) for name, reading in readings.items()}
-    spellings = {""} | {text for r in readings.values() for text in r.missing}
+    spellings = {text for r in readings.values() for text in r.missing}
+    levels = {
+        text
+        for r in readings.values()
+        if r.kind in ("flag", "text")
+        for text in r.known.texts[r.known.texts.isin(spellings)]
+    }
+    spellings = {""} | (spellings - levels)
     agreed = {}
     for name, reading in readings.items():
         is_missing = reading.known.texts.isin(spellings).to_numpy(dtype=bool)
         if is_missing.any():
             reading = _without(reading, is_missing)
-        agreed[name] = reading
+        own = sorted(levels.intersection(reading.missing))
+        agreed[name] = replace(reading, own_missing=tuple(own))
     return agreed, ["", *sorted(spellings - {""})]
 
 

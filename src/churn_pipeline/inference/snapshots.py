@@ -13,6 +13,8 @@ from churn_pipeline.inference.plan import Notes, Plan
 from churn_pipeline.inference.reading import Reading
 
 _LATER = 0.002  # share of rows that may have a date after the snapshot: they will be rejected
+_YEAR = np.timedelta64(366, "D")
+_LONGEST = 60 * _YEAR  # span beyond which years of two digits hold two centuries
 
 
 def settle_dates(
@@ -24,6 +26,8 @@ def settle_dates(
     notes: Notes,
 ) -> tuple[Keys, list[Plan]]:
     """Leave out dates later than the snapshot; make a snapshot where there are dates but none.
+
+    Years of two digits that cannot all be of the century in which they are read are left out too.
 
     Parameters
     ----------
@@ -43,11 +47,17 @@ def settle_dates(
         With the snapshot that was made, if any.
     plans : list of Plan
     """
-    dates = [plan for plan in plans if plan.keys["type"] == "date" and "feature" in plan.roles]
     epochs = epochs_of(plans, readings)
+    plans = _of_one_century(plans, epochs, readings, notes)
+    dates = [plan for plan in plans if plan.keys["type"] == "date" and "feature" in plan.roles]
     if not dates and not epochs:
         return keys, plans
     if keys.snapshot is None:
+        births = [plan for plan in dates if names.is_age_or_birth(plan.name)]
+        if len(births) == len(dates) and not epochs:
+            return keys, [_of_no_day(plan, readings, notes) if plan in births else plan
+                          for plan in plans]  # fmt: skip
+        dates = [plan for plan in dates if plan not in births]
         plausible = [plan for plan in dates if not names.is_end(plan.name)] or dates
         latest = [_latest(readings[plan.name]) for plan in plausible]
         latest += [_latest_epoch(readings[name], units) for name, units in epochs.items()]
@@ -70,6 +80,66 @@ def settle_dates(
         keys = replace(keys, snapshot=name, why_snapshot=why)
         limit = np.full(len(limit), float(default.astype(np.int64)))
     return keys, [_not_later(plan, days, limit, readings, notes) for plan in plans]
+
+
+def _of_one_century(
+    plans: list[Plan], epochs: dict[str, float], readings: dict[str, Reading], notes: Notes
+) -> list[Plan]:
+    """Leave out dates whose two digits of the year are read as of a wrong century.
+
+    That shows where they lie more than a year after all dates of certain years, or span more than
+    60 years; births show it by nothing else, so without such dates they are left out as well.
+    """
+    sure = [_latest_epoch(readings[name], units) for name, units in epochs.items()]
+    sure += [
+        _latest(readings[plan.name])
+        for plan in plans
+        if plan.name in readings and plan.keys["type"] == "date"
+        and not (_has_two_digits(plan) or names.is_end(plan.name))
+    ]  # fmt: skip
+    return [
+        _wrong_century(plan, max(sure, default=None), readings, notes)
+        if "feature" in plan.roles and _has_two_digits(plan)
+        else plan
+        for plan in plans
+    ]
+
+
+def _has_two_digits(plan: Plan) -> bool:
+    return any("%y" in form for form in plan.keys.get("formats", ()))
+
+
+def _wrong_century(
+    plan: Plan, sure: np.datetime64 | None, readings: dict[str, Reading], notes: Notes
+) -> Plan:
+    dates = readings[plan.name].dates
+    assert dates is not None
+    days = dates.values.astype("datetime64[D]")
+    first, last = np.nanmin(days), np.nanmax(days)
+    if last - first > _LONGEST:
+        why = f"its years of two digits would reach from {first} to {last}"
+    elif sure is None and names.is_age_or_birth(plan.name):
+        why = f"its years of two digits, up to {last}, may be of another century"
+    elif sure is not None and last > sure + _YEAR and not names.is_end(plan.name):
+        why = f"its years of two digits would reach to {last}, while other dates end on {sure}"
+    else:
+        return plan
+    notes.warn(f"{plan.name} is left out: {why}.")
+    notes.ask(
+        f"Of which century are the years of {plan.name}? They have two digits.",
+        "years of four digits in the file",
+    )
+    return ignored(readings[plan.name], plan.found, why)
+
+
+def _of_no_day(plan: Plan, readings: dict[str, Reading], notes: Notes) -> Plan:
+    """Leave out a date of birth where no day says how old that is."""
+    why = "without the day on which the table was taken, a date of birth is no age"
+    notes.ask(
+        f"On which day was the table taken? {plan.name} is left out, since that is not known.",
+        "a column of that day in the file, or one of ages",
+    )
+    return ignored(readings[plan.name], plan.found, why)
 
 
 def _not_later(
