@@ -154,6 +154,7 @@ class _Sink(_Section):
 
 class _Scoring(_Sink):
     source: str = Field(min_length=1)
+    all_snapshots: bool
 
 
 class _Parameters(_Section):

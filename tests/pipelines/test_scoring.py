@@ -48,6 +48,7 @@ def run(
     folder: Path,
     sink: str | None = None,
     date: str | None = None,
+    all_snapshots: bool = True,
 ) -> dict[str, Any]:
     """Run the pipeline on a file; return its outputs."""
     path = folder / "customers.csv"
@@ -60,6 +61,7 @@ def run(
             "scores_sink": MemoryDataset(),
             "params:scoring.sink": MemoryDataset(sink),
             "params:scoring.date": MemoryDataset(date),
+            "params:scoring.all_snapshots": MemoryDataset(all_snapshots),
             "rejected_to_score": MemoryDataset(),
         }
     )
@@ -253,6 +255,8 @@ def test_the_snapshot_is_the_day_of_each_row(
         datetime.date(2026, 2, 28): N,
     }
     assert (sent["scoring_date"].astype(str) == sent["month"].astype(str)).all()
+    latest = run(pd.concat(months), by_month, tmp_path, all_snapshots=False)["scores"]
+    assert set(latest["month"].astype(str)) == {"2026-02-28"}
     one = run(fresh, by_month, tmp_path, "sqlite:///s.db::scores", "2026-03-31")["scores_sink"]
     assert set(one["scoring_date"]) == {datetime.date(2026, 3, 31)}
 

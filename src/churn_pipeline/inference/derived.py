@@ -39,8 +39,8 @@ def derive_from_dates(
     Returns
     -------
     dict
-        The contract's ``derived_columns``: days from each date to the snapshot, and durations
-        between dates that stand in one order in nearly all rows, three at most.
+        The contract's ``derived_columns``: days from each date to the snapshot; without one,
+        durations between dates that stand in one order in nearly all rows, three at most.
     """
     derived: dict[str, dict[str, str]] = {}
 
@@ -56,7 +56,8 @@ def derive_from_dates(
         for name, units in epochs.items():
             add(f"days_since_{_slug(name)}", f"{column(snapshot)} - {column(name)} / {units:.0f}",
                 f"Days from {name} to the snapshot.")  # fmt: skip
-    if len(dates) <= _MOST_DATES:
+    # with days to the snapshot, durations are differences of inputs that there are already
+    if snapshot is None and len(dates) <= _MOST_DATES:
         for first, second in _ordered_pairs(dates)[:_MOST_PAIRS]:
             add(f"days_from_{_slug(first)}_to_{_slug(second)}",
                 f"{column(second)} - {column(first)}",

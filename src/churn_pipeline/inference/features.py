@@ -86,6 +86,9 @@ def plan_feature(
     return plan
 
 
+_FEW_OF_ALL = 0.2  # share of different texts; above, a report would show customers
+
+
 def describe(reading: Reading) -> str:
     """Say what a column holds."""
     known = reading.known
@@ -100,6 +103,8 @@ def describe(reading: Reading) -> str:
     elif reading.numbers is not None:
         values = reading.numbers.values[~np.isnan(reading.numbers.values)]
         text = f"{n:,} different numbers from {_number(values.min())} to {_number(values.max())}"
+    elif names.is_personal(reading.name) or n > _FEW_OF_ALL * known.n_rows:
+        text = f"{n:,} different texts"  # none is shown: they may name persons
     else:
         few = _listed(list(known.by_frequency(6).texts))
         text = f"{n:,} different text{'s' if n > 1 else ''}: {few}{', …' if n > 6 else ''}"

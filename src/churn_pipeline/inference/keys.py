@@ -121,6 +121,8 @@ def is_phone(reading: Reading) -> bool:
     """Whether nearly all cells are numbers of telephones that are hardly shared."""
     if reading.kind != "text" or len(reading.known) < 0.5 * reading.known.n_rows:
         return False
+    if not names.is_personal(reading.name) and _share(reading, r"^[0-9]+$") > 0.9:
+        return False  # zeros in front of an account's number look alike
     return len(reading.known) >= 20 and _share(reading, _PHONE) > 0.9
 
 

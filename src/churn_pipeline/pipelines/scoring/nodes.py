@@ -47,6 +47,25 @@ def contract_of_requests(bundle: Bundle, raw: RawTable, date: str | None) -> Con
     return replace(scorer.contract, columns=columns, row_rules=tuple(rules))
 
 
+def latest_snapshot(
+    accepted: pd.DataFrame, contract: Contract, all_snapshots: bool
+) -> pd.DataFrame:
+    """Keep the rows of the latest snapshot: nobody contacts the customers of last summer.
+
+    Parameters
+    ----------
+    accepted : DataFrame
+    contract : Contract
+        Of the requests.
+    all_snapshots : bool
+        Keeps all rows, to look back.
+    """
+    if all_snapshots or contract.snapshot is None or contract.snapshot.name not in accepted:
+        return accepted
+    days = accepted[contract.snapshot.name]
+    return accepted[days == days.max()].reset_index(drop=True)
+
+
 def score_customers(accepted: pd.DataFrame, bundle: Bundle, raw: RawTable) -> pd.DataFrame:
     """Score customers and rank them by what contacting them is worth.
 

@@ -6,6 +6,7 @@ from churn_pipeline.pipelines.ingestion.nodes import check_customers, quarantine
 from churn_pipeline.pipelines.scoring.nodes import (
     contract_of_requests,
     date_scores,
+    latest_snapshot,
     score_customers,
 )
 
@@ -38,8 +39,14 @@ def create_pipeline() -> Pipeline:
                 name="quarantine_customers_to_score",
             ),
             node(
+                latest_snapshot,
+                inputs=["accepted_to_score", "request_contract", "params:scoring.all_snapshots"],
+                outputs="described_customers",
+                name="latest_snapshot",
+            ),
+            node(
                 score_customers,
-                inputs=["accepted_to_score", "bundle", "customers_to_score"],
+                inputs=["described_customers", "bundle", "customers_to_score"],
                 outputs="ranked_customers",
                 name="score_customers",
             ),
