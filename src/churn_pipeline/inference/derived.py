@@ -1,20 +1,14 @@
-"""Columns derived from dates: how long ago, and how long between."""
+"""Columns derived from dates: how long ago."""
 
 import keyword
 import re
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from churn_pipeline.contract.expressions import FUNCTIONS
 from churn_pipeline.inference import names
-
-_MOST_PAIRS = 3
-_MOST_DATES = 6  # with more, pairs would be too many to look at
-_ORDERED = 0.99  # share of rows in which one date comes before the other
 
 
 def derive_from_dates(
@@ -39,8 +33,8 @@ def derive_from_dates(
     Returns
     -------
     dict
-        The contract's ``derived_columns``: days from each date to the snapshot; without one,
-        durations between dates that stand in one order in nearly all rows, three at most.
+        The contract's ``derived_columns``: days from each date to the snapshot. Durations
+        between two dates are differences of these: the search of combinations finds those that matter.
     """
     derived: dict[str, dict[str, str]] = {}
 
@@ -56,12 +50,6 @@ def derive_from_dates(
         for name, units in epochs.items():
             add(f"days_since_{_slug(name)}", f"{column(snapshot)} - {column(name)} / {units:.0f}",
                 f"Days from {name} to the snapshot.")  # fmt: skip
-    # with days to the snapshot, durations are differences of inputs that there are already
-    if snapshot is None and len(dates) <= _MOST_DATES:
-        for first, second in _ordered_pairs(dates)[:_MOST_PAIRS]:
-            add(f"days_from_{_slug(first)}_to_{_slug(second)}",
-                f"{column(second)} - {column(first)}",
-                f"Days from {first} to {second}.")  # fmt: skip
     return derived
 
 
@@ -75,17 +63,3 @@ def column(name: str) -> str:
 
 def _slug(name: str) -> str:
     return re.sub(r"\W+", "_", "_".join(names.words(name))) or "date"
-
-
-def _ordered_pairs(dates: Mapping[str, NDArray[np.float64]]) -> list[tuple[str, str]]:
-    pairs = []
-    for first, second in combinations(dates, 2):
-        gap = dates[second] - dates[first]
-        gap = gap[~np.isnan(gap)]
-        if len(gap) < 20 or not pd.Series(gap).std() > 0:
-            continue
-        if (gap >= 0).mean() >= _ORDERED:
-            pairs.append((first, second))
-        elif (gap <= 0).mean() >= _ORDERED:
-            pairs.append((second, first))
-    return pairs
