@@ -34,7 +34,8 @@ def derive_from_dates(
     -------
     dict
         The contract's ``derived_columns``: days from each date to the snapshot. Durations
-        between two dates are differences of these: the search of combinations finds those that matter.
+        between two dates are differences of these, which the search of combinations finds where
+        they matter.
     """
     derived: dict[str, dict[str, str]] = {}
 
