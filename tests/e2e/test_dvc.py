@@ -97,9 +97,9 @@ def test_graph_metrics_params_and_plots_are_shown(reproduced: Project) -> None:
             ["tuning", "training"],
         ),
         (
-            "src/churn_pipeline/features/splitting.py",
-            "Split customers",
-            "Part customers",
+            "src/churn_pipeline/modeling/combinations.py",
+            "Find sums",
+            "Look for sums",
             ["features"],
         ),
         ("params.yaml", "patience: 5", "patience: 6", ["tuning", "evaluation"]),  # the card says it
