@@ -67,6 +67,9 @@ def test_credentials_of_the_machine_hold_for_every_data_set(project: Path) -> No
     assert loader(project, "bank")["credentials"] == {
         "lake": {"key": "shared"},
         "store": {"key": "own"},
+        # those that the catalog names
+        "source": {},
+        "sink": {},
     }
     assert loader(project)["credentials"]["store"] == {"key": "shared"}
 

@@ -24,11 +24,13 @@ from churn_pipeline.pipelines.training.nodes import (
 from churn_pipeline.pipelines.tuning.nodes import tune_candidates
 
 TUNING: dict[str, Any] = {
-    "trials": 3, "patience": 3, "minimum_improvement": 0.0, "max_seconds": None,
+    "trials": 3, "patience": 3, "max_customers": None, "minimum_improvement": 0.0,
+    "max_seconds": None,
     "folds": 3, "workers": 1, "seed": 1,
 }  # fmt: skip
 TRAINING: dict[str, Any] = {
-    "folds": 3, "repeats": 1, "confidence": 0.95, "calibrators": ["sigmoid", "isotonic"], "seed": 2,
+    "folds": 3, "repeats": 1, "max_customers": None, "max_fitted_customers": None, "confidence": 0.95,
+    "calibrators": ["sigmoid", "isotonic"], "seed": 2,
 }  # fmt: skip
 SPACES: dict[str, Any] = {
     "logistic_regression": {

@@ -36,6 +36,7 @@ def tuning() -> dict[str, Any]:
     return {
         "trials": 2,
         "patience": 2,
+        "max_customers": 10_000,
         "minimum_improvement": 0.0,
         "max_seconds": None,
         "folds": 2,

@@ -102,7 +102,7 @@ def test_a_new_candidate_competes_with_the_others(
     training: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(CANDIDATES, "mine", constant)
+    monkeypatch.setitem(CANDIDATES, "mine", histogram_trees)
     train = sides[0].head(500)
     candidates = {"mine": None, "logistic_regression": {"C": 0.1}}
     _, tuned = tune_candidates(train, contract, candidates, tuning)
