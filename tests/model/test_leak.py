@@ -29,8 +29,8 @@ TUNING: dict[str, Any] = {
     "folds": 3, "workers": 1, "seed": 1,
 }  # fmt: skip
 TRAINING: dict[str, Any] = {
-    "folds": 3, "repeats": 1, "max_customers": None, "max_fitted_customers": None, "confidence": 0.95,
-    "calibrators": ["sigmoid", "isotonic"], "seed": 2,
+    "folds": 3, "repeats": 1, "max_customers": None, "max_fitted_customers": None,
+    "confidence": 0.95, "calibrators": ["sigmoid", "isotonic"], "seed": 2,
 }  # fmt: skip
 SPACES: dict[str, Any] = {
     "logistic_regression": {
