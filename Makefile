@@ -57,8 +57,7 @@ kedro-viz: setup  ## the pipelines in the browser: http://127.0.0.1:4141
 	kedro viz run --host 127.0.0.1 --port 4141
 
 mlflow-ui: setup  ## the runs in the browser: http://127.0.0.1:5000
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 --host 127.0.0.1 --port 5000 \
-		--backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}
+	kedro model ui --port 5000
 
 browser:  ## install headless Chromium for the browser tests (Debian and Ubuntu, as root)
 	scripts/install_browser.sh

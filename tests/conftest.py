@@ -76,10 +76,10 @@ def bundle_folder(
 @pytest.fixture(scope="session")
 def migrated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow store; to be copied, since creating one takes seconds."""
-    from churn_pipeline.orchestration.tracking import create_store
+    from churn_pipeline.orchestration.sqlite_store import prepare_sqlite_store
 
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    create_store(f"sqlite:///{path}")
+    prepare_sqlite_store(path, create=True, write=True)
     return path
 
 
@@ -94,7 +94,7 @@ def store(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
-    mlflow.create_experiment("churn_pipeline", (tmp_path / "mlartifacts").as_uri())
+    mlflow.create_experiment("churn_pipeline", "churn-artifacts:/")
     mlflow.set_experiment("churn_pipeline")
     yield mlflow.MlflowClient(uri)
     while mlflow.active_run() is not None:

@@ -13,6 +13,7 @@ from kedro.framework.startup import ProjectMetadata
 from churn_pipeline.contract_commands import contract
 from churn_pipeline.environments import dvc_yaml_path, environments, params_name
 from churn_pipeline.errors import ChurnPipelineError
+from churn_pipeline.io.storage import storage_error
 from churn_pipeline.model_commands import environment_option, model
 from churn_pipeline.pipeline_registry import PIPELINES
 from churn_pipeline.serving.key_commands import api_key
@@ -40,6 +41,8 @@ class _RunCommand(click.Command):
             return super().invoke(ctx)
         except Exception as error:
             for cause in _chain(error):
+                if isinstance(cause, OSError):
+                    cause = storage_error(cause) or cause
                 if isinstance(cause, ChurnPipelineError):
                     raise click.ClickException(str(cause)) from None
             raise

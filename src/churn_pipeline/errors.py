@@ -29,6 +29,14 @@ class RegistryError(ChurnPipelineError):
     """The model registry cannot do what was asked for; the message names the remedy."""
 
 
+class TrackingError(RegistryError):
+    """MLflow's store cannot be used; the message names its address and the remedy."""
+
+
+class StorageError(ChurnPipelineError):
+    """A file cannot be written; the message names the file and the remedy."""
+
+
 class BundleError(ChurnPipelineError):
     """A bundle cannot be made or trusted; the message names the file and the remedy."""
 

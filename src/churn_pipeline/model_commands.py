@@ -1,18 +1,30 @@
 """``kedro model``: the versions in the registry, their promotion and the way back."""
 
 import getpass
+import os
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+from kedro.framework.cli.utils import _split_params
 from kedro.framework.startup import ProjectMetadata
 
 from churn_pipeline.environments import Dataset, params_file, read_dataset
 from churn_pipeline.errors import ChurnPipelineError, RegistryError
+from churn_pipeline.io.storage import storage_error
 from churn_pipeline.orchestration.provenance import file_sha256, git_user
-from churn_pipeline.orchestration.tracking import mlflow_tracking_uri
+from churn_pipeline.orchestration.tracking import (
+    ARTIFACTS,
+    mlflow_artifact_location,
+    mlflow_tracking_uri,
+    open_store,
+    sqlite_path,
+    tracking_root,
+    unavailable,
+)
 from churn_pipeline.scorer.bundle import MANIFEST
 
 environment_option = click.option(
@@ -23,6 +35,8 @@ environment_option = click.option(
     help="The data set, a folder of conf/; by default the built-in one.",
 )
 
+_OF_STORE = ("mlflow", "sqlalchemy", "requests", "urllib3", "json")
+
 
 class _Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
@@ -31,14 +45,12 @@ class _Command(click.Command):
         except ChurnPipelineError as error:
             raise click.ClickException(str(error)) from None
         except Exception as error:
+            explained = storage_error(error) if isinstance(error, OSError) else None
             # the libraries behind the store, which take seconds to import
-            if type(error).__module__.partition(".")[0] not in ("mlflow", "sqlalchemy"):
+            is_of_store = type(error).__module__.partition(".")[0] in _OF_STORE
+            if explained is None and not is_of_store:
                 raise
-            reason = str(error).partition("\n")[0]
-            raise click.ClickException(
-                f"the model registry cannot be read or written ({reason}); see whether "
-                "MLFLOW_TRACKING_URI, or mlflow.db in the project's root, is what it should be"
-            ) from None
+            raise click.ClickException(str(explained or unavailable(error))) from None
 
 
 class _Group(click.Group):
@@ -111,7 +123,7 @@ def promote(
     Refused if the version did not pass the gates.
     """
     name = _dataset(metadata, env).name
-    client = _client()
+    client = _client(write=True)
     from churn_pipeline.orchestration import promotion
 
     done = promotion.promote(
@@ -132,7 +144,7 @@ def promote(
 def rollback(metadata: ProjectMetadata | None, reason: str, env: str | None) -> None:
     """Return to the champion before; a second time, to the one before that."""
     name = _dataset(metadata, env).name
-    client = _client()
+    client = _client(write=True)
     from churn_pipeline.orchestration import promotion
 
     done = promotion.rollback(client, name, why=_sentence(reason), **_signature(metadata))
@@ -189,14 +201,63 @@ def fetch(metadata: ProjectMetadata | None, version: str, folder: Path, env: str
     click.echo(f"{folder}: bundle {bundle.version} of {version}")
 
 
-def _client() -> Any:
-    """Return a client of the store, which must exist: looking at it should not create one."""
-    uri = mlflow_tracking_uri()
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-        raise _no_model()
-    from mlflow import MlflowClient
+@model.command("log")
+@environment_option
+@click.option(
+    "--params",
+    default="",
+    metavar="KEY=VALUE,…",
+    callback=_split_params,
+    help="The parameters that the run was given, as for `kedro run`.",
+)
+@click.pass_obj
+def log_results(metadata: ProjectMetadata | None, env: str | None, params: dict[str, Any]) -> None:
+    """Log the results in the folders of data, such as those of a run without MLflow.
 
-    return MlflowClient(uri)
+    They become one run, and the model a version: the challenger.
+    """
+    root = _root(metadata)
+    open_store(create=True, write=True)
+    from kedro.framework.session import KedroSession
+
+    from churn_pipeline.orchestration.late_log import log_workspace
+
+    with KedroSession.create(root, env=env, runtime_params=params) as session:
+        logged, left_out = log_workspace(session.load_context())
+    if not logged:
+        raise RegistryError("there are no results to log; `dvc repro` (or `kedro run`) makes some")
+    click.echo(f"logged: {', '.join(logged)}")
+    if left_out:
+        click.echo(
+            f"left out, since older than the model: {', '.join(left_out)}; `dvc repro` (or `kedro "
+            "run --pipelines export,evaluation,acceptance,packaging`) makes and logs those of this "
+            "model"
+        )
+
+
+@model.command("ui")
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+def show_runs(port: int) -> None:
+    """Serve MLflow's page of runs and models on this machine."""
+    uri = mlflow_tracking_uri()
+    if uri.startswith(("http:", "https:")):
+        raise RegistryError("MLFLOW_TRACKING_URI names a server; open its address in the browser")
+    open_store(create=True)
+    command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--backend-store-uri", uri]
+    if mlflow_artifact_location():
+        command += ["--artifacts-destination", str(tracking_root() / ARTIFACTS)]
+    click.echo(f"http://127.0.0.1:{port}/?workflowType=machine_learning#/experiments")
+    settings = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    os.execve(sys.executable, command, {**os.environ, **settings})
+
+
+def _client(*, write: bool = False) -> Any:
+    """Return a client of the store, which must exist: looking at it should not create one."""
+    path = sqlite_path(mlflow_tracking_uri())
+    if path is not None and not path.exists():
+        raise _no_model()
+    return open_store(write=write)
 
 
 def _metrics(client: Any, run_id: str | None) -> dict[str, float]:

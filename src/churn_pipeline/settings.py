@@ -6,13 +6,9 @@ churn_pipeline_startup.init()  # for sessions that no `kedro` command started
 
 from churn_pipeline.config_loader import DatasetConfigLoader  # noqa: E402
 from churn_pipeline.hooks import CredentialsHooks, ParameterHooks, ProgressHooks, TrackingHooks  # noqa: E402
-from churn_pipeline.orchestration.mlflow_run import mlflow_run_id, mlflow_run_name  # noqa: E402
-from churn_pipeline.orchestration.tracking import (  # noqa: E402
-    mlflow_artifact_location,
-    mlflow_tracking_uri,
-)
 
 HOOKS = (ParameterHooks(), CredentialsHooks(), ProgressHooks(), TrackingHooks())
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)  # where installed, it would open a run of its own
 
 CONFIG_LOADER_CLASS = DatasetConfigLoader
 CONFIG_LOADER_ARGS = {
@@ -20,10 +16,4 @@ CONFIG_LOADER_ARGS = {
     "default_run_env": "local",
     # experiments of `dvc exp run --temp` and `--queue` live under .dvc/tmp
     "ignore_hidden": False,
-    "custom_resolvers": {
-        "mlflow_artifact_location": mlflow_artifact_location,
-        "mlflow_run_id": mlflow_run_id,
-        "mlflow_run_name": mlflow_run_name,
-        "mlflow_tracking_uri": mlflow_tracking_uri,
-    },
 }

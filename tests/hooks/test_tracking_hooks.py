@@ -1,7 +1,8 @@
-"""The hook among Kedro's and kedro-mlflow's calls, which `runs` stands for."""
+"""The hook among Kedro's calls, which `execution` makes."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,6 @@ from subprocess import PIPE
 from types import SimpleNamespace
 from typing import Any
 
-import mlflow
 import pandas as pd
 import psutil
 import pytest
@@ -21,7 +21,7 @@ from kedro.pipeline import Pipeline, node
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from churn_pipeline.errors import BundleError
+from churn_pipeline.errors import BundleError, ParameterError
 from churn_pipeline.hooks import tracking
 from churn_pipeline.hooks.tracking import TrackingHooks
 from churn_pipeline.io.atomic import CSVDataset, JSONDataset, PickleDataset
@@ -80,18 +80,16 @@ Save = Callable[[str, Any], None]
 
 @pytest.fixture
 def execution(catalog: DataCatalog, store: MlflowClient, tmp_path: Path) -> Any:
-    """One `kedro run` or stage: gives what saves its datasets, as kedro-mlflow would call it."""
+    """One `kedro run` or stage: gives what saves its datasets, as Kedro would call it."""
 
     @contextmanager
-    def run(*outputs: str, run_id: str | None = None) -> Iterator[Save]:
+    def run(*outputs: str) -> Iterator[Save]:
         hooks = TrackingHooks()
         hooks.after_context_created(
             SimpleNamespace(project_path=tmp_path, config_loader=Loader(tmp_path / "params.yaml"))
         )
-        hooks.after_catalog_created(catalog)
         pipeline = Pipeline([node(lambda: None, None, name) for name in outputs])
-        mlflow.start_run(run_id)
-        hooks.before_pipeline_run(pipeline, catalog)
+        hooks.before_pipeline_run({}, pipeline, catalog)
 
         def save(name: str, data: Any) -> None:
             catalog.save(name, data)
@@ -101,10 +99,8 @@ def execution(catalog: DataCatalog, store: MlflowClient, tmp_path: Path) -> Any:
             yield save
         except Exception:
             hooks.on_pipeline_error()
-            mlflow.end_run("FAILED")
             raise
         hooks.after_pipeline_run()
-        mlflow.end_run()
 
     return run
 
@@ -240,7 +236,7 @@ def test_stages_share_a_run_with_all_parameters(
 ) -> None:
     with execution("metrics") as save:
         save("metrics", {"a": 1})
-    with execution("metrics", run_id=stage.run_id) as save:
+    with execution("metrics") as save:
         save("metrics", {"b": 2})
     (run,) = runs(store)
     assert run.info.status == "FINISHED"
@@ -258,7 +254,7 @@ def test_a_run_stays_failed_when_other_stages_go_on(
 ) -> None:
     with pytest.raises(ValueError, match="broken"), execution("metrics"):
         raise ValueError("broken")
-    with execution("metrics", run_id=stage.run_id) as save:
+    with execution("metrics") as save:
         save("metrics", {"b": 2})
     (run,) = runs(store)
     assert run.info.status == "FAILED"
@@ -295,18 +291,51 @@ def test_a_killed_run_may_be_gone_from_the_store(execution: Any, killed: SharedR
     assert not killed.file.exists()
 
 
-def test_without_a_run_nothing_is_logged(
-    catalog: DataCatalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_pipeline_that_has_nothing_to_log_opens_no_store(
+    execution: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hooks = TrackingHooks()
-    hooks.after_catalog_created(catalog)
-    for module in (mlflow, None):  # kedro-mlflow disabled for the pipeline, or not there at all
-        monkeypatch.setitem(sys.modules, "mlflow", module)
-        hooks.before_pipeline_run(Pipeline([]), catalog)
-        hooks.after_dataset_saved("metrics", {"a": 1})
-        hooks.after_pipeline_run()
-        hooks.on_pipeline_error()
-    assert not (tmp_path / "mlflow.db").exists()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/another.db")
+    with execution():
+        pass
+    assert not (tmp_path / "another.db").exists()
+
+
+def test_tracking_can_be_switched_off(
+    execution: Any, store: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHURN_TRACKING", "off")
+    with execution("metrics") as save:
+        save("metrics", {"a": 1})
+    assert runs(store) == []
+    monkeypatch.setenv("CHURN_TRACKING", "perhaps")
+    with pytest.raises(ParameterError, match=r"CHURN_TRACKING is 'perhaps'; set it to on or off"):
+        TrackingHooks().after_context_created(SimpleNamespace())
+
+
+def test_a_store_that_fails_in_the_middle_costs_no_result(
+    execution: Any,
+    store: MlflowClient,
+    tmp_path: Path,
+    small_model: ChurnModel,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logging.getLogger("churn_pipeline"), "propagate", True)
+    with execution("data_quality", "model") as save:
+        save("data_quality", QUALITY)
+        (tmp_path / "mlflow.db").write_bytes(b"damaged")
+        save("model", small_model)
+    assert (tmp_path / "model.pkl").is_file()
+    first, last = (record.getMessage() for record in caplog.records)
+    assert first.startswith(f"{tmp_path}/mlflow.db, the store of MLflow, ")
+    assert first.endswith("; the run goes on without it")
+    assert last.endswith("When its store is back, `kedro model log` logs them")
+
+
+def test_the_command_to_log_later_repeats_what_the_run_was_given() -> None:
+    given = {"split": {"seed": 7}, "training": {"folds": 3}}
+    command = tracking._command_to_log_later({"env": "bank", "runtime_params": given})
+    assert command == "kedro model log --env bank --params split.seed=7,training.folds=3"
 
 
 def test_an_interrupted_run_is_not_a_finished_one(

@@ -14,7 +14,6 @@ import pytest
 
 from churn_pipeline.orchestration.mlflow_run import (
     SharedRun,
-    mlflow_run_id,
     mlflow_run_name,
     shared_run,
 )
@@ -23,13 +22,12 @@ from churn_pipeline.orchestration.mlflow_run import (
 STAGE = """
 import os, sys, uuid
 from pathlib import Path
-from churn_pipeline.orchestration.mlflow_run import mlflow_run_id, shared_run
-params = os.environ.get("PARAMS", "params.yaml")
-run = shared_run(Path(params))
+from churn_pipeline.orchestration.mlflow_run import shared_run
+run = shared_run(Path(os.environ.get("PARAMS", "params.yaml")))
 if run is not None and run.run_id is None:
     run.remember(uuid.uuid4().hex)
     run.forget_abandoned()
-print(mlflow_run_id(params))
+print(run and run.run_id)
 """
 
 # runs its arguments as commands through a shell, one after the other
@@ -109,7 +107,6 @@ def test_stages_that_no_dvc_started_share_nothing(project: Path) -> None:
 def test_outside_of_a_stage_no_run_is_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DVC_STAGE", raising=False)
     assert shared_run(Path("params.yaml")) is None
-    assert mlflow_run_id("params.yaml") is None
 
 
 @pytest.fixture

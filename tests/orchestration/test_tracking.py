@@ -1,18 +1,20 @@
 from __future__ import annotations
 
-import subprocess
-import sys
+import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
-import mlflow
 import pytest
 
-from churn_pipeline.errors import RegistryError
+from churn_pipeline.errors import TrackingError
 from churn_pipeline.orchestration.tracking import (
-    create_store,
     mlflow_artifact_location,
     mlflow_tracking_uri,
+    open_store,
     tracking_root,
 )
 
@@ -29,7 +31,7 @@ def test_store_lies_in_the_project_wherever_it_is_called_from(
     monkeypatch.chdir(tmp_path)
     assert tracking_root() == root
     assert mlflow_tracking_uri() == f"sqlite:///{root}/mlflow.db"
-    assert mlflow_artifact_location() == f"file://{root}/mlartifacts"
+    assert mlflow_artifact_location() == "churn-artifacts:/"
 
 
 def test_throw_away_copies_use_the_store_of_the_real_project(
@@ -37,7 +39,7 @@ def test_throw_away_copies_use_the_store_of_the_real_project(
 ) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     assert mlflow_tracking_uri() == f"sqlite:///{tmp_path}/mlflow.db"
-    assert mlflow_artifact_location() == (tmp_path / "mlartifacts").as_uri()
+    assert mlflow_artifact_location() == "churn-artifacts:/"
 
 
 def test_a_server_wins_and_keeps_its_artifacts(
@@ -55,50 +57,73 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert mlflow_artifact_location() is not None
 
 
-def experiments(store: Path) -> list[str]:
-    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{store}")
-    return [experiment.name for experiment in client.search_experiments()]
+@contextmanager
+def server(status: int, body: bytes) -> Iterator[str]:
+    """A server that answers every request alike."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = Thread(target=http.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://user:secret@127.0.0.1:{http.server_port}"
+        http.shutdown()
 
 
-def test_store_is_created_ready_for_use(tmp_path: Path) -> None:
-    store = tmp_path / "mlflow.db"
-    create_store(f"sqlite:///{store}")
-    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
-    assert experiments(store) == ["Default"]
+def refusal(uri: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    started = time.monotonic()
+    with pytest.raises(TrackingError) as error:
+        open_store(create=True, write=True)
+    assert time.monotonic() - started < 30  # seconds on a quiet machine
+    message = str(error.value)
+    assert "\n" not in message
+    assert "secret" not in message
+    assert "unset MLFLOW_TRACKING_URI" in message
+    return message
 
 
-def test_store_that_exists_is_left_alone(tmp_path: Path) -> None:
-    store = tmp_path / "mlflow.db"
-    for content in (b"SQLite format 3\0 and mine", b""):
-        store.write_bytes(content)
-        create_store(f"sqlite:///{store}")
-        assert store.read_bytes() == content
+@pytest.mark.parametrize("scheme", ["http", "postgresql+psycopg"])
+def test_nobody_listens(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+        message = refusal(f"{scheme}://user:secret@{address}/x", monkeypatch)
+    assert message.startswith(f"MLflow's store at {scheme}://{address}/x cannot be used (")
+    assert "refused" in message
 
 
-def test_file_that_is_no_store_is_named_and_kept(tmp_path: Path) -> None:
-    store = tmp_path / "mlflow.db"
-    store.write_bytes(b"something else")
-    with pytest.raises(RegistryError, match=r"^mlflow\.db, .* is no SQLite database; move it away"):
-        create_store(f"sqlite:///{store}")
-    assert store.read_bytes() == b"something else"
+def test_a_host_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as full:  # its queue of connections is full
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        with socket.create_connection(full.getsockname()):
+            message = refusal(f"http://127.0.0.1:{full.getsockname()[1]}", monkeypatch)
+    assert "(no connection within 3 seconds)" in message or "(no answer in time)" in message
 
 
-def test_server_is_left_to_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    create_store("http://localhost:5000")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_kill_while_the_store_is_created_leaves_none(tmp_path: Path) -> None:
-    store = tmp_path / "mlflow.db"
-    uri = f"sqlite:///{store}"
-    code = f"from churn_pipeline.orchestration import tracking; tracking.create_store({uri!r})"
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
-    while not any(tmp_path.iterdir()):  # its first table is being written
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    assert not store.exists()
-    create_store(f"sqlite:///{store}")
-    assert experiments(store) == ["Default"]
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (500, b"Internal Server Error", "500"),
+        (401, b"You are not authenticated", "401"),
+        (200, b"<html>Welcome</html>", "does not answer as MLflow does"),
+    ],
+)
+def test_a_server_that_answers_otherwise(
+    status: int, body: bytes, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server(status, body) as uri:
+        message = refusal(uri, monkeypatch)
+    assert words in message
+    assert "<html>" not in message

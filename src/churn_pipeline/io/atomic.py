@@ -5,6 +5,7 @@ killed at any moment leaves either the old file or the new one. (A leftover ``.p
 overwritten by the next save.)
 """
 
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
@@ -13,6 +14,8 @@ from kedro_datasets.pandas import CSVDataset as _CSVDataset
 from kedro_datasets.pandas import ParquetDataset as _ParquetDataset
 from kedro_datasets.pickle import PickleDataset as _PickleDataset
 from kedro_datasets.text import TextDataset as _TextDataset
+
+from churn_pipeline.io.storage import writing
 
 
 class AtomicSave:
@@ -26,14 +29,16 @@ class AtomicSave:
     def save(self, data: Any) -> None:
         """Save ``data`` to the hidden file and rename it over the target."""
         target = super()._get_save_path()  # type: ignore[misc]
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
         self._staged = target.with_name(f".{target.name}.partial")
-        try:
-            super().save.__wrapped__(self, data)  # type: ignore[misc]
-            Path(self._staged).replace(target)
-        finally:
-            Path(self._staged).unlink(missing_ok=True)
-            self._staged = None
+        with writing(Path(target)):
+            try:
+                Path(target).parent.mkdir(parents=True, exist_ok=True)
+                super().save.__wrapped__(self, data)  # type: ignore[misc]
+                Path(self._staged).replace(target)
+            finally:
+                staged, self._staged = self._staged, None
+                with suppress(OSError):  # the first error says more
+                    Path(staged).unlink(missing_ok=True)
 
 
 class CSVDataset(AtomicSave, _CSVDataset):

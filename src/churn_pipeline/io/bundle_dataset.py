@@ -5,6 +5,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
+from churn_pipeline.io.storage import writing
 from churn_pipeline.scorer.bundle import Bundle, read_bundle, write_bundle
 
 
@@ -27,7 +28,8 @@ class BundleDataset(AbstractDataset[Bundle, Bundle]):
         return read_bundle(self._filepath)
 
     def save(self, data: Bundle) -> None:
-        write_bundle(data, self._filepath)
+        with writing(self._filepath):
+            write_bundle(data, self._filepath)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}

@@ -8,11 +8,18 @@ from kedro.io import AbstractDataset, DatasetError
 
 from churn_pipeline.modeling.gates import LostChampion
 from churn_pipeline.modeling.model import ChurnModel
-from churn_pipeline.orchestration.tracking import mlflow_tracking_uri
+from churn_pipeline.orchestration.tracking import (
+    mlflow_tracking_uri,
+    open_store,
+    sqlite_path,
+    unavailable,
+)
 
 
 class ChampionDataset(AbstractDataset[NoReturn, ChurnModel | LostChampion | None]):
     """Loads the model that has the alias ``champion``; None where nobody promoted one yet.
+
+    A :class:`~churn_pipeline.modeling.gates.LostChampion` says why there may be one, but not here.
 
     Read-only: ``kedro model promote`` changes the champion.
 
@@ -30,17 +37,21 @@ class ChampionDataset(AbstractDataset[NoReturn, ChurnModel | LostChampion | None
 
     def load(self) -> ChurnModel | LostChampion | None:
         uri = mlflow_tracking_uri()
-        if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+        path = sqlite_path(uri)
+        if path is not None and not path.exists():
             return None
-        # not before: it takes seconds
-        from mlflow import MlflowClient
-        from mlflow.artifacts import download_artifacts
-
-        from churn_pipeline.orchestration.registry import CHAMPION, alias, registered_model
-
         name = self._model_name
-        model = registered_model(MlflowClient(uri), name)
-        number = model and alias(model, CHAMPION)
+        try:
+            client = open_store()
+            # not before: it takes seconds
+            from mlflow.artifacts import download_artifacts
+
+            from churn_pipeline.orchestration.registry import CHAMPION, alias, registered_model
+
+            model = registered_model(client, name)
+            number = model and alias(model, CHAMPION)
+        except Exception as error:  # of MLflow, SQLAlchemy, requests, drivers
+            return LostChampion(str(unavailable(error)), is_known=False)
         if number is None:
             return None
         try:

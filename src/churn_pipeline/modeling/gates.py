@@ -55,14 +55,17 @@ class Gate:
 
 @dataclass(frozen=True)
 class LostChampion:
-    """A champion that the registry names but cannot give.
+    """A champion that the registry names but cannot give, or a registry that cannot be read.
 
     Attributes
     ----------
     reason : str
+    is_known : bool
+        Whether there is a champion; False where the registry cannot be read.
     """
 
     reason: str
+    is_known: bool = True
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,13 @@ def compare_with_champion(
     """
     if champion_model is None:
         return Regression(None, True, "there is no champion yet")
+    if isinstance(champion_model, LostChampion) and not champion_model.is_known:
+        return Regression(
+            None,
+            False,
+            f"not judged: {champion_model.reason}; then `dvc repro --force --single-item "
+            f"evaluation` judges it, or set gates.{REGRESSION} to false for this run",
+        )
     if isinstance(champion_model, LostChampion):
         return Regression(
             None,

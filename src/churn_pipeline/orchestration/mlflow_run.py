@@ -114,12 +114,6 @@ def _is_dvc(command: Sequence[str]) -> bool:
     return any(path.stem == "dvc" or path.parts[-2:] == ("dvc", "__main__.py") for path in paths)
 
 
-def mlflow_run_id(params: str) -> str | None:
-    """Return the run to resume for the data set of that params file; None starts a new one."""
-    run = shared_run(Path(params))
-    return None if run is None else run.run_id
-
-
 def mlflow_run_name() -> str | None:
-    """Return the DVC experiment's name, or what stages share; None leaves it to kedro-mlflow."""
+    """Return the DVC experiment's name, or what stages share; None outside of DVC."""
     return os.environ.get("DVC_EXP_NAME") or ("dvc repro" if "DVC_STAGE" in os.environ else None)

@@ -1,0 +1,56 @@
+"""What the file system refuses, as one sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import EACCES, EDQUOT, EIO, EISDIR, ENAMETOOLONG, ENOSPC, ENOTDIR, EPERM, EROFS
+from pathlib import Path
+
+from churn_pipeline.errors import StorageError
+
+_REMEDIES = {
+    ENOSPC: "free some space",
+    EDQUOT: "free some space, or ask for a larger quota",
+    EROFS: "mount the folder writable, or use a writable copy of the project",
+    EACCES: "give this user the right to write there",
+    EPERM: "give this user the right to write there",
+    EISDIR: "a folder has its name; move it away",
+    ENOTDIR: "a file has the name of its folder; move it away",
+    ENAMETOOLONG: "shorten the path",
+    EIO: "the disk does not work as it should",
+}
+_AGAIN = "then run again: what was written before is whole"
+
+
+def storage_error(error: OSError, path: Path | None = None) -> StorageError | None:
+    """Return a sentence for an error of the disk or of permissions; None for others.
+
+    Parameters
+    ----------
+    error : OSError
+    path : Path, optional
+        What was to be written; by default what the error names.
+    """
+    remedy = _REMEDIES.get(error.errno or 0)
+    name = path or error.filename
+    if remedy is None:
+        return None
+    what = f"{name} cannot be written" if name else "a file cannot be written"
+    return StorageError(f"{what} ({error.strerror}); {remedy}, {_AGAIN}")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name the file in errors that come from writing it.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or read-only, or the user has no right to write there.
+    """
+    try:
+        yield
+    except OSError as error:
+        explained = storage_error(error, path)
+        if explained is None:
+            raise
+        raise explained from error
