@@ -127,7 +127,7 @@ def test_a_store_that_cannot_be_read_is_told_in_one_sentence(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     result = kedro_model(*arguments)
     assert result.exit_code == 1
-    assert result.output.startswith("Error: the model registry cannot be read or written (")
+    assert result.output.startswith(f"Error: {tmp_path}/mlflow.db, the store of MLflow, cannot be")
     assert "not a database" in result.output
     assert result.output.count("\n") == 1
 

@@ -252,7 +252,8 @@ def test_stages_share_a_run_with_all_parameters(
 def test_a_run_stays_failed_when_other_stages_go_on(
     execution: Any, store: MlflowClient, stage: SharedRun
 ) -> None:
-    with pytest.raises(ValueError, match="broken"), execution("metrics"):
+    with pytest.raises(ValueError, match="broken"), execution("metrics") as save:
+        save("metrics", {"a": 1})
         raise ValueError("broken")
     with execution("metrics") as save:
         save("metrics", {"b": 2})
@@ -278,8 +279,8 @@ def test_a_run_killed_with_its_dvc_does_not_run_for_ever(
     run_id = store.create_run(experiment.experiment_id).info.run_id
     store.update_run(run_id, status)
     killed.remember(run_id)
-    with execution("metrics"):
-        pass
+    with execution("metrics") as save:
+        save("metrics", {"a": 1})
     assert store.get_run(run_id).info.status == expected
     assert not killed.file.exists()
 
@@ -343,7 +344,8 @@ def test_an_interrupted_run_is_not_a_finished_one(
 ) -> None:
     at_exit: list[Callable[[], None]] = []
     monkeypatch.setattr("atexit.register", lambda call, *args: at_exit.append(partial(call, *args)))
-    with pytest.raises(KeyboardInterrupt), execution("metrics"):
+    with pytest.raises(KeyboardInterrupt), execution("metrics") as save:
+        save("metrics", {"a": 1})
         raise KeyboardInterrupt  # Kedro tells no hook
     for call in reversed(at_exit):
         call()

@@ -14,6 +14,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
 from churn_pipeline.io.champion_dataset import ChampionDataset
 from churn_pipeline.modeling.model import ChurnModel
@@ -33,6 +34,7 @@ BUNDLE = Bundle({"model.onnx": b"graph"})
 
 def enter(project: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
     """Let this process work in that project, and return a client of its store."""
+    _artifact_repos_cache.clear()  # a process works in one project
     monkeypatch.setenv("DVC_ROOT", str(project))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     client: MlflowClient = open_store(create=True, write=True)

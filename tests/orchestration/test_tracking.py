@@ -68,7 +68,7 @@ def server(status: int, body: bytes) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass
@@ -117,7 +117,7 @@ def test_a_host_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (500, b"Internal Server Error", "500"),
         (401, b"You are not authenticated", "401"),
-        (200, b"<html>Welcome</html>", "does not answer as MLflow does"),
+        (200, b"<html>Welcome</html>", "not in a valid JSON format"),
     ],
 )
 def test_a_server_that_answers_otherwise(

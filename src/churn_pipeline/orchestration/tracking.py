@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ _DEFAULTS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 _LOUD = ("mlflow", "alembic", "sqlalchemy", "urllib3")  # they log tracebacks and each attempt
+_PASSWORD = re.compile(r"://[^/\s]*@")  # and the user's name, in an address
 
 
 def tracking_root() -> Path:
@@ -141,7 +143,7 @@ def unavailable(error: BaseException) -> TrackingError:
             f"{remedy}, or set MLFLOW_TRACKING_URI to another store"
         )
     return TrackingError(
-        f"MLflow's store at {_without_password(uri)} cannot be used ({reason}); see that it runs "
+        f"MLflow's store at {_PASSWORD.sub('://', uri)} cannot be used ({reason}); see that it runs "
         "and that MLFLOW_TRACKING_URI and its credentials are right, or unset MLFLOW_TRACKING_URI "
         f"to use {STORE} in the project's root"
     )
@@ -167,7 +169,6 @@ def _connect(uri: str) -> None:
 
 def _reason(error: BaseException) -> str:
     """Return the first words of the error at the root of all, since libraries wrap it."""
-    words = _first_line(error)
     found: BaseException | None = error
     while found is not None:
         kind = type(found).__name__
@@ -182,18 +183,10 @@ def _reason(error: BaseException) -> str:
         if isinstance(found, OSError) and found.errno and found.strerror:
             name = f": {found.filename}" if found.filename else ""
             return f"{found.strerror}{name}"
-        if kind == "JSONDecodeError":
-            words = "it does not answer as MLflow does"
         found = found.__cause__ or found.__context__
-    return words
+    return _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:
     line = str(error).partition("\n")[0].partition("Response body")[0].strip(" .:;,")
-    return line[:200] or type(error).__name__
-
-
-def _without_password(uri: str) -> str:
-    scheme, separator, rest = uri.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+    return _PASSWORD.sub("://", line)[:200] or type(error).__name__
