@@ -142,9 +142,10 @@ def unavailable(error: BaseException) -> TrackingError:
             f"{path}, the store of MLflow, or {ARTIFACTS} beside it cannot be used ({reason}); "
             f"{remedy}, or set MLFLOW_TRACKING_URI to another store"
         )
+    address = _PASSWORD.sub("://", uri)
     return TrackingError(
-        f"MLflow's store at {_PASSWORD.sub('://', uri)} cannot be used ({reason}); see that it runs "
-        "and that MLFLOW_TRACKING_URI and its credentials are right, or unset MLFLOW_TRACKING_URI "
+        f"MLflow's store at {address} cannot be used ({reason}); see that it runs and that "
+        "MLFLOW_TRACKING_URI and its credentials are right, or unset MLFLOW_TRACKING_URI "
         f"to use {STORE} in the project's root"
     )
 
@@ -188,5 +189,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _first_line(error: BaseException) -> str:
+    if found := re.search(r"too many \d+ error responses", str(error)):
+        return found[0]
     line = str(error).partition("\n")[0].partition("Response body")[0].strip(" .:;,")
     return _PASSWORD.sub("://", line)[:200] or type(error).__name__
