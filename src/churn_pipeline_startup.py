@@ -29,7 +29,7 @@ def init() -> None:
 
 
 def _hush_type_hint_warning() -> None:
-    """Drop MLflow's warning about a class of kedro-mlflow's, which comes at every command.
+    """Drop MLflow's warning about model classes without type hints, which no user can act on.
 
     MLflow overrides warning filters with its own, so the warning is dropped where it is shown.
     """

@@ -48,6 +48,9 @@ def prepare_sqlite_store(path: Path, *, create: bool, write: bool) -> None:
                 return
             _create(path)
         _check_header(path)
+        for needed in (path, path.parent) if write else ():
+            if not os.access(needed, os.W_OK):  # SQLite itself would find out when it commits
+                raise _error(path, f"{needed} is not writable", "make it writable")
         with closing(_connect(path, write)) as database:
             _check_revision(path, database)
             if write:
