@@ -15,7 +15,7 @@ from churn_pipeline.modeling.delong import delong_test
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import SigmoidCalibrator
 from churn_pipeline.modeling.target import churned
-from churn_pipeline.pipelines.evaluation.economics import draw_economics, weigh_decisions
+from churn_pipeline.pipelines.decisions.economics import draw_economics, weigh_decisions
 from churn_pipeline.pipelines.evaluation.nodes import (
     compare_on_test,
     draw_figures,

@@ -15,9 +15,9 @@ from churn_pipeline.modeling.customers import customer_numbers, in_order_of
 from churn_pipeline.modeling.feature_search import search_columns
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.tuning import tune
-from churn_pipeline.pipelines.evaluation.economics import weigh_decisions
+from churn_pipeline.pipelines.decisions.economics import weigh_decisions
 from churn_pipeline.pipelines.evaluation.explanations import explain_test_customers
-from churn_pipeline.pipelines.evaluation.fairness import audit_fairness
+from churn_pipeline.pipelines.decisions.fairness import audit_fairness
 from churn_pipeline.pipelines.evaluation.gates import check_gates
 from churn_pipeline.pipelines.evaluation.nodes import (
     compare_on_test,

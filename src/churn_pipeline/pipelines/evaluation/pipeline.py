@@ -2,12 +2,12 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from churn_pipeline.pipelines.evaluation.economics import draw_economics, weigh_decisions
+from churn_pipeline.pipelines.decisions.economics import draw_economics, weigh_decisions
 from churn_pipeline.pipelines.evaluation.explanations import (
     draw_explanations,
     explain_test_customers,
 )
-from churn_pipeline.pipelines.evaluation.fairness import audit_fairness
+from churn_pipeline.pipelines.decisions.fairness import audit_fairness
 from churn_pipeline.pipelines.evaluation.gates import check_gates
 from churn_pipeline.pipelines.evaluation.nodes import (
     compare_on_test,
