@@ -161,7 +161,7 @@ class _Sink(_Section):
 
 
 class _Scoring(_Sink):
-    source: str = Field(min_length=1)
+    source: str | None = Field(min_length=1)
     all_snapshots: bool
 
 

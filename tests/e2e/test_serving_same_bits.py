@@ -100,7 +100,7 @@ def by_scoring(bundle: Bundle, table: pd.DataFrame, path: Path) -> pd.DataFrame:
     checked, violations = check_customers(raw, contract)
     accepted, rejected = quarantine_customers(raw, checked, violations, contract)
     assert rejected.empty
-    scores = score_customers(accepted, bundle, raw)
+    scores = score_customers(accepted, bundle)
     return scores.set_index(contract.id.name).loc[table[contract.id.name][:CUSTOMERS]]
 
 
