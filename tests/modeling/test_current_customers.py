@@ -16,7 +16,8 @@ def contract(horizon: int | None = None, dated: bool = True, **id_column: Any) -
     if dated:
         columns["day"] = {"type": "date", "role": "snapshot"}
     columns |= {"gone": target, "x": {"type": "number"}}
-    return parse_contract({"name": "panel", "columns": columns})
+    described = {name: {"meaning": name, **column} for name, column in columns.items()}
+    return parse_contract({"name": "panel", "columns": described})
 
 
 def found(

@@ -245,24 +245,23 @@ def test_nobody_who_has_left_is_put_on_the_list(
         "scored": N - len(left),
     }  # fmt: skip
     assert report["customers"]["left"] == len(left)
-    assert report["outcome_open"] == 20
+    assert report["outcome"] == {"stayed": N - len(left) - 20, "open": 20, "unreadable": 0}
     assert report["contacted"] == outputs["scores"]["contact"].sum()
     assert sum(report["tiers"].values()) == N - len(left)
 
 
-def test_an_outcome_of_another_spelling_is_rejected_not_scored(
-    customers: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+def test_the_spelling_of_the_outcome_does_not_hide_who_has_left(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
 ) -> None:
-    file = customers[-N:].reset_index(drop=True).astype({contract.target.name: object})
-    file[contract.target.name] = None
-    file.loc[4, contract.target.name] = "gone, it seems"
+    target = contract.target
+    file = fresh.assign(**{target.name: None}).astype({target.name: object})
+    file.loc[4, target.name] = f" {str(target.positive).upper()} "
+    file.loc[5, target.name] = "nobody knows"
     outputs = run(file, bundle, tmp_path)
-    assert file[contract.id.name][4] not in set(outputs["scores"][contract.id.name])
-    (reason,) = outputs["rejected_to_score"]["rejected_reason"]
-    assert contract.target.name in reason
-    assert outputs["scoring_report"]["rows"]["rejected"] == 1
-    (rule,) = outputs["scoring_report"]["rejected_by_rule"]
-    assert outputs["scoring_report"]["rejected_by_rule"][rule] == 1
+    assert outputs["not_scored"][contract.id.name].tolist() == [file[contract.id.name][4]]
+    assert file[contract.id.name][5] in set(outputs["scores"][contract.id.name])
+    found = outputs["scoring_report"]["outcome"]
+    assert found == {"stayed": 0, "open": N - 2, "unreadable": 1}
 
 
 def test_a_file_of_leavers_is_one_sentence(
@@ -279,7 +278,7 @@ def test_the_file_of_the_training_is_recognised(
     report = run(fresh, bundle, tmp_path)["scoring_report"]
     assert report["source"]["is_training_file"] is False
     assert report["source"]["name"] == "customers.csv"
-    assert (report["target"], report["outcome_open"]) == (None, None)
+    assert (report["target"], report["outcome"]) == (None, None)
     description = bundle.json("description.json")
     description["data"]["sha256"] = report["source"]["sha256"]
     same = bundle.with_files({"description.json": to_json(description)})

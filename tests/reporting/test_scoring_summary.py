@@ -13,7 +13,7 @@ REPORT: dict[str, Any] = {
         "read": 1300, "rejected": 0, "left": 0, "absent": 0, "earlier": 0, "scored": 1300,
     },
     "target": None,
-    "outcome_open": None,
+    "outcome": None,
     "contacted": 400,
     "expected_profit": 4321.5,
 }  # fmt: skip
@@ -31,7 +31,8 @@ def test_source_day_and_model_are_said() -> None:
 def test_what_was_not_scored_and_what_flatters_are_said() -> None:
     rows = {"read": 900, "rejected": 3, "left": 200, "absent": 7, "earlier": 90, "scored": 600}
     source = {**REPORT["source"], "is_training_file": True}
-    more = {"rows": rows, "source": source, "target": "gone", "outcome_open": 250}
+    outcome = {"stayed": 350, "open": 248, "unreadable": 2}
+    more = {"rows": rows, "source": source, "target": "gone", "outcome": outcome}
     text = summarise_scoring({**REPORT, **more}, "data")
     assert max(map(len, text.splitlines())) <= 100
     words = " ".join(text.split())
@@ -41,4 +42,5 @@ def test_what_was_not_scored_and_what_flatters_are_said() -> None:
     assert "data/07_model_output/not_scored.parquet" in words
     assert "3 rows that break the contract" in words
     assert "350 of those scored are known to have stayed" in words
+    assert "gone of 2 of those scored is none of the contract's values" in words
     assert "march.csv is the file that the model was made from" in words

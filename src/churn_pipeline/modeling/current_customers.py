@@ -44,7 +44,7 @@ def states(
     """
     left = np.zeros(len(table), dtype=bool)
     if target.name in table:
-        left = (table[target.name] == target.positive).to_numpy(dtype=bool)
+        left = says(table[target.name], target, str(target.positive))
     customer = _numbers(table, contract)
     n = len(table)
     has_days = contract.snapshot is not None and contract.snapshot.name in table
@@ -66,6 +66,14 @@ def states(
             starts = period_starts(latest.astype("datetime64[D]"), unit)
             absent = starts < starts.max()
     return _named(table, gone[customer], absent, earlier)
+
+
+def says(cells: pd.Series, target: Column, *values: str) -> NDArray[np.bool_]:
+    """Tell which cells of the target are one of its values, in any of their spellings or cases."""
+    texts = {
+        text.casefold() for value in values for text in (value, *target.spellings.get(value, ()))
+    }
+    return cells.astype("str").str.casefold().isin(texts).to_numpy(dtype=bool)
 
 
 def _numbers(table: pd.DataFrame, contract: Contract) -> NDArray[np.int64]:

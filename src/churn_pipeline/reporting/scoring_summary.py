@@ -43,11 +43,18 @@ def summarise_scoring(report: Mapping[str, Any], folder: str) -> str:
             f"{rows['rejected']:,} rows that break the contract: "
             f"{outputs}/rejected_to_score.parquet",
         )
-    if report["outcome_open"] is not None and report["outcome_open"] < rows["scored"]:
-        known = rows["scored"] - report["outcome_open"]
+    outcome = report["outcome"] or {"stayed": 0, "unreadable": 0}
+    if outcome["stayed"]:
         lines += _beside(
             "Note",
-            f"{known:,} of those scored are known to have stayed, as {report['target']} says",
+            f"{outcome['stayed']:,} of those scored are known to have stayed, as "
+            f"{report['target']} says",
+        )
+    if outcome["unreadable"]:
+        lines += _beside(
+            "Note",
+            f"{report['target']} of {outcome['unreadable']:,} of those scored is none of the "
+            "contract's values: whether they have left is taken as open",
         )
     if source["is_training_file"]:
         lines += _beside(

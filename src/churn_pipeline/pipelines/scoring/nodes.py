@@ -9,6 +9,7 @@ import pandas as pd
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.derivation import derive
+from churn_pipeline.contract.model import Column
 from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.features.periods import Unit
 from churn_pipeline.io.dates import dated
@@ -27,10 +28,11 @@ logger = logging.getLogger(__name__)
 def contract_of_requests(bundle: Bundle, raw: RawTable, date: str | None) -> Contract:
     """Return what is asked of customers to score: not what the model does not see.
 
-    A target that the table has may be missing, but not of another value than the contract's: it
-    says who has left already. The column of the customers is read where ids are those of rows. The
-    snapshot is asked for where the table has it, so that the scores can be told apart by it. A
-    table without it describes its customers on ``date``: the day of the contract was that of the
+    A target that the table has is read as text, whatever it holds: it says who has left already,
+    and of others the outcome is open. The column of the customers is read where ids are those of
+    rows. The snapshot is asked for where the table has it, so that the scores can be told apart by
+    it. A table without it describes its customers on ``date``: the day of the contract was that of
+    the
     training file.
 
     Raises
@@ -53,11 +55,14 @@ def contract_of_requests(bundle: Bundle, raw: RawTable, date: str | None) -> Con
     if snapshot is not None and (snapshot.default or snapshot.name in raw.cells):
         columns[snapshot.name] = snapshot
     rules = [rule for rule in scorer.contract.row_rules if columns.keys() >= {*rule.check.columns}]
-    for column in (scorer.contract.target, scorer.contract.customer):
-        if column is not None and column.name in raw.cells and column.name not in columns:
-            # not the role of a target: rows whose outcome is open are scored, not set aside
-            roles = ("ignored",) if column is scorer.contract.target else column.roles
-            columns[column.name] = replace(column, nullable=True, roles=roles)
+    target, customer = scorer.contract.target, scorer.contract.customer
+    if target.name in raw.cells:
+        columns[target.name] = Column(
+            target.name, "text", ("ignored",), target.meaning, nullable=True,
+            missing_values=target.missing_values,
+        )  # fmt: skip
+    if customer is not None and customer.name in raw.cells:
+        columns[customer.name] = replace(customer, nullable=True)
     return replace(scorer.contract, columns=columns, row_rules=tuple(rules))
 
 

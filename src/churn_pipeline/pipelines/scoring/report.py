@@ -7,6 +7,7 @@ import pandas as pd
 from churn_pipeline.contract import Contract
 from churn_pipeline.io.addresses import shown
 from churn_pipeline.io.raw_table import RawTable
+from churn_pipeline.modeling.current_customers import says
 from churn_pipeline.scorer import Bundle, Scorer
 
 _STATES = ("left", "absent", "earlier")
@@ -48,13 +49,15 @@ def report_scoring(
         ``last`` of the scored rows; None without one), ``date`` and ``sink``; ``rows``: ``read``,
         which is the sum of ``rejected``, ``left``, ``absent``, ``earlier`` and ``scored``;
         ``customers``: how many ``left`` and ``absent`` rows' ids there are; ``rejected_by_rule``;
-        ``target`` (None where the file does not have it) and ``outcome_open``, the scored rows that
-        it says nothing of; ``contacted``, ``expected_profit`` of contacting those, and ``tiers``.
+        ``target`` and ``outcome`` (None where the file does not have it): of how many scored rows
+        it says ``stayed``, nothing (``open``), or no value of the contract (``unreadable``);
+        ``contacted``, ``expected_profit`` of contacting those, and ``tiers``.
     """
     scorer = Scorer(bundle)
     about = scorer.description
     trained_on = about.get("data", {})
-    target = scorer.contract.target.name
+    target = scorer.contract.target
+    outcomes = described.get(target.name)
     state = set_apart["state"].value_counts()
     key = set_apart[contract.id.name]
     rules = rejected["rejected_rules"].explode().value_counts()
@@ -84,8 +87,14 @@ def report_scoring(
             name: int(key[set_apart["state"] == name].nunique()) for name in ("left", "absent")
         },
         "rejected_by_rule": {str(name): int(rules[name]) for name in sorted(rules.index)},
-        "target": target if target in described else None,
-        "outcome_open": int(described[target].isna().sum()) if target in described else None,
+        "target": None if outcomes is None else target.name,
+        "outcome": None
+        if outcomes is None
+        else {
+            "stayed": int(says(outcomes, target, *target.values).sum()),
+            "open": int(outcomes.isna().sum()),
+            "unreadable": int((~says(outcomes, target, *target.values) & outcomes.notna()).sum()),
+        },
         "contacted": int(contacted.sum()),
         "expected_profit": round(float(scores["expected_profit"].to_numpy()[contacted].sum()), 2),
         "tiers": {tier.name: int((scores["tier"] == tier.name).sum()) for tier in scorer.tiers},
