@@ -209,6 +209,6 @@ def _summarise(name: str, folder: str, found: Any) -> None:
         if count:
             click.echo(f"  {count} {title}{'s' if count > 1 else ''} in {folder}/inference.md")
     click.echo("Next:")
-    click.echo(f"  kedro run --env {name}           # or: dvc repro {folder}/dvc.yaml")
+    click.echo(f"  kedro run --env {name}           # or: make repro ENV={name}")
     click.echo(f"  cat data/{name}/08_reporting/model_card.md")
     click.echo(f"  make serve ENV={name}")

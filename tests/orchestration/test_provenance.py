@@ -42,7 +42,7 @@ def head(checkout: Path) -> str:
         ("conf/bank/params.yaml", True),
         ("data/metrics.json", False),
         ("dvc.lock", False),
-        ("conf/bank/dvc.lock", False),
+        ("data/bank/dvc.lock", False),
     ],
 )
 def test_changes_other_than_results_make_a_run_dirty(
