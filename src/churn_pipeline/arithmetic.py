@@ -41,7 +41,7 @@ def settings(machine: str, cpu_flags: bytes) -> dict[str, str]:
 def fix_arithmetic() -> None:
     """Set the variables for this process and its children, before NumPy is imported."""
     try:
-        with open(_CPUS, "rb") as file:
+        with open(_CPUS, "rb") as file:  # noqa: PTH123 - every Python pays for what is imported
             flags = next((line for line in file if line.startswith(b"flags")), b"")
         found = settings(os.uname().machine, flags.replace(b"\n", b" "))
     except (OSError, AttributeError):  # no Linux

@@ -17,6 +17,7 @@ SIMULATED = "01_raw/simulated.csv"  # in the data folder: what the simulation wr
 _CONF = "conf"
 _OF_THE_PROJECT = ("base", "local")  # what all data sets share, and what belongs to one machine
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_BUILT_IN = "built-in"
 _LAYER = re.compile(r"[0-9]{2}_.*")  # folders of the built-in data set in data
 
 
@@ -169,37 +170,55 @@ def own_folder(project: Path, name: str) -> str:
     shown = file.relative_to(project).as_posix()
     given = read_dataset(file).folder
     folder = _normal(given)
-    if folder.is_absolute() or folder.parts[:1] in ((), ("..",)):
+    if not _is_within(folder):
         raise ParameterError(
             f"{shown}: dataset.folder is {given}, which is no folder within the project; "
             f"use data/{name}"
         )
     others = _folders_of_others(project, name)
-    built_in = others.pop("built-in", None)
-    if built_in is not None and folder.is_relative_to(built_in):
-        # the others lie beside its layers
-        first = folder.relative_to(built_in).parts[:1]
-        built_in = folder if not first or _LAYER.fullmatch(first[0]) else None
-    if built_in is not None:
-        others["built-in"] = built_in
-    for other, taken in others.items():
-        if folder.is_relative_to(taken) or taken.is_relative_to(folder):
-            raise ParameterError(
-                f"{shown}: dataset.folder is {given}, where the {other} data set has its files; "
-                f"use data/{name}"
-            )
+    built_in = others.pop(_BUILT_IN, None)
+    taken = [other for other, their in others.items() if _overlap(folder, their)]
+    if built_in is not None and _holds_layers(folder, built_in):
+        taken.insert(0, _BUILT_IN)
+    if taken:
+        raise ParameterError(
+            f"{shown}: dataset.folder is {given}, where the {taken[0]} data set has its files; "
+            f"use data/{name}"
+        )
     return folder.as_posix()
 
 
 def _folders_of_others(project: Path, name: str) -> dict[str, Path]:
-    """Return the folders of the other data sets; one with unreadable parameters does not count."""
-    files = {other: params_file(project, other) for other in environments(project)}
+    """Return the folders of the other data sets, but for those that could not run themselves."""
     folders = {}
-    for other, file in {"built-in": project / PARAMS, **files}.items():
+    for other in environments(project):
         if other != name:
             with contextlib.suppress(ParameterError):
-                folders[other] = _normal(read_dataset(file).folder)
+                folders[other] = _normal(read_dataset(params_file(project, other)).folder)
+    with contextlib.suppress(ParameterError):
+        built_in = _normal(read_dataset(project / PARAMS).folder)
+        folders = {
+            other: folder
+            for other, folder in folders.items()
+            if _is_within(folder) and not _holds_layers(folder, built_in)
+        }
+        folders[_BUILT_IN] = built_in
     return folders
+
+
+def _is_within(folder: Path) -> bool:
+    return not folder.is_absolute() and folder.parts[:1] not in ((), ("..",))
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
+
+
+def _holds_layers(folder: Path, built_in: Path) -> bool:
+    """Tell whether a folder is, holds, or lies in one of the built-in data set's."""
+    if not folder.is_relative_to(built_in) or folder == built_in:
+        return built_in.is_relative_to(folder)
+    return bool(_LAYER.fullmatch(folder.relative_to(built_in).parts[0]))
 
 
 def _normal(folder: str) -> Path:

@@ -56,9 +56,9 @@ def undo(metadata: ProjectMetadata | None, env: str | None, dry_run: bool, yes: 
     if plan.missing:
         repro = "make repro" + (f" ENV={env}" if plan.folder != plan.project else "")
         raise click.ClickException(
-            f"{len(plan.missing)} results of the last commit are in no cache here, {plan.missing[0]} "
-            "for one, so all results stay as they are, with their dvc.lock; the parameters are "
-            f"those of the last commit, and `{repro}` makes their results"
+            f"{len(plan.missing)} results of the last commit are in no cache here, such as "
+            f"{plan.missing[0]}, so all results stay as they are, with their dvc.lock; the "
+            f"parameters are those of the last commit, and `{repro}` makes their results"
         )
     click.echo("Parameters and results are those of the last commit.")
 

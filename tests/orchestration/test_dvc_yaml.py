@@ -112,7 +112,9 @@ def test_entries_of_a_data_sets_own_catalog_come_first(project: Path, root: Path
 def test_an_output_outside_of_the_data_sets_folder_is_refused(project: Path, root: Path) -> None:
     own = "metrics: {type: churn_pipeline.io.atomic.JSONDataset, filepath: data/m.json}\n"
     (project / "conf/bank/catalog.yml").write_text(own, encoding="utf-8")
-    with pytest.raises(ParameterError, match=r"metrics is written to data/m\.json, outside of data"):
+    with pytest.raises(
+        ParameterError, match=r"metrics is written to data/m\.json, outside of data"
+    ):
         document_of(project, root)
 
 

@@ -66,8 +66,7 @@ def files(project: Path, *folders: str) -> dict[str, str]:
         path.relative_to(project).as_posix(): sha256(path.read_bytes()).hexdigest()
         for folder in folders or (".",)
         for path in sorted((project / folder).rglob("*"))
-        if path.is_file()
-        and not {".git", "tmp", "cache"} & set(path.relative_to(project).parts)
+        if path.is_file() and not {".git", "tmp", "cache"} & set(path.relative_to(project).parts)
     }
 
 
@@ -115,9 +114,7 @@ def test_nothing_to_undo(project: Path) -> None:
 @pytest.mark.parametrize("env", [None, "ext"])
 def test_results_of_another_run_and_parameters_go_back(project: Path, env: str | None) -> None:
     before = files(project)
-    params, data = (
-        ("conf/ext/params.yaml", "data/ext") if env else ("params.yaml", "data")
-    )
+    params, data = ("conf/ext/params.yaml", "data/ext") if env else ("params.yaml", "data")
     write(project, "mine.txt", "untracked")
     write(project, f"{data}/07_model_output/scores.csv", "not DVC's")
     edit(project, "stage.py", "large x", "larger x")

@@ -110,7 +110,9 @@ class Git:
         except OSError:
             raise UndoError("git is not installed, so there is no commit to return to") from None
         if done.returncode == 0:
-            return done.stdout if arguments[0] in ("show", "ls-tree", "diff") else done.stdout.strip()
+            return (
+                done.stdout if arguments[0] in ("show", "ls-tree", "diff") else done.stdout.strip()
+            )
         if check:
             said = " ".join(done.stderr.split())
             raise UndoError(f"`git {arguments[0]}` failed: {said}")

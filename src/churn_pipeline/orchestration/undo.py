@@ -86,9 +86,7 @@ class Undo:
         # missing may be what dvc.yaml has by now and the commit had not
         options = ("--force", "--quiet", "--allow-missing")
         command = [sys.executable, "-m", "dvc", "checkout", *options, *self.stages]
-        done = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
         cache = _Cache(self.folder)
         left = [
             path
@@ -164,7 +162,9 @@ class _Cache:
         """Tell whether a file or all files of a folder are in it."""
         if not Path(self._odb.oid_to_path(md5)).is_file():
             return False
-        return all(Path(self._odb.oid_to_path(child)).is_file() for child in self._tree(md5).values())
+        return all(
+            Path(self._odb.oid_to_path(child)).is_file() for child in self._tree(md5).values()
+        )
 
     def is_present(self, path: Path, md5: str) -> bool:
         """Tell whether the workspace has that very content."""
@@ -219,7 +219,7 @@ def _surplus(folder: Path, prefix: Path, committed: Mapping[str, str]) -> list[s
     for stage in _document(_text(folder / "dvc.yaml")).get("stages", {}).values():
         for key in ("outs", "metrics"):
             for entry in stage.get(key, ()):
-                known.add((prefix / (next(iter(entry)) if isinstance(entry, dict) else entry)))
+                known.add(prefix / (next(iter(entry)) if isinstance(entry, dict) else entry))
     known |= {Path(path) for path in _outputs(_text(folder / _LOCK), prefix)}
     project = folder.parents[len(prefix.parts) - 1] if prefix.parts else folder
     surplus = {path.as_posix() for path in known if (project / path).exists()}
