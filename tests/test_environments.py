@@ -87,7 +87,7 @@ def test_the_broken_parameters_of_another_data_set_do_not_matter(project: Path) 
 
 @pytest.mark.parametrize("name", ["01_raw", "08_reporting"])
 def test_a_layer_of_the_built_in_data_set_is_no_data_set(project: Path, name: str) -> None:
-    with pytest.raises(DatasetNameError, match=rf"data/{name} would be a folder of the built-in"):
+    with pytest.raises(DatasetNameError, match=rf"data/{name} would be a folder of the"):
         environment_folder(project, name)
 
 

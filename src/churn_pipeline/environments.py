@@ -67,8 +67,8 @@ def environment_folder(project: Path, name: str) -> Path:
         )
     if _LAYER.fullmatch(name):
         raise DatasetNameError(
-            f"{name!r} cannot be the name of a data set, since data/{name} would be a folder of the "
-            "built-in one; choose another"
+            f"{name!r} cannot be the name of a data set, since data/{name} would be a folder of "
+            "the built-in one; choose another"
         )
     return project / _CONF / name
 

@@ -248,8 +248,8 @@ def _out(environment: _Environment, name: str) -> str | dict[str, Any]:
     path = environment.path(name)
     if environment.name and (path.startswith("../") or Path(path).is_absolute()):
         raise ParameterError(
-            f"{environment.files[name]}: {name} is written to {environment.location(name)}, outside "
-            f"of {environment.folder}, where DVC cannot keep it; use a path in that folder"
+            f"{environment.files[name]}: {name} is written to {environment.location(name)}, "
+            f"outside of {environment.folder}, where DVC cannot keep it; use a path in that folder"
         )
     # git keeps small results of the built-in data set alone: an experiment of one data set brings
     # the files that git tracks to what they were when it ran, those of all data sets

@@ -214,7 +214,7 @@ def _stages(lock: str | None, folder: Path) -> list[str]:
 
 
 def _surplus(folder: Path, prefix: Path, committed: Mapping[str, str]) -> list[str]:
-    """Return outputs that are there but not in the commit: of the stages now, or of the last run."""
+    """Return outputs that are there but not in the commit: of present stages or the last run."""
     known = set()
     for stage in _document(_text(folder / "dvc.yaml")).get("stages", {}).values():
         for key in ("outs", "metrics"):
