@@ -12,7 +12,8 @@ _ROLES = get_args(Role)
 _KEYS_OF_TYPES = {
     "values": ("category",), "open": ("category",), "spellings": ("category",),
     "decimal": ("integer", "number"), "thousands": ("integer", "number"),
-    "strip": ("integer", "number"), "negative": ("integer", "number"), "formats": ("date",), "default": ("date",),
+    "strip": ("integer", "number"), "negative": ("integer", "number"), "formats": ("date",),
+    "default": ("date",),
 }  # fmt: skip
 _KEYS = {
     "type", "role", "meaning", "unit", "minimum", "maximum", "nullable", "positive", "generated",

@@ -34,9 +34,9 @@ def complete_cells(cells: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     -------
     DataFrame of str
         With the default snapshot in every row, and with ids that are the BLAKE2 hash of the
-        trimmed cells of the features (12.0 is the same as 12) (and of the snapshot if the file has it), so that whoever is
-        scored later gets the same one. Of equal rows the second id ends in ``-2``, the third in
-        ``-3``.
+        trimmed cells of the features (and of the snapshot if the file has it), so that whoever is
+        scored later gets the same one; 12.0 is the same as 12. Of equal rows the second id ends in
+        ``-2``, the third in ``-3``.
     """
     made = {}
     snapshot = contract.snapshot

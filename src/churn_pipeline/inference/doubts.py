@@ -59,9 +59,17 @@ def ask_half_read(reading: Reading, plan: Plan, notes: Notes) -> None:
     if names.is_personal(reading.name) or names.identifier_score(reading.name) >= 2:
         return
     taken = "It is left out" if plan.roles == ["ignored"] else "It is read as a category"
-    cost = Cost.LOST if plan.roles == ["ignored"] else Cost.SMALL
+    is_lost = plan.roles == ["ignored"] or plan.keys.get("open", False)
+    cost = Cost.LOST if is_lost else Cost.SMALL
     half = half_read(reading.known)
-    if half is not None and half.units:
+    if half is not None and half.beyond:
+        notes.ask(
+            f"{reading.name} has numbers that cannot be computed with, such as "
+            f"{listed(half.beyond)}. {taken}.",
+            "a column of smaller numbers in the file, such as their logarithms",
+            cost,
+        )
+    elif half is not None and half.units:
         notes.ask(
             f"{reading.name} holds numbers of several units ({', '.join(half.units)}), such as "
             f"{listed(reading.known.by_frequency(3).texts)}. {taken}.",
@@ -74,6 +82,13 @@ def ask_half_read(reading: Reading, plan: Plan, notes: Notes) -> None:
             f"{listed(half.unreadable)}? {taken}.",
             flags_of_missing(reading.name, list(half.unreadable[:2]))
             + "  and so on where they mean missing, or mend the file",
+            cost,
+        )
+    elif half is not None and half.has_both_marks:
+        notes.ask(
+            f"{reading.name} has points and commas, which cannot all stand before fractions, such "
+            f"as {listed(reading.known.by_frequency(3).texts)}. {taken}.",
+            "numbers of one form in the file",
             cost,
         )
     elif half is None:
@@ -95,7 +110,10 @@ def _ask_half_dates(reading: Reading, taken: str, cost: Cost, notes: Notes) -> N
         )
 
 
-_DATE = r"^(?:[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:[0-9]{2}){1,2})(?:\b|T|$)"
+_DATE = (
+    r"^(?:[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}"
+    r"|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:[0-9]{2}){1,2})(?:\b|T|$)"
+)
 
 
 def ask_negative(reading: Reading, notes: Notes) -> None:
@@ -111,6 +129,18 @@ def ask_negative(reading: Reading, notes: Notes) -> None:
         f'`negative: []` and `strip: ["{style.negative[0]}"]` under columns.{reading.name}',
         Cost.STYLE,
     )
+
+
+def ask_infinite(reading: Reading, notes: Notes) -> None:
+    """Ask about infinite numbers, which are read as missing."""
+    found = [text for text in reading.missing if "inf" in text.casefold()]
+    if found:
+        notes.ask(
+            f"{reading.name} has {listed(found)} among its numbers, which nothing can be computed "
+            "with. As it stands, they are read as missing: is that what they mean?",
+            f"--drop {quoted(reading.name)}  or numbers in the file if it is not",
+            Cost.CODE,
+        )
 
 
 def ask_codes(reading: Reading, notes: Notes) -> None:
@@ -189,8 +219,8 @@ def ask_spellings(reading: Reading, is_sensitive: bool, notes: Notes) -> None:
     if codes:
         others = known.keep(~known.texts.isin(codes).to_numpy(dtype=bool)).by_frequency(3).texts
         notes.ask(
-            f"Does {listed(codes)} in {reading.name} mean that the value is missing? The others are "
-            f"words such as {listed(others)}. It is read as a value.",
+            f"Does {listed(codes)} in {reading.name} mean that the value is missing? The others "
+            f"are words such as {listed(others)}. It is read as a value.",
             flags_of_missing(reading.name, codes),
             Cost.CODE,
         )

@@ -11,6 +11,7 @@ _PRIOR_ROWS = 2.0
 _LEAST_POSITIVES = 20
 _LEAST_ROWS = 8  # of a state that is to prove something
 _SURE = 0.95  # share of one outcome among the rows of a state
+_SURE_RANGE = 0.98  # the same of a range: the end of any strong column comes close
 _TIMES = 10.0  # how much above those of all rows the odds of a state surely are
 _MANY = 0.4  # churn rate from which rows that surely stay are looked for as well
 _Z = 3.0  # of the intervals of states: many are looked at
@@ -77,14 +78,10 @@ def weigh(values: NDArray[np.float64], churned: NDArray[np.float64], is_number: 
     is_there = ~np.isnan(values)
     # where most stay, a value at which all do is nothing odd
     sides = [churned] if n_positive < _MANY * len(churned) else [churned, 1 - churned]
-    found = [
-        (_all_are(side[is_there], side), _all_are(side[~is_there], side),
-         _state(values[is_there], side[is_there], side, is_number))
-        for side in sides
-    ]  # fmt: skip
-    filled, missing, state = (
-        next((part[place] for part in found if part[place] is not None), None) for place in range(3)
-    )
+    filled = any(_all_are(side[is_there], side) for side in sides)
+    missing = any(_all_are(side[~is_there], side) for side in sides)
+    states = [_state(values[is_there], side[is_there], side, is_number) for side in sides]
+    state = next((found for found in states if found is not None), None)
     auc = None
     if min(n_positive, len(churned) - n_positive) >= _LEAST_POSITIVES:
         auc = _held_out_auc(_codes(values, is_number, n_positive), churned)
@@ -145,9 +142,9 @@ def _auc(
     return float((positives * below).sum() / (positives.sum() * negatives.sum()))
 
 
-def _all_are(part: NDArray[np.float64], whole: NDArray[np.float64]) -> bool | None:
-    """Return True where the outcome of a part of the rows is all but sure, else None."""
-    return _is_sure(float(part.sum()), len(part), float(whole.mean())) or None
+def _all_are(part: NDArray[np.float64], whole: NDArray[np.float64]) -> bool:
+    """Whether the outcome of a part of the rows is all but sure."""
+    return _is_sure(float(part.sum()), len(part), float(whole.mean()))
 
 
 def _is_sure(positives: float, rows: int, base: float) -> bool:
@@ -179,17 +176,20 @@ def _state(
     levels, inverse = np.unique(values, return_inverse=True)
     rows = np.bincount(inverse).astype(np.float64)
     positives = np.bincount(inverse, outcome)
+    many = np.flatnonzero((rows >= _LEAST_ROWS) & (positives >= _SURE * rows))
+    sure = [i for i in many if _is_sure(positives[i], int(rows[i]), base)]
+    if sure:
+        best = max(sure, key=lambda i: rows[i])
+        return float(levels[best]), float(levels[best])
     if not is_number:
-        sure = [i for i in np.flatnonzero(rows >= _LEAST_ROWS)
-                if _is_sure(positives[i], int(rows[i]), base)]  # fmt: skip
-        best = max(sure, key=lambda i: rows[i], default=None)
-        return None if best is None else (float(levels[best]), float(levels[best]))
-    gain = np.cumsum(positives - max(0.9, _raised(base)) * rows)
+        return None
+    gain = np.cumsum(positives - max(_SURE_RANGE - 0.01, _raised(base)) * rows)
     before = np.concatenate([[0.0], np.minimum.accumulate(np.minimum(gain, 0.0))[:-1]])
     last = int(np.argmax(gain - before))
     first = int(np.argmin(np.concatenate([[0.0], gain[:last]])))
     inside = slice(first, last + 1)
-    if not _is_sure(positives[inside].sum(), int(rows[inside].sum()), base):
+    found, n = float(positives[inside].sum()), int(rows[inside].sum())
+    if found < _SURE_RANGE * n or not _is_sure(found, n, base):
         return None
     return float(levels[first]), float(levels[last])
 

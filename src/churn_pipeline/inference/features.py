@@ -11,6 +11,7 @@ from churn_pipeline.inference.dates import epoch_unit
 from churn_pipeline.inference.doubts import (
     ask_codes,
     ask_half_read,
+    ask_infinite,
     ask_negative,
     ask_odd_days,
     ask_spellings,
@@ -182,8 +183,8 @@ def _numeric(reading: Reading, found: str, notes: Notes, keep: bool) -> Plan:
         return ignored(reading, found, why)
     if not keep and names.is_coordinate(reading.name):
         notes.ask(
-            f"May the model use {reading.name}, a place on the map? It is left out: customers would "
-            "be chosen by where they live, and a reason could only name the number.",
+            f"May the model use {reading.name} ({found}), a place on the map? It is left out: "
+            "customers would be chosen by where they live, and a reason could only name a number.",
             f"--keep {quoted(reading.name)}",
             Cost.SMALL,
         )
@@ -213,6 +214,7 @@ def _numeric(reading: Reading, found: str, notes: Notes, keep: bool) -> Plan:
             f"`decimal` and `thousands` under columns.{reading.name}",
             Cost.STYLE,
         )
+    ask_infinite(reading, notes)
     ask_negative(reading, notes)
     ask_codes(reading, notes)
     return plan
@@ -228,6 +230,8 @@ def _row_number(reading: Reading, values: NDArray[np.float64] | None, notes: Not
     if reading.numbers is None or not is_whole(reading.numbers.values):
         return None
     name, numbers = reading.name, reading.numbers.values
+    if names.is_personal(name) or names.identifier_score(name) >= 2:
+        return None  # for which there are other words
     if epoch_unit(numbers, name) or is_year(numbers):
         return None
     ends = f"{_number(np.nanmin(numbers))} to {_number(np.nanmax(numbers))}"
@@ -277,7 +281,8 @@ def _leak(reading: Reading, evidence: Evidence | None, notes: Notes) -> str | No
         )
     if why:
         notes.ask(
-            f"Is {name} ({_samples(reading)}) known before a customer leaves? It is left out: {why}.",
+            f"Is {name} known before a customer leaves? It is left out: {why} "
+            f"({_samples(reading)}).",
             f"--keep {quoted(name)}",
             Cost.LOST if names.is_after_event(name) else Cost.LEAK,
         )
@@ -315,8 +320,8 @@ def _suspect(reading: Reading, evidence: Evidence, notes: Notes) -> None:
         )
     elif names.may_be_after_event(name):
         notes.ask(
-            f"Is {name} ({_samples(reading)}) known before a customer leaves? Its name may mean "
-            "either, and nothing else speaks against it, so it is kept.",
+            f"Is {name} known before a customer leaves? Its name may mean either, and nothing else "
+            f"speaks against it, so it is kept ({_samples(reading)}).",
             answer,
             Cost.LEAK,
         )

@@ -22,14 +22,15 @@ def refuse_reserved(columns: Sequence[str], keys: Keys, source: str) -> None:
     DataError
         In one sentence with the remedy.
     """
+    flags = {keys.id: "--id", keys.snapshot: "--snapshot"}
     for name in columns:
-        why = why_reserved(name, name in (keys.id, keys.snapshot))
+        why = why_reserved(name, name in flags)
         if why is not None:
+            other = f", or take another column by {flags[name]}" if name in flags else ""
             raise DataError(
                 f"the column {name!r} of {source} cannot keep its name: {why}; rename it in the "
-                "file" + ("" if name not in (keys.id, keys.snapshot) else
-                          f", or take another column by --{'id' if name == keys.id else 'snapshot'}")
-            )  # fmt: skip
+                f"file{other}"
+            )
 
 
 def ask_ids(reading: Reading, notes: Notes) -> None:
@@ -48,8 +49,8 @@ def ask_ids(reading: Reading, notes: Notes) -> None:
     ].str.contains(r"[.+]", regex=True).any():  # fmt: skip
         notes.ask(
             f"Which digits did {name} have? {percent(counts[is_scientific].sum() / counts.sum())} "
-            f"of its cells are rounded by a spreadsheet ({listed(texts[is_scientific][:3])}); other "
-            "files with all digits will not join.",
+            f"of its cells are rounded by a program ({listed(texts[is_scientific][:3])}); files "
+            "with all digits will not join.",
             as_text,
             Cost.KEY,
         )

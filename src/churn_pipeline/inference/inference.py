@@ -136,9 +136,9 @@ def infer_contract(
             if reading.own_missing and "feature" in plans[-1].roles:
                 plans[-1].keys["missing_values"] = list(reading.own_missing)
     note_answers(plans, hints, raw.name)
-    for name in dict.fromkeys((keys.id, customer)):
-        if name is not None:
-            ask_ids(readings[name], notes)
+    for key in dict.fromkeys((keys.id, customer)):
+        if key is not None:
+            ask_ids(readings[key], notes)
     ask_copies(copies, keys, customer, notes)
     keys, plans = settle_dates(plans, days, limit, readings, keys, notes)
     if keys.id is None:

@@ -120,8 +120,8 @@ def report_keys(keys: Keys, hints: Hints, readings: Mapping[str, Reading], notes
             "stays, later ones will be rejected."
         )
     if keys.question:
-        notes.ask(keys.question, "--snapshot COL  or, of a column of dates that is none, `--drop COL`",
-                  Cost.KEY)  # fmt: skip
+        answer = "--snapshot COL  or, of a column of dates that is none, `--drop COL`"
+        notes.ask(keys.question, answer, Cost.KEY)
     if keys.snapshot in readings and hints.horizon_days is None:
         notes.ask(
             "How many days after the snapshot is it known who left?",

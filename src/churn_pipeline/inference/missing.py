@@ -56,7 +56,7 @@ def sentinels(values: NDArray[np.float64], counts: NDArray[np.int64]) -> list[fl
     numbers, inverse = np.unique(values, return_inverse=True)
     if len(numbers) < _LEAST_LEVELS:
         return []
-    rows = np.bincount(inverse, counts)
+    rows = np.bincount(inverse, counts.astype(np.float64))
     found = set(_far_off(numbers, rows))
     negative = numbers[numbers < 0]
     if len(negative) == 1 and negative[0] in (-1, -9, -99, -999, -9999, -99999):

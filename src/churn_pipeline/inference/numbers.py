@@ -14,13 +14,19 @@ from churn_pipeline.contract.number_text import PLAIN, uniform
 from churn_pipeline.inference.levels import Levels
 
 _PLAIN = f"^{PLAIN}$"
+_CODES = re.findall(
+    "[A-Z]{3}",
+    "USD EUR GBP JPY CNY RMB INR CHF PLN BRL AUD CAD NZD HKD TWD SGD KRW RUB TRY UAH VND THB ILS "
+    "NGN SEK NOK DKK CZK HUF RON BGN MXN ZAR AED SAR IDR MYR PHP KES EGP ARS CLP COP PEN PKR BDT "
+    "LKR MAD QAR KWD",
+)
 _CURRENCIES = {
     "$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "円": "JPY", "元": "CNY",
     "₹": "INR", "Rs": "INR", "Rs.": "INR", "kr": "kr", "kr.": "kr", "zł": "PLN", "R$": "BRL",
     "A$": "AUD", "C$": "CAD", "NZ$": "NZD", "HK$": "HKD", "NT$": "TWD", "S$": "SGD", "₩": "KRW",
     "원": "KRW", "₽": "RUB", "₺": "TRY", "₴": "UAH", "₫": "VND", "฿": "THB", "₪": "ILS",
     "₦": "NGN", "Fr.": "CHF", "Kč": "CZK", "Ft": "HUF", "RM": "MYR", "Rp": "IDR",
-    **{code: code for code in ["USD", "EUR", "GBP", "JPY", "CNY", "RMB", "INR", "CHF", "PLN", "BRL", "AUD", "CAD", "NZD", "HKD", "TWD", "SGD", "KRW", "RUB", "TRY", "UAH", "VND", "THB", "ILS", "NGN", "SEK", "NOK", "DKK", "CZK", "HUF", "RON", "BGN", "MXN", "ZAR", "AED", "SAR", "IDR", "MYR", "PHP", "KES", "EGP", "ARS", "CLP", "COP", "PEN", "PKR", "BDT", "LKR", "MAD", "QAR", "KWD"]},
+    **{code: code for code in _CODES},
     "usd": "USD", "eur": "EUR",
 }  # fmt: skip
 _UNITS = _CURRENCIES | {
@@ -321,11 +327,17 @@ class HalfRead:
         The most frequent of the others.
     units : tuple of str
         Of the numbers, where they disagree.
+    has_both_marks : bool
+        Whether both points and commas stand among the digits.
+    beyond : tuple of str
+        Numbers that cannot be computed with.
     """
 
     share: float
     unreadable: tuple[str, ...]
     units: tuple[str, ...]
+    has_both_marks: bool
+    beyond: tuple[str, ...]
 
 
 def half_read(known: Levels) -> HalfRead | None:
@@ -340,4 +352,15 @@ def half_read(known: Levels) -> HalfRead | None:
         return None
     units = _signs(parts[is_number])[2]
     others = tuple(known.keep(~is_number).by_frequency(_SHOWN).texts)
-    return HalfRead(share, others, tuple(units) if len(units) > 1 else ())
+    digits = parts.loc[is_number, "digits"]
+    marks = [bool(digits.str.contains(mark, regex=False).any()) for mark in ".,"]
+    is_plain = pc.match_substring_regex(pa.array(plain.texts), _PLAIN)
+    is_beyond = is_plain.to_numpy(zero_copy_only=False).copy()
+    is_beyond[is_beyond] = np.isnan(_to_float(pa.array(plain.texts).filter(is_plain)))
+    return HalfRead(
+        share,
+        others,
+        tuple(units) if len(units) > 1 else (),
+        all(marks),
+        tuple(known.keep(is_beyond).texts[:_SHOWN]),
+    )

@@ -47,8 +47,8 @@ def render_report(
     if asked:
         lines += [
             "What the table alone does not tell, first what a wrong answer costs most. Answer by "
-            "the flag in `kedro contract infer … --force`, which writes the contract anew and keeps "
-            f"nothing of it, or by the key in {code_span(f'conf/{name}/contract.yml')}.",
+            "the flag in `kedro contract infer … --force`, which writes the contract anew and "
+            f"keeps nothing of it, or by the key in {code_span(f'conf/{name}/contract.yml')}.",
             "",
             *asked[:_MOST_AT_ONCE],
         ]
