@@ -83,7 +83,7 @@ def test_a_column_that_is_read_in_part_is_asked_about(share: float) -> None:
     ],
 )  # fmt: skip
 def test_what_is_lost_is_asked_about(cells: list[str], words: str) -> None:
-    assert words in questions(infer({"x": cells}), "x ")[0]
+    assert any(words in question for question in questions(infer({"x": cells}), "x "))
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_answers_that_fit_no_cell_are_refused() -> None:
         ({"missing": ("x=c",)}, "no cell of x in table.csv is 'c'"),
         ({"missing": ("y=c",)}, "not of the form COL=TEXT"),
         ({"same": ("x=a",)}, "not of the form COL=TEXT=VALUE"),
-        ({"same": ("x=a=c",)}, "'c' is no value of x"),
+        ({"same": ("x=a=c",)}, "no cell of x in table.csv is 'c'"),
     ):
         with pytest.raises(DataError, match=words):
             infer(cells, **said)

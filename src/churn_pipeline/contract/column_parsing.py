@@ -103,7 +103,7 @@ def _check_spellings(column: Column, section: Section) -> None:
     for key, texts in (("strip", column.strip), ("negative", column.negative)):
         for text in texts:
             is_sign = not text.strip(" .,")
-            if is_sign or any(sign.isdigit() or sign in "+-,'()" for sign in text):
+            if is_sign or any(sign.isdigit() or sign in "+-,'" for sign in text):
                 section.fail(key, f"holds {text!r}; only texts without digits and signs fit")
     for text in column.formats:
         _check_format(text, section)

@@ -25,6 +25,8 @@ def answered_cells(cells: pd.DataFrame, hints: Hints, source: str) -> pd.DataFra
         is_meant = _spell(column, text)
         if not is_meant.any():
             raise DataError(f"{flag}: no cell of {name} in {source} is {text!r}")
+        if value and not (column.str.strip() == value).any():
+            raise DataError(f"{flag}: no cell of {name} in {source} is {value!r}")
         changed[name] = column.mask(is_meant, value)
     return cells.assign(**changed) if changed else cells
 

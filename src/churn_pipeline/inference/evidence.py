@@ -12,6 +12,7 @@ _LEAST_POSITIVES = 20
 _LEAST_ROWS = 8  # of a state that is to prove something
 _SURE = 0.95  # share of one outcome among the rows of a state
 _SURE_RANGE = 0.98  # the same of a range: the end of any strong column comes close
+_BESIDE = 0.75  # share beside such a range up to which it stands out
 _TIMES = 10.0  # how much above those of all rows the odds of a state surely are
 _MANY = 0.4  # churn rate from which rows that surely stay are looked for as well
 _Z = 3.0  # of the intervals of states: many are looked at
@@ -191,7 +192,25 @@ def _state(
     found, n = float(positives[inside].sum()), int(rows[inside].sum())
     if found < _SURE_RANGE * n or not _is_sure(found, n, base):
         return None
+    if _beside(rows, positives, first, last, n) > max(_BESIDE, (1 + base) / 2):
+        return None  # the end of a column that tells much all along
     return float(levels[first]), float(levels[last])
+
+
+def _beside(
+    rows: NDArray[np.float64], positives: NDArray[np.float64], first: int, last: int, n: int
+) -> float:
+    """Return the share of the outcome in as many rows on either side of a range."""
+    found, seen = 0.0, 0.0
+    for places in (range(first - 1, -1, -1), range(last + 1, len(rows))):
+        near = 0.0
+        for place in places:
+            if near >= n:
+                break
+            near += rows[place]
+            found += positives[place]
+        seen += near
+    return found / seen if seen else 0.0
 
 
 def _described(
