@@ -17,7 +17,8 @@ _MINUS = "\u2010\u2011\u2012\u2013\u2014\u2212\ufe58\ufe63"
 _APOSTROPHES = "\u2018\u2019\u02bc\u00b4`"
 _FULL_WIDTH = {"\uffe0": "¢", "\uffe1": "£", "\uffe5": "¥", "\uffe6": "₩"}
 _ARABIC = {"\u066b": ".", "\u066c": ","}  # decimal and thousands separators
-_ORDINARY = r"^[+-]?[0-9.,]*$"
+# ASCII, and no sign but the one in front
+_ORDINARY = r"^(?:[+-]?[!-'*,.-~][ -'*,.-~]*)?$"
 # applied in this order to the cells that are not ordinary; (12) $ is -12 $
 _SIGNS = (
     (r"^([^0-9()+-]*)\(([^()+-]*[0-9][^()+-]*)\)([^0-9()+-]*)$", r"-\1\2\3"),

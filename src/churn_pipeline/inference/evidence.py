@@ -81,11 +81,13 @@ def weigh(values: NDArray[np.float64], churned: NDArray[np.float64], is_number: 
     sides = [churned] if n_positive < _MANY * len(churned) else [churned, 1 - churned]
     filled = any(_all_are(side[is_there], side) for side in sides)
     missing = any(_all_are(side[~is_there], side) for side in sides)
-    states = [_state(values[is_there], side[is_there], side, is_number) for side in sides]
+    levels, inverse = np.unique(values[is_there], return_inverse=True)
+    states = [_state(levels, inverse, side[is_there], side, is_number) for side in sides]
     state = next((found for found in states if found is not None), None)
     auc = None
     if min(n_positive, len(churned) - n_positive) >= _LEAST_POSITIVES:
-        auc = _held_out_auc(_codes(values, is_number, n_positive), churned)
+        codes = _codes(values, levels, inverse, is_number, n_positive)
+        auc = _held_out_auc(codes, churned)
         if is_number:
             auc = max(auc, _monotone_auc(values, churned))
     return Evidence(
@@ -96,10 +98,15 @@ def weigh(values: NDArray[np.float64], churned: NDArray[np.float64], is_number: 
     )
 
 
-def _codes(values: NDArray[np.float64], is_number: bool, n_positive: int) -> NDArray[np.int64]:
+def _codes(
+    values: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    inverse: NDArray[np.int64],
+    is_number: bool,
+    n_positive: int,
+) -> NDArray[np.int64]:
     """Return a band or level for each row, the last one for missing cells."""
     is_there = ~np.isnan(values)
-    levels, inverse = np.unique(values[is_there], return_inverse=True)
     bands = int(np.clip(n_positive // _POSITIVES_A_BAND, 2, _MOST_BANDS))
     if is_number and len(levels) > bands:
         cuts = np.unique(np.quantile(values[is_there], np.linspace(0, 1, bands + 1)[1:-1]))
@@ -161,7 +168,8 @@ def _raised(base: float) -> float:
 
 
 def _state(
-    values: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    inverse: NDArray[np.int64],
     outcome: NDArray[np.float64],
     whole: NDArray[np.float64],
     is_number: bool,
@@ -171,10 +179,9 @@ def _state(
     Of numbers it is the range with the largest sum, over its rows, of the outcome less a share that
     is all but sure (the maximum subarray of Kadane): it may be of one value, or of many.
     """
-    if not len(values):
+    if not len(levels):
         return None
     base = float(whole.mean())
-    levels, inverse = np.unique(values, return_inverse=True)
     rows = np.bincount(inverse).astype(np.float64)
     positives = np.bincount(inverse, outcome)
     many = np.flatnonzero((rows >= _LEAST_ROWS) & (positives >= _SURE * rows))

@@ -34,9 +34,11 @@ def near_equal(known: Levels) -> list[tuple[str, str]]:
         key = text.casefold()
         first, rows = words.get(key, (text, 0))
         words[key] = (first, rows + count)
+    bare = {text: _bare(text) for text, _ in words.values()}
     found = []
     for (a, rows_a), (b, rows_b) in combinations(words.values(), 2):
-        if _bare(a) == _bare(b) != "" or _abbreviates(a, b) or _is_slip(a, b, rows_a, rows_b):
+        is_same = bare[a] == bare[b] != ""
+        if is_same or _abbreviates(a, b) or _is_slip(a, b, rows_a, rows_b):
             found.append((a, b) if rows_a >= rows_b else (b, a))
     return found
 
@@ -62,6 +64,8 @@ def _bare(text: str) -> str:
 
 
 def _abbreviates(a: str, b: str) -> bool:
+    if min(len(a), len(b)) > _SHORT + 1:
+        return False
     short, long = sorted((a.casefold().rstrip("."), b.casefold()), key=len)
     if not short.isalpha() or len(short) > _SHORT or len(long) <= len(short):
         return False

@@ -39,17 +39,14 @@ _UNITS = _CURRENCIES | {
     "minutes": "minutes", "minute": "minutes", "mins": "minutes", "min": "minutes",
     "seconds": "seconds", "secs": "seconds", "sec": "seconds", "pts": "points", "miles": "miles",
 }  # fmt: skip
-_SIGNS = sorted(_UNITS, key=len, reverse=True)
 _DEBIT = ("DR", "Dr", "dr", "DB")
 _CREDIT = ("CR", "Cr", "cr")
 _GAPS = " '"
+# what stands beside the digits is looked up afterwards: long alternatives make this slow
 _SPELLED = (
-    r"^(?P<sign>[+-]?) *"
-    rf"(?P<before>{'|'.join(map(re.escape, (s for s in _SIGNS if s in _CURRENCIES)))})? *"
+    r"^(?P<sign>[+-]?) *(?P<before>[^0-9 .,'+-][^0-9+-]*)?"
     r"(?P<digits>(?:[0-9][0-9.,' ]*[0-9.,]|[0-9]|[.,][0-9]+))"
-    r"(?P<exponent>(?:[eE][+-]?[0-9]+)?) *"
-    rf"(?P<after>{'|'.join(map(re.escape, _SIGNS))})?"
-    rf"(?: *(?P<mark>{'|'.join((*_DEBIT, *_CREDIT))}))?$"
+    r"(?P<exponent>(?:[eE][+-]?[0-9]+)?) *(?P<after>[^0-9 .,'+-][^0-9+-]*)?$"
 )
 _SHOWN = 3
 _FEW = 20  # dotted numbers below this show no habit
@@ -206,9 +203,44 @@ def _usable(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _parts(texts: pd.Series) -> pd.DataFrame:
+    """Take numbers apart: sign, before, digits, exponent, after, mark; digits are missing where
+    what stands beside them is no known unit."""
     fields = pc.extract_regex(pa.array(texts), _SPELLED)
     named = zip(fields.type, fields.flatten(), strict=True)
-    return pd.DataFrame({field.name: values.to_pandas() for field, values in named}, dtype="str")
+    parts = pd.DataFrame({field.name: values.to_pandas() for field, values in named}, dtype="str")
+    codes, found = pd.factorize(parts["before"])
+    before = [_before(text) for text in found]
+    is_good = np.array([unit is not None for unit, _ in before] + [True])[codes]
+    parts["before"] = np.array([unit or "" for unit, _ in before] + [""], dtype=object)[codes]
+    points = np.array([point for _, point in before] + [""], dtype=object)[codes]
+    if (points != "").any():
+        parts["digits"] = points + parts["digits"].astype(object)
+    codes, found = pd.factorize(parts["after"])
+    after = [_after(text) for text in found]
+    is_good &= np.array([unit is not None for unit, _ in after] + [True])[codes]
+    parts["after"] = np.array([unit or "" for unit, _ in after] + [""], dtype=object)[codes]
+    parts["mark"] = np.array([mark for _, mark in after] + [""], dtype=object)[codes]
+    parts["digits"] = parts["digits"].where(is_good).astype("str")
+    return parts
+
+
+def _before(text: str) -> tuple[str | None, str]:
+    """Return the currency before a number, None if it is none, and the point of ``$.50``."""
+    text = text.strip()
+    if text in _CURRENCIES or not text:
+        return text, ""
+    if text[-1] in ".," and (unit := text[:-1].strip()) in _CURRENCIES:
+        return unit, text[-1]
+    return None, ""
+
+
+def _after(text: str) -> tuple[str | None, str]:
+    """Return the unit after a number, None if it is none, and the mark of debit or credit."""
+    text = text.strip()
+    for mark in (*_DEBIT, *_CREDIT):
+        if text.endswith(mark) and (unit := text.removesuffix(mark).strip()) in (*_UNITS, ""):
+            return unit, mark
+    return (text, "") if text in _UNITS or not text else (None, "")
 
 
 def _pattern(style: NumberStyle) -> str:
