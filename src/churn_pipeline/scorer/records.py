@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from churn_pipeline.contract import Column, Contract
 from churn_pipeline.contract.dates import days_of_text
-from churn_pipeline.contract.limits import LARGEST_EXACT_INTEGER
+from churn_pipeline.contract.limits import LARGEST_EXACT_INTEGER, LARGEST_NUMBER
 from churn_pipeline.contract.record_expressions import compile_for_record
 from churn_pipeline.contract.whole_text import whole_text
 from churn_pipeline.errors import ParameterError
@@ -326,6 +326,9 @@ class RecordReader:
         if record.get(name) is None:
             problem = "is missing" if name not in record else "is null"
             return FieldError(name, f"{name} {problem}; it must be {wanted}")
+        value = record[name]
+        if type(value) in (int, float) and not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+            wanted += f", and within ±{LARGEST_NUMBER:g}"
         if field.column.nullable:
             wanted += ", or null"
         return FieldError(name, f"{name} must be {wanted}")
