@@ -247,7 +247,7 @@ def show_runs(port: int) -> None:
     command += ["--port", str(port), "--backend-store-uri", uri]
     if mlflow_artifact_location():
         command += ["--artifacts-destination", str(tracking_root() / ARTIFACTS)]
-    click.echo(f"http://127.0.0.1:{port}/?workflowType=machine_learning#/experiments")
+    click.echo(f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning")
     settings = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     os.execve(sys.executable, command, {**os.environ, **settings})
 
