@@ -327,7 +327,8 @@ def test_a_store_that_fails_in_the_middle_costs_no_result(
         (tmp_path / "mlflow.db").write_bytes(b"damaged")
         save("model", small_model)
     assert (tmp_path / "model.pkl").is_file()
-    first, last = (r.getMessage() for r in caplog.records if r.levelname == "WARNING")
+    warnings = (r.getMessage() for r in caplog.records if r.levelname == "WARNING")
+    first, last = dict.fromkeys(warnings)  # one may reach two handlers
     assert first.startswith(f"{tmp_path}/mlflow.db, the store of MLflow, ")
     assert first.endswith("; the run goes on without it")
     assert last.endswith("When its store is back, `kedro model log` logs them")
