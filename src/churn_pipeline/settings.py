@@ -6,9 +6,14 @@ churn_pipeline_startup.init()  # for sessions that no `kedro` command started
 
 from churn_pipeline.config_loader import DatasetConfigLoader  # noqa: E402
 from churn_pipeline.hooks import ParameterHooks, ProgressHooks, TrackingHooks  # noqa: E402
+from churn_pipeline.orchestration.mlflow_run import mlflow_run_id, mlflow_run_name  # noqa: E402
+from churn_pipeline.orchestration.tracking import (  # noqa: E402
+    mlflow_artifact_location,
+    mlflow_tracking_uri,
+)
 
 HOOKS = (ParameterHooks(), ProgressHooks(), TrackingHooks())
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)  # where installed, it would open a run of its own
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)  # TrackingHooks calls them, see docs/adr/0026
 
 CONFIG_LOADER_CLASS = DatasetConfigLoader
 CONFIG_LOADER_ARGS = {
@@ -16,4 +21,10 @@ CONFIG_LOADER_ARGS = {
     "default_run_env": "local",
     # experiments of `dvc exp run --temp` and `--queue` live under .dvc/tmp
     "ignore_hidden": False,
+    "custom_resolvers": {
+        "mlflow_artifact_location": mlflow_artifact_location,
+        "mlflow_run_id": mlflow_run_id,
+        "mlflow_run_name": mlflow_run_name,
+        "mlflow_tracking_uri": mlflow_tracking_uri,
+    },
 }

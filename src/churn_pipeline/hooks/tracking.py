@@ -1,6 +1,5 @@
 """Mirror the outputs of a run into MLflow, which never stops a run."""
 
-import atexit
 import logging
 import shlex
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from churn_pipeline.orchestration.mlflow_run import mlflow_run_name, shared_run
+from churn_pipeline.orchestration.mlflow_run import shared_run
 from churn_pipeline.orchestration.run_log import KINDS, RunLog, kind_of
 from churn_pipeline.orchestration.tracking import is_tracking_on, reach_store, unavailable
 
@@ -46,18 +45,8 @@ class TrackingHooks:
         outputs = [name for name in pipeline.all_outputs() if name in catalog]
         if not any(kind_of(catalog, name) in KINDS for name in outputs):
             return
-        loader = self._context.config_loader
-        names = run_params.get("pipeline_names") or ["__default__"]
-        self._log = RunLog(
-            self._context.project_path,
-            str(loader["globals"]["dataset"]["name"]),
-            mlflow_run_name() or "+".join(names),
-            loader["parameters"],
-            catalog,
-            shared_run(loader.params_file),
-        )
-        # to MLflow, an interrupted run would be one that goes on for ever
-        atexit.register(self._attempt, self._log.end, "KILLED")
+        shared = shared_run(self._context.config_loader.params_file)
+        self._log = RunLog(self._context, catalog, (run_params, pipeline), shared)
         self._command = _command_to_log_later(run_params)
         self._attempt(reach_store, write=True)  # told now, not when there is something to log
 

@@ -25,14 +25,8 @@ def log_workspace(context: KedroContext) -> tuple[list[str], list[str]]:
     tuple of list of str
         The names of what was logged, and of what was left out.
     """
-    catalog, loader = context.catalog, context.config_loader
-    log = RunLog(
-        context.project_path,
-        str(loader["globals"]["dataset"]["name"]),
-        "kedro model log",
-        loader["parameters"],
-        catalog,
-    )
+    catalog = context.catalog
+    log = RunLog(context, catalog)
     names = [name for name in catalog if kind_of(catalog, name) in KINDS and catalog.exists(name)]
     left_out = [name for name in names if _is_of_an_earlier_model(catalog, name)]
     logged = [name for name in names if name not in left_out]

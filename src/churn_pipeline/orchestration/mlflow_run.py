@@ -64,6 +64,10 @@ class SharedRun:
         staged.write_text(json.dumps(content), encoding="utf-8")
         staged.replace(self.file)
 
+    def forget(self) -> None:
+        """Let the next stage start another run, since this one was deleted."""
+        self.file.unlink(missing_ok=True)
+
     def forget_abandoned(self) -> list[str]:
         """Forget the runs of processes that are gone, and return their ids."""
         abandoned = []
@@ -114,6 +118,12 @@ def _is_dvc(command: Sequence[str]) -> bool:
     return any(path.stem == "dvc" or path.parts[-2:] == ("dvc", "__main__.py") for path in paths)
 
 
+def mlflow_run_id(params: str) -> str | None:
+    """Return the run to resume for the data set of that params file; None starts a new one."""
+    run = shared_run(Path(params))
+    return None if run is None else run.run_id
+
+
 def mlflow_run_name() -> str | None:
-    """Return the DVC experiment's name, or what stages share; None outside of DVC."""
+    """Return the DVC experiment's name, or what stages share; None leaves it to kedro-mlflow."""
     return os.environ.get("DVC_EXP_NAME") or ("dvc repro" if "DVC_STAGE" in os.environ else None)

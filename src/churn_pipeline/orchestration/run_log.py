@@ -1,23 +1,25 @@
-"""The MLflow run of one execution, opened when there is something to log."""
+"""The MLflow run of one execution, opened through kedro-mlflow when there is something to log."""
 
+import atexit
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from kedro.framework.context import KedroContext
 from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
 
 from churn_pipeline.orchestration.mlflow_run import SharedRun
 from churn_pipeline.orchestration.provenance import code_tags, file_sha256
-from churn_pipeline.orchestration.tracking import (
-    mlflow_artifact_location,
-    mlflow_tracking_uri,
-    open_store,
-)
+from churn_pipeline.orchestration.tracking import open_store
 
 _FILES = ("metric", "record", "plot", "image", "page", "trials")
 KINDS = (*_FILES, "model", "bundle")
 _PARAMETERS_A_CALL = 100  # MLflow takes no more
+_KIND, _CLASSIC = "mlflow.experimentKind", "custom_model_development"
 _NOT_IN_A_NAME = re.compile(r"[^/\w.\- :]")  # to MLflow
 
 
@@ -26,34 +28,32 @@ class RunLog:
 
     Parameters
     ----------
-    project : Path
-    name : str
-        The data set's, which is that of the experiment and of the registered model.
-    run_name : str
-    parameters : dict
-        All, since results of skipped stages are in use as well.
+    context : KedroContext
+        Its ``mlflow.yml`` says where, its parameters are logged: all, since results of skipped
+        stages are in use as well.
     catalog : CatalogProtocol
+    execution : tuple of dict and Pipeline, optional
+        What Kedro gives to ``before_pipeline_run``; None where no pipeline runs.
     shared : SharedRun, optional
         The run that this stage shares with others.
     """
 
     def __init__(
         self,
-        project: Path,
-        name: str,
-        run_name: str,
-        parameters: dict[str, Any],
+        context: KedroContext,
         catalog: CatalogProtocol,
+        execution: tuple[dict[str, Any], Pipeline] | None = None,
         shared: SharedRun | None = None,
     ) -> None:
-        self._project = project
-        self._name = name
-        self._run_name = run_name
-        self._parameters = parameters
+        self._context = context
+        self._name = str(context.config_loader["globals"]["dataset"]["name"])
         self._catalog = catalog
+        self._execution = execution
         self._shared = shared
         self._client: Any = None
         self._run_id = ""
+        self._is_ours = True  # a run that was active before goes on
+        self._is_disabled = False
         self._tags: dict[str, str] = {}
 
     def log(self, dataset_name: str, load: Callable[[], Any]) -> None:
@@ -71,9 +71,11 @@ class RunLog:
             If the store cannot be used. Whatever MLflow raises passes as well.
         """
         kind = kind_of(self._catalog, dataset_name)
-        if kind not in KINDS:
+        if kind not in KINDS or self._is_disabled:
             return
         self._open()
+        if self._is_disabled:
+            return
         path = Path(self._catalog[dataset_name]._filepath)
         if kind == "metric":
             self._log_metrics(_numbers(load(), prefix=f"{dataset_name}."))
@@ -110,10 +112,20 @@ class RunLog:
                 self._client, self._run_id = open_store(write=True), run_id
             if run_id:
                 shared.remember(run_id, failed=True)
-        if self._client is not None:
-            client, self._client = self._client, None
-            has_failed = shared is not None and shared.has_failed
-            client.set_terminated(self._run_id, "FAILED" if has_failed else status)
+        if self._client is None:
+            return
+        client, self._client = self._client, None
+        if not self._is_ours:
+            return
+        import mlflow
+
+        has_failed = shared is not None and shared.has_failed
+        status = "FAILED" if has_failed else status
+        active = mlflow.active_run()
+        if active is not None and active.info.run_id == self._run_id:
+            mlflow.end_run(status)
+        else:
+            client.set_terminated(self._run_id, status)
 
     def abandon(self) -> None:
         """Forget the run without a word to the store, which does not answer."""
@@ -123,35 +135,64 @@ class RunLog:
         if self._client is not None:
             return
         client = open_store(create=True, write=True)
+        if self._shared is not None:
+            self._forget_deleted(client)
+        is_new = self._shared is None or self._shared.run_id is None
         import mlflow
 
-        mlflow.set_tracking_uri(mlflow_tracking_uri())  # for what has no client
-        mlflow.set_registry_uri(mlflow_tracking_uri())
-        if not self._resume(client):
-            run = client.create_run(_experiment(client, self._name), run_name=self._run_name)
-            self._run_id = run.info.run_id
-            self._client = client
-            if self._shared is not None:
-                self._shared.remember(self._run_id)
-                self._end_abandoned_runs()
+        # registered after MLflow's own, so called before it, to which any run has finished
+        atexit.register(self._end_killed)
+        self._is_ours = mlflow.active_run() is None
+        self._start()
+        active = mlflow.active_run()
+        if active is None:  # mlflow.yml disables the pipeline
+            self._is_disabled = True
+            return
+        self._client, self._run_id = client, active.info.run_id
+        self._declare_classic(active.info.experiment_id)
+        if is_new and self._shared is not None:
+            self._shared.remember(self._run_id)
+            self._end_abandoned_runs()
+        if is_new:
             self._log_parameters()
-        self._client = client
         self._set_tags(self._provenance() | self._tags)
 
-    def _resume(self, client: Any) -> bool:
+    def _start(self) -> None:
+        """Start or resume the run as ``mlflow.yml`` says."""
+        import mlflow
+        from kedro_mlflow.framework.hooks import MlflowHook
+
+        hook = MlflowHook()
+        logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)
+        hook.after_context_created(self._context)
+        if self._execution is not None:
+            run_params, pipeline = self._execution
+            hook.before_pipeline_run(run_params, pipeline, self._catalog)
+        elif self._is_ours:
+            experiment = hook.mlflow_config.tracking.experiment._experiment
+            mlflow.start_run(experiment_id=experiment.experiment_id, run_name="kedro model log")
+
+    def _end_killed(self) -> None:
+        with suppress(Exception):  # a store that does not answer is no news any more
+            self.end("KILLED")
+
+    def _forget_deleted(self, client: Any) -> None:
+        """Start anew where somebody deleted the run of the earlier stages."""
         from mlflow import MlflowException
 
-        run_id = None if self._shared is None else self._shared.run_id
-        if run_id is None:
-            return False
+        assert self._shared is not None
         try:
-            client.update_run(run_id, "RUNNING")
+            if self._shared.run_id is not None:
+                client.get_run(self._shared.run_id)
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            return False
-        self._run_id = run_id
-        return True
+            self._shared.forget()
+
+    def _declare_classic(self, experiment_id: str) -> None:
+        """Tell MLflow's page that an older experiment is not one of language models."""
+        if _KIND not in self._client.get_experiment(experiment_id).tags:
+            self._client.set_experiment_tag(experiment_id, _KIND, _CLASSIC)
 
     def _set_tags(self, tags: dict[str, str]) -> None:
         from mlflow.entities import RunTag
@@ -160,7 +201,7 @@ class RunLog:
         self._client.log_batch(self._run_id, tags=[RunTag(*item) for item in tags.items()])
 
     def _provenance(self) -> dict[str, str]:
-        tags = code_tags(self._project)
+        tags = code_tags(self._context.project_path)
         # a missing one is told by the node that wants it
         if "contract" in self._catalog and self._catalog.exists("contract"):
             tags["contract_sha256"] = file_sha256(Path(self._catalog["contract"]._filepath))
@@ -183,7 +224,7 @@ class RunLog:
     def _log_parameters(self) -> None:
         from mlflow.entities import Param
 
-        leaves = _leaves(self._parameters)
+        leaves = _leaves(self._context.config_loader["parameters"])
         params = [Param(_NOT_IN_A_NAME.sub("_", key), str(value)) for key, value in leaves.items()]
         for start in range(0, len(params), _PARAMETERS_A_CALL):
             self._client.log_batch(self._run_id, params=params[start : start + _PARAMETERS_A_CALL])
@@ -193,15 +234,25 @@ class RunLog:
 
         mlflow.log_metrics(numbers, run_id=self._run_id)
 
-    def _register(self, model: Any, path: Path) -> None:
+    @contextmanager
+    def _active(self) -> Iterator[None]:
+        """Make it the thread's active run, which alone MLflow logs a model into."""
         import mlflow
 
+        active = mlflow.active_run()
+        if active is not None and active.info.run_id == self._run_id:
+            yield
+            return
+        with mlflow.start_run(self._run_id):
+            yield
+        self._client.update_run(self._run_id, "RUNNING")
+
+    def _register(self, model: Any, path: Path) -> None:
         from churn_pipeline.orchestration.registry import register
 
         self._set_tags({"candidate": model.candidate, "model_sha256": file_sha256(path)})
-        with mlflow.start_run(self._run_id):  # MLflow logs a model into the active run only
+        with self._active():
             version = register(self._client, self._name, self._run_id, model, path, self._tags)
-        self._client.update_run(self._run_id, "RUNNING")
         self._set_tags({"model_version": str(version.version)})
 
     def _registered(self) -> str:
@@ -216,31 +267,6 @@ def kind_of(catalog: CatalogProtocol, dataset_name: str) -> str | None:
     metadata = getattr(catalog[dataset_name], "metadata", None) or {}
     kind: str | None = (metadata.get("dvc") or {}).get("kind")
     return kind
-
-
-def _experiment(client: Any, name: str) -> str:
-    """Return the id of the experiment, which is created or restored if need be."""
-    from mlflow import MlflowException
-
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        try:
-            created: str = client.create_experiment(
-                name, mlflow_artifact_location(), {"mlflow.experimentKind": _CLASSIC}
-            )
-            return created
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # by another run, meanwhile
-                raise
-        found = client.get_experiment_by_name(name)
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    if "mlflow.experimentKind" not in found.tags:
-        client.set_experiment_tag(found.experiment_id, "mlflow.experimentKind", _CLASSIC)
-    return str(found.experiment_id)
-
-
-_CLASSIC = "custom_model_development"  # else MLflow's page takes it for one of language models
 
 
 def _data_tags(data_quality: dict[str, Any]) -> dict[str, str]:
