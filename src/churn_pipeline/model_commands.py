@@ -242,12 +242,14 @@ def show_runs(port: int) -> None:
     uri = mlflow_tracking_uri()
     if uri.startswith(("http:", "https:")):
         raise RegistryError("MLFLOW_TRACKING_URI names a server; open its address in the browser")
-    open_store(create=True)
+    client = open_store(create=True)
     command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--backend-store-uri", uri]
     if mlflow_artifact_location():
         command += ["--artifacts-destination", str(tracking_root() / ARTIFACTS)]
-    click.echo(f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning")
+    for experiment in client.search_experiments():  # the plain address shows language models
+        page = f"experiments/{experiment.experiment_id}?workflowType=machine_learning"
+        click.echo(f"{experiment.name}: http://127.0.0.1:{port}/#/{page}")
     settings = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     os.execve(sys.executable, command, {**os.environ, **settings})
 

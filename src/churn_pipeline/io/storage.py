@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import EACCES, EDQUOT, EIO, EISDIR, ENAMETOOLONG, ENOSPC, ENOTDIR, EPERM, EROFS
+from errno import EACCES, EDQUOT, EEXIST, EIO, EISDIR, ENAMETOOLONG, ENOSPC, ENOTDIR, EPERM, EROFS
 from pathlib import Path
 
 from churn_pipeline.errors import StorageError
@@ -14,6 +14,7 @@ _REMEDIES = {
     EACCES: "give this user the right to write there",
     EPERM: "give this user the right to write there",
     EISDIR: "a folder has its name; move it away",
+    EEXIST: "a file has the name of its folder; move it away",
     ENOTDIR: "a file has the name of its folder; move it away",
     ENAMETOOLONG: "shorten the path",
     EIO: "the disk does not work as it should",
