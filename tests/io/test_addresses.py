@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,12 @@ def test_a_sink_is_a_table_of_a_database() -> None:
     for source in ("a.csv", "sqlite:///b.db::select 1"):
         with pytest.raises(DataError, match=r"scoring\.sink is .* takes a table of a database"):
             parse_sink(source, "scoring.sink")
+
+
+@pytest.mark.parametrize("source", ["s3://bank/in/", "s3://bank", "s3://bank/", "s3://", "data/"])
+def test_a_folder_or_bucket_is_no_file(source: str) -> None:
+    with pytest.raises(DataError, match=f"^{re.escape(source)} names no file; set k to a file"):
+        parse_address(source, "k")
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ def test_its_parameters_are_the_roots_but_for_source_and_places(project: Path) -
         "folder": "data/bank",
         "contract": "conf/bank/contract.yml",
     }
-    for section in ("ingestion", "scoring"):
-        expected[section]["source"] = "sqlite:///crm.db::customers"
+    expected["ingestion"]["source"] = "sqlite:///crm.db::customers"
+    assert expected["scoring"]["source"] is None
     for key, value in expected["serving"].items():
         if str(value).startswith("data/"):
             expected["serving"][key] = value.replace("data/", "data/bank/")

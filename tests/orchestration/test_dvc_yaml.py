@@ -102,9 +102,9 @@ def test_a_table_that_dvc_cannot_see_is_read_every_time(
 def test_entries_of_a_data_sets_own_catalog_come_first(project: Path, root: Path) -> None:
     own = "metrics: {type: churn_pipeline.io.atomic.JSONDataset, filepath: data/bank/m.json}\n"
     (project / "conf/bank/catalog.yml").write_text(own, encoding="utf-8")
-    evaluation = document_of(project, root)["stages"]["evaluation"]
-    assert "m.json" in evaluation["outs"]
-    files = {key: used for item in evaluation["params"] for key, used in item.items()}
+    decisions = document_of(project, root)["stages"]["decisions"]
+    assert "m.json" in decisions["outs"]
+    files = {key: used for item in decisions["params"] for key, used in item.items()}
     assert files["../../conf/bank/catalog.yml"] == ["metrics"]
     assert "metrics" not in files["../../conf/base/catalog.yml"]
 
@@ -132,6 +132,7 @@ def test_every_pipeline_is_a_stage_of_its_own(document: dict[str, Any]) -> None:
         "training",
         "export",
         "evaluation",
+        "decisions",
         "acceptance",
         "packaging",
     ]
@@ -151,12 +152,34 @@ def test_a_stage_depends_on_what_it_reads_and_executes(document: dict[str, Any])
     } <= set(ingestion["deps"])
     assert not any("modeling" in path or "simulation" in path for path in ingestion["deps"])
     assert ingestion["params"][0] == "ingestion.max_rejected_share"
-    assert f"{package}/reporting/model_card.md.j2" in document["stages"]["evaluation"]["deps"]
+    assert f"{package}/reporting/model_card.md.j2" in document["stages"]["decisions"]["deps"]
+
+
+def test_another_cost_reruns_nothing_that_looks_at_the_model(document: dict[str, Any]) -> None:
+    stages = document["stages"]
+
+    def outputs(stage: dict[str, Any]) -> set[str]:
+        items = [*stage.get("outs", []), *stage.get("metrics", [])]
+        return {key for item in items for key in (item if isinstance(item, dict) else [item])}
+
+    rerun = {name for name, stage in stages.items() if "economics" in stage["params"]}
+    while True:
+        changed = {path for name in rerun for path in outputs(stages[name])}
+        more = {name for name, stage in stages.items() if changed & set(stage["deps"])} - rerun
+        if not more:
+            break
+        rerun |= more
+    assert rerun == {"decisions", "acceptance", "packaging"}
+    for name in rerun:
+        read = set(stages[name]["deps"])
+        assert not read & {"data/06_models/model.pkl", "data/06_models/reference_models.pkl"}
+    assert "data/06_models/scorer" not in stages["decisions"]["deps"]
 
 
 def test_outputs_are_metrics_plots_or_cached_files(document: dict[str, Any]) -> None:
     evaluation = document["stages"]["evaluation"]
-    assert evaluation["metrics"] == [{"data/08_reporting/metrics.json": {"cache": False}}]
+    decisions = document["stages"]["decisions"]
+    assert decisions["metrics"] == [{"data/08_reporting/metrics.json": {"cache": False}}]
     assert "data/08_reporting/roc_curve.png" in evaluation["outs"]
     assert {"data/08_reporting/selection.json": {"cache": False}} in document["stages"]["training"][
         "outs"

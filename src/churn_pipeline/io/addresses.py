@@ -230,6 +230,11 @@ def _parts(source: str) -> tuple[str, str | None]:
 
 def _file(place: str, part: str | None, knob: str) -> Address:
     name = place.rpartition("/")[2]
+    if not name or (place.startswith("s3://") and place.count("/") < 3):
+        raise DataError(
+            f"{place or 'an empty text'} names no file; set {knob} to a file"
+            f"{', such as s3://BUCKET/FOLDER/customers.csv' if place.startswith('s3:') else ''}"
+        )
     path = Path(name.lower())
     is_compressed = path.suffix == ".gz"
     ending = Path(path.stem).suffix if is_compressed else path.suffix

@@ -108,12 +108,12 @@ def _own_params(text: str, name: str, source: str) -> str:
             "data set takes over"
         ) from None
     folder = f"data/{name}"
-    changes: dict[tuple[str, str], str | float] = {
+    changes: dict[tuple[str, str], str | float | None] = {
         ("dataset", "name"): name,
         ("dataset", "folder"): folder,
         ("dataset", "contract"): f"conf/{name}/contract.yml",
         ("ingestion", "source"): source,
-        ("scoring", "source"): source,
+        ("scoring", "source"): None,
         # what is good for one table is out of reach for another; this asks for more than chance
         ("gates", "minimum_roc_auc"): 0.6,
     }
@@ -125,7 +125,7 @@ def _own_params(text: str, name: str, source: str) -> str:
     return _HEADER.format(name=name) + "".join(lines[beginning:])
 
 
-def _replaced(text: str, changes: Mapping[tuple[str, str], str | float]) -> str:
+def _replaced(text: str, changes: Mapping[tuple[str, str], str | float | None]) -> str:
     """Return YAML with other values under ``section.key``; all else stays byte for byte."""
     document = yaml.compose(text, Loader=yaml.SafeLoader)
     assert isinstance(document, yaml.MappingNode)
@@ -144,7 +144,7 @@ def _replaced(text: str, changes: Mapping[tuple[str, str], str | float]) -> str:
     return text
 
 
-def _scalar(value: str | float) -> str:
-    """Return a text or number as YAML writes it within a line."""
+def _scalar(value: str | float | None) -> str:
+    """Return a text, number or null as YAML writes it within a line."""
     listed = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=sys.maxsize)
     return listed.strip()[1:-1]
