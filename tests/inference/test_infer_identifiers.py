@@ -42,6 +42,13 @@ def test_lost_digits_are_asked_about(cells: list[str], words: str) -> None:
     assert repr(cells[0]) in question.text or "such as" in question.text
 
 
+def test_postcodes_a_digit_short_are_asked_about() -> None:
+    codes = [str(code) for code in RNG.choice([2134, 2139, 10001, 60601, 94105], N)]
+    assert questions(infer({"zip": codes}), "Have some zip lost a zero")
+    whole = [code.zfill(5) for code in codes]
+    assert not questions(infer({"zip": whole}), "zip")
+
+
 def test_no_id_beyond_exact_floats_becomes_a_feature() -> None:
     table = {"ref_id": [float(2**54 + 4 * i) for i in range(N)]}
     assert plan(infer(table), "ref_id").roles == ["ignored"]
