@@ -57,7 +57,7 @@ def sentinels(values: NDArray[np.float64], counts: NDArray[np.int64]) -> list[fl
     numbers, inverse = np.unique(values, return_inverse=True)
     if len(numbers) < _LEAST_LEVELS:
         return []
-    rows = np.bincount(inverse, counts.astype(np.float64))
+    rows = np.asarray(np.bincount(inverse, counts), dtype=np.float64)
     found = set(_far_off(numbers, rows))
     negative = numbers[numbers < 0]
     if (
