@@ -57,8 +57,8 @@ def fit_on(
 def _beyond_computing(inputs: pd.DataFrame) -> str | None:
     """Return a column with numbers that are too large or infinite, None where there is none."""
     numbers = inputs.select_dtypes("number")
-    is_beyond = (numbers.abs() > LARGEST_NUMBER).any()
-    return next((str(name) for name in numbers if is_beyond[name]), None)
+    is_beyond = (np.abs(numbers.to_numpy(dtype=np.float64)) > LARGEST_NUMBER).any(axis=0)
+    return next((str(numbers.columns[int(place)]) for place in np.flatnonzero(is_beyond)), None)
 
 
 def cross_validate(
