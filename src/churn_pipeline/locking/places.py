@@ -1,0 +1,110 @@
+"""The data sets of a checkout as places of locks, and which of them a DVC command touches."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from churn_pipeline.environments import environments, params_file, params_name, read_dataset
+from churn_pipeline.errors import ParameterError
+
+_CONF = "conf"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder of a data set.
+
+    Attributes
+    ----------
+    name : str
+        Of the data set; empty for the built-in one.
+    folder : Path
+        Absolute; of everything that is made.
+    """
+
+    name: str
+    folder: Path
+
+    @property
+    def title(self) -> str:
+        """How messages name the data set."""
+        return f"data set {self.name}" if self.name else "the built-in data set"
+
+
+def place(project: Path, env: str | None) -> Place:
+    """Return the place of the data set that a Kedro environment stands for.
+
+    Where its params file cannot be read, that is the folder which a new data set gets: whoever
+    uses the parameters reports the fault.
+
+    Raises
+    ------
+    DatasetNameError
+        If there is no such data set.
+    """
+    name = params_name(project, env)
+    try:
+        folder = read_dataset(params_file(project, env)).folder
+    except ParameterError:
+        folder = f"data/{name}" if name else "data"
+    return Place(name, (project / folder).resolve())
+
+
+def all_places(project: Path) -> list[Place]:
+    """Return the places of all data sets of a checkout."""
+    return [place(project, name) for name in ["", *environments(project)]]
+
+
+def project_of_repository(root: Path) -> Path | None:
+    """Return the project that a DVC repository belongs to; None if it is not one of these.
+
+    The repository is the project itself, or lies in it.
+    """
+    for folder in (root, *root.parents):
+        config = folder / "pyproject.toml"
+        if config.is_file():
+            is_ours = 'package_name = "churn_pipeline"' in config.read_text(encoding="utf-8")
+            return folder if is_ours else None
+    return None
+
+
+def touched_places(
+    project: Path, repository: Path, targets: Iterable[str | os.PathLike[str]]
+) -> list[Place]:
+    """Return the data sets whose files a DVC command with these targets may write.
+
+    Parameters
+    ----------
+    project : Path
+        The project's root.
+    repository : Path
+        The root of the DVC repository: the project's, or that of a single data set.
+    targets : iterable of str
+        As DVC takes them: paths from the current folder, stages, or ``path:stage``. None mean
+        everything in the repository.
+    """
+    places = all_places(project)
+    if repository != project:
+        own = [item for item in places if item.name and _overlap(repository, _roots(project, item))]
+        return own or places
+    found: dict[str, Place] = {}
+    for target in targets:
+        text = str(target)
+        if set("*?[") & set(text):
+            return places
+        path = Path(text if Path(text).exists() else text.rpartition(":")[0] or text).absolute()
+        own = [item for item in places if item.name and _overlap(path, _roots(project, item))]
+        is_above = any(root.is_relative_to(path) for item in own for root in _roots(project, item))
+        if is_above or not own:
+            own += [item for item in places if not item.name]
+        found |= {item.name: item for item in own}
+    return list(found.values()) or places
+
+
+def _roots(project: Path, item: Place) -> list[Path]:
+    return [project / _CONF / item.name, project / "data" / item.name, item.folder]
+
+
+def _overlap(path: Path, roots: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(root) or root.is_relative_to(path) for root in roots)
