@@ -2,7 +2,8 @@
 
 DVC writes `dvc.lock` (a data set's in its folder of `conf`) and `.dvc/tmp/rwlock` in place. A kill
 within that write leaves a file that makes every later `dvc repro` fail. Without the files DVC runs
-the stages again, or takes their results from its cache: nothing is lost but time.
+the stages again, or takes their results from its cache: nothing is lost but time. While another
+command works on one of the data sets, nothing is removed: it may be writing just now.
 """
 
 import json
@@ -15,6 +16,8 @@ import yaml
 from dvc.rwlock import SCHEMA as RWLOCK_SCHEMA
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import Invalid
+
+from churn_pipeline.locking import BusyError, all_places, hold
 
 _SECONDS_OF_A_WRITE = 1.0
 
@@ -37,12 +40,20 @@ def _is_broken(path: Path) -> bool:
 
 
 def mend(root: Path) -> list[str]:
-    """Remove the broken state files and return their names."""
+    """Remove the broken state files and return their names; none while another command runs."""
+    try:
+        with hold(all_places(root), wait=False):
+            return _mend(root)
+    except BusyError:
+        return []
+
+
+def _mend(root: Path) -> list[str]:
     files = [root / "dvc.lock", *sorted(root.glob("conf/*/dvc.lock")), root / ".dvc/tmp/rwlock"]
     broken = [file for file in files if _is_broken(file)]
     if not broken:
         return []
-    time.sleep(_SECONDS_OF_A_WRITE)  # another dvc may be at work, and writing just now
+    time.sleep(_SECONDS_OF_A_WRITE)  # a dvc that holds no lock of a data set may be writing them
     broken = [file for file in broken if _is_broken(file)]
     for file in broken:
         file.unlink()

@@ -18,6 +18,7 @@ from churn_pipeline.model_commands import environment_option, model
 from churn_pipeline.pipeline_registry import PIPELINES
 from churn_pipeline.serving.key_commands import api_key
 from churn_pipeline.simulate_command import simulate
+from churn_pipeline.staging import staged_path
 
 
 @click.group(name="churn_pipeline")
@@ -99,7 +100,7 @@ def dvc_yaml(metadata: ProjectMetadata, env: str | None, of_all: bool, check: bo
             click.echo(f"{shown} is out of step with the pipelines; run `{command}`", err=True)
             stale.append(shown)
         else:
-            staged = path.with_name(".dvc.yaml.partial")
+            staged = staged_path(path)
             staged.write_text(expected, encoding="utf-8")
             staged.replace(path)
             click.echo(f"{shown} written")

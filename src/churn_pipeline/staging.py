@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
-_LEFTOVER = re.compile(r"\..+\.(?:(?P<pid>\d+)-[0-9a-f]{8}\.)?(?:partial|old)")
+_LEFTOVER = re.compile(r"\..+?\.(?:(?P<pid>\d+)-[0-9a-f]{8}\.)?(?:partial|old)")
 
 
 def staged_path(target: Path, ending: str = "partial") -> Path:

@@ -1,6 +1,15 @@
 """One command at a time works on the files of a data set, however it is started."""
 
-from churn_pipeline.locking.lock import BusyError, hold, wants_to_wait
-from churn_pipeline.locking.places import Place, all_places, place
+from churn_pipeline.locking.lock import WAIT, BusyError, hold
+from churn_pipeline.locking.places import Place, all_places, new_place, place, places_that_read
 
-__all__ = ["BusyError", "Place", "all_places", "hold", "place", "wants_to_wait"]
+__all__ = [
+    "WAIT",
+    "BusyError",
+    "Place",
+    "all_places",
+    "hold",
+    "new_place",
+    "place",
+    "places_that_read",
+]

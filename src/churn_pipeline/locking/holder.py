@@ -83,5 +83,5 @@ def _command() -> str:
     words = sys.argv if sys.argv and sys.argv[0] not in ("", "-c", "-m") else sys.orig_argv
     program = Path(words[0])
     name = program.parent.name if program.name == "__main__.py" else program.name
-    command = " ".join([name, *words[1:]])
+    command = " ".join(" ".join([name, *words[1:]]).split())  # one line, whatever -c holds
     return command if len(command) <= _LONGEST_COMMAND else f"{command[:_LONGEST_COMMAND]}…"

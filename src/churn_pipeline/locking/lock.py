@@ -49,8 +49,7 @@ class _Held:
 _held: dict[Path, _Held] = {}  # by this process, which may ask for a lock again while it has it
 
 
-def wants_to_wait() -> bool:
-    """Tell whether the environment asks to wait for other commands."""
+def _wants_to_wait() -> bool:
     return os.environ.get(WAIT, "").lower() not in ("", "0", "false", "no")
 
 
@@ -83,7 +82,7 @@ def hold(
     ChurnPipelineError
         If the folder cannot be written or knows no locks.
     """
-    wait = wants_to_wait() if wait is None else wait
+    wait = _wants_to_wait() if wait is None else wait
     with ExitStack() as stack:
         # everybody in the same order, or two could wait for each other
         for place in sorted(places, key=lambda place: place.folder):
@@ -122,9 +121,11 @@ def _acquire(place: Place, wait: bool, writes: bool, option: str, stack: ExitSta
             time.sleep(_POLL_SECONDS / 4)
             continue
         if not wait:
+            variable = f"{WAIT}=1"
+            ways = variable if option == variable else f"{option} (or {variable})"
             raise BusyError(
-                f"another run of {place.title} is going on ({other}); wait for it with {option} "
-                f"(or {WAIT}=1), or end it"
+                f"another run of {place.title} is going on ({other}); wait for it with {ways}, or "
+                "end it"
             )
         if said is None or now - said >= _SECONDS_BETWEEN_MESSAGES:
             said = now

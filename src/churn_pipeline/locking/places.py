@@ -4,8 +4,18 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from churn_pipeline.environments import environments, params_file, params_name, read_dataset
+import yaml
+
+from churn_pipeline.environments import (
+    PARAMS,
+    SIMULATED,
+    environments,
+    params_file,
+    params_name,
+    read_dataset,
+)
 from churn_pipeline.errors import ParameterError
 
 _CONF = "conf"
@@ -49,6 +59,34 @@ def place(project: Path, env: str | None) -> Place:
     except ParameterError:
         folder = f"data/{name}" if name else "data"
     return Place(name, (project / folder).resolve())
+
+
+def new_place(project: Path, name: str) -> Place:
+    """Return the place of a data set that need not exist yet."""
+    is_there = (project / _CONF / name / PARAMS).is_file()
+    return place(project, name) if is_there else Place(name, (project / "data" / name).resolve())
+
+
+def places_that_read(project: Path, file: Path) -> list[Place]:
+    """Return the data sets that take a file as their table, or made it."""
+    path = file.resolve()
+    found = []
+    for item in all_places(project):
+        parameters = _parameters(params_file(project, item.name))
+        sources = [parameters.get(key, {}).get("source") for key in ("ingestion", "scoring")]
+        paths = [project / str(source) for source in sources if source]
+        if path in {item.folder / SIMULATED, *(path.resolve() for path in paths)}:
+            found.append(item)
+    return found
+
+
+def _parameters(file: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    sections = document.items() if isinstance(document, dict) else ()
+    return {key: section for key, section in sections if isinstance(section, dict)}
 
 
 def all_places(project: Path) -> list[Place]:
