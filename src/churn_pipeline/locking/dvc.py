@@ -102,7 +102,7 @@ def _hold(repo: Any, targets: Sequence[str] | None, stack: ExitStack) -> None:
     places = touched_places(project, repository, targets)
     wait = repo._wait_for_lock or None
     try:
-        stack.enter_context(hold(places, wait=wait, writes=False, option="--wait-for-lock"))
+        stack.enter_context(hold(places, wait=wait, writes=False, option="dvc --wait-for-lock"))
     except ChurnPipelineError as error:
         raise LockError(str(error)) from None
 
