@@ -1,7 +1,8 @@
 """Start two to four commands on one data set at random moments and see that they do not mix.
 
 Each trial draws commands (`kedro run` with one split or another, `dvc repro`, an experiment,
-scoring, a promotion, a reload of a running service), offsets, and who waits for the others. After it:
+scoring, a promotion, a reload of a running service), offsets, and who waits for the others. After
+it:
 
 - every command ended 0, or with one sentence, and none with a traceback;
 - a run that ended 0 printed the figures of its own parameters;
@@ -104,9 +105,8 @@ class Checkout:
     def __init__(self, root: Path) -> None:
         self.root = root
         tools = Path(sys.executable).parent
-        kept = {
-            k: v for k, v in os.environ.items() if not k.startswith(("KEDRO_", "DVC_", "CHURN_"))
-        }
+        foreign = ("KEDRO_", "DVC_", "CHURN_", "MLFLOW_")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         path = f"{tools}{os.pathsep}{os.environ['PATH']}"
         self.environment = {**kept, "PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
         self.files: dict[str, dict[str, str]] = {}
@@ -124,11 +124,11 @@ class Checkout:
         self._note("own", "kedro", "run")
         first = self.files["own"]
         self.run("kedro", "model", "promote", "--reason", "the first")
-        self._note("own", "dvc", "repro")
+        self._note("own", "kedro", "run")
         # what a champion changes
-        self.unstable = {
-            path for path, digest in first.items() if self.files["own"][path] != digest
-        }
+        second = self.files["own"]
+        self.unstable = {path for path, digest in first.items() if second[path] != digest}
+        self.run("dvc", "commit", "--force", "dvc.yaml")
         self.run("git", "add", "-A")
         self.run("git", "commit", "-qm", "reproduced")
 
@@ -229,16 +229,22 @@ def _trial(
     for number, (kind, moment, wait) in enumerate(zip(kinds, moments, waits, strict=True)):
         while time.monotonic() - begin < moment:
             time.sleep(0.02)
-            [item.look() for item in started]
+            _look(started)
         log = folder / f"{number}.log"
         if kind.name == _RELOAD:
             started.append(Started(kind, None, log, reload(), time.monotonic()))
         else:
             started.append(Started(kind, checkout.start(kind, wait, log), log))
-    while not all([item.look() for item in started]):
+    while not _look(started):
         time.sleep(0.05)
     _judge(checkout, reload, started, before)
     return started
+
+
+def _look(started: Sequence[Started]) -> bool:
+    """Note who has ended; say whether all have."""
+    ended = [item.look() for item in started]
+    return all(ended)
 
 
 def _judge(
@@ -308,7 +314,7 @@ class Reload:
 
 @contextmanager
 def _service(checkout: Checkout) -> Iterator[Reload]:
-    token, _ = create_key(checkout.root / "conf/local/api_keys.json", "trials", SCOPES)
+    token, _ = create_key(checkout.root / "conf/local/api_keys.json", "trials", SCOPES)  # type: ignore[arg-type]
     with socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
