@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+from collections.abc import Iterable
+from glob import escape
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,7 +22,16 @@ def staged_path(target: Path, ending: str = "partial") -> Path:
 
 def remove_leftovers(folder: Path) -> None:
     """Remove the staged files and folders below ``folder`` whose writers are gone."""
-    for path in list(folder.rglob(".*")):
+    _remove(folder.rglob(".*"))
+
+
+def remove_leftovers_of(target: Path) -> None:
+    """Remove the staged files and folders of one target whose writers are gone."""
+    _remove(target.parent.glob(f".{escape(target.name)}.*"))
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in list(paths):
         match = _LEFTOVER.fullmatch(path.name)
         if match is None or (match["pid"] and _is_alive(int(match["pid"]))):
             continue

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from churn_pipeline.errors import BundleError
-from churn_pipeline.staging import staged_path
+from churn_pipeline.staging import remove_leftovers_of, staged_path
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 _NAME = re.compile(r"[a-z0-9_]+\.[a-z]+")
 _VERSION_DIGITS = 12
-_ATTEMPTS = 5
+_ATTEMPTS = 50
 _SECONDS_OF_A_SWAP = 0.05
 
 
@@ -168,6 +168,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
     """Write a bundle; the folder appears whole or not at all, in place of what it was before."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     staged, old = staged_path(folder), staged_path(folder, "old")
+    remove_leftovers_of(folder)
     staged.mkdir()
     for name, data in {**bundle.files, MANIFEST: bundle.manifest}.items():
         (staged / name).write_bytes(data)
