@@ -14,20 +14,16 @@ _LEFTOVER = re.compile(r"\..+?\.(?:(?P<pid>\d+)-[0-9a-f]{8}\.)?(?:partial|old)")
 def staged_path(target: Path, ending: str = "partial") -> Path:
     """Return a hidden path beside ``target`` that no other writer uses, now or later.
 
-    The name holds the id of this process, by which :func:`remove_leftovers` knows whether its
-    writer may still be at work.
+    The name holds the id of this process, by which others know whether its writer may still be at
+    work. What killed writers left of the same target is removed.
     """
+    _remove(target.parent.glob(f".{escape(target.name)}.*"))
     return target.with_name(f".{target.name}.{os.getpid()}-{uuid4().hex[:8]}.{ending}")
 
 
 def remove_leftovers(folder: Path) -> None:
     """Remove the staged files and folders below ``folder`` whose writers are gone."""
     _remove(folder.rglob(".*"))
-
-
-def remove_leftovers_of(target: Path) -> None:
-    """Remove the staged files and folders of one target whose writers are gone."""
-    _remove(target.parent.glob(f".{escape(target.name)}.*"))
 
 
 def _remove(paths: Iterable[Path]) -> None:

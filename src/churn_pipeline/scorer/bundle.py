@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from churn_pipeline.errors import BundleError
-from churn_pipeline.staging import remove_leftovers_of, staged_path
+from churn_pipeline.staging import staged_path
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 _NAME = re.compile(r"[a-z0-9_]+\.[a-z]+")
 _VERSION_DIGITS = 12
 _ATTEMPTS = 50
-_SECONDS_OF_A_SWAP = 0.05
+_SECONDS_OF_A_SWAP = 0.02
 
 
 @dataclass(frozen=True)
@@ -82,24 +82,27 @@ def read_bundle(folder: Path) -> Bundle:
     BundleError
         If the folder holds no bundle, or a file is missing, extra or changed; it is named.
     """
-    for _ in range(_ATTEMPTS - 1):
-        before = _inode(folder)
+    before: object = None
+    for _ in range(_ATTEMPTS):
         try:
             return _read_bundle(folder)
-        except BundleError:
+        except BundleError as error:
             # replaced, or about to be: between two renames it is not there
-            if before is None:
-                time.sleep(_SECONDS_OF_A_SWAP)
-            if before == _inode(folder):
+            problem, found = error, _identity(folder)
+            if found == before:
                 raise
-    return _read_bundle(folder)
+            before = found
+            time.sleep(_SECONDS_OF_A_SWAP)
+    raise problem
 
 
-def _inode(folder: Path) -> int | None:
+def _identity(folder: Path) -> object:
+    """Return what changes when another folder takes its place."""
     try:
-        return folder.stat().st_ino
+        status = folder.stat()
     except OSError:
-        return None
+        return "absent"
+    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _read_bundle(folder: Path) -> Bundle:
@@ -168,7 +171,6 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
     """Write a bundle; the folder appears whole or not at all, in place of what it was before."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     staged, old = staged_path(folder), staged_path(folder, "old")
-    remove_leftovers_of(folder)
     staged.mkdir()
     for name, data in {**bundle.files, MANIFEST: bundle.manifest}.items():
         (staged / name).write_bytes(data)
