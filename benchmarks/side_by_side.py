@@ -353,6 +353,7 @@ def _shrink(params: Path) -> None:
             "minimum_roc_auc": 0.55,
             "maximum_expected_calibration_error": 0.5,
             "maximum_scoring_milliseconds": 1000,
+            "no_regression": False,
         },
     }
     for section, values in changes.items():
