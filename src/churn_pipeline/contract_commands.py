@@ -95,13 +95,14 @@ def infer(
       kedro contract infer sqlite:///crm.db::members --env gym --drop notes --keep score
     """
     from churn_pipeline.inference import Hints, infer_contract
-    from churn_pipeline.io.addresses import refuse_password
+    from churn_pipeline.io.addresses import from_project, refuse_password
     from churn_pipeline.io.credentials import project_credentials
     from churn_pipeline.io.raw_table import read_raw_table
     from churn_pipeline.orchestration.datasets import create_dataset
 
     project = Path(metadata.project_path) if metadata else Path.cwd()
     refuse_password(source, "SOURCE")  # before anything shows it
+    source = from_project(source, project)
     name = name or _name_of(source)
     if environment_folder(project, name).exists():
         if not force:
@@ -113,7 +114,7 @@ def infer(
         click.echo(f"conf/{name} is written anew; nothing of it is kept", err=True)
     click.echo(f"reading {source}", err=True)
     credentials = project_credentials(project)["source"]
-    raw = read_raw_table(source, knob="SOURCE", credentials=credentials)
+    raw = read_raw_table(source, knob="SOURCE", credentials=credentials, folder=project)
     click.echo(f"{len(raw.cells):,} rows of {raw.cells.shape[1]:,} columns", err=True)
     hints = Hints(
         target, positive, id, snapshot, horizon_days, drop, keep, sensitive, nullable_from
@@ -138,6 +139,7 @@ def check(metadata: ProjectMetadata | None, name: str, source: str | None) -> No
     """
     import yaml
 
+    from churn_pipeline.io.addresses import from_project, refuse_password
     from churn_pipeline.io.contract_dataset import ContractDataset
     from churn_pipeline.io.credentials import project_credentials
     from churn_pipeline.io.raw_table import read_raw_table
@@ -154,7 +156,11 @@ def check(metadata: ProjectMetadata | None, name: str, source: str | None) -> No
         own = folder / "params.yaml"
         params = own if own.exists() else project / "params.yaml"
         source = yaml.safe_load(params.read_text(encoding="utf-8"))["ingestion"]["source"]
-    raw = read_raw_table(source, credentials=project_credentials(project, name)["source"])
+    else:
+        refuse_password(source, "--source")
+        source = from_project(source, project)
+    credentials = project_credentials(project, name)["source"]
+    raw = read_raw_table(source, credentials=credentials, folder=project)
     table, violations = check_customers(raw, known)
     _, rejected = quarantine_customers(raw, table, violations, known)
     quality = report_data_quality(raw, table, rejected, known)
@@ -214,6 +220,6 @@ def _summarise(name: str, folder: str, found: Any) -> None:
         if count:
             click.echo(f"  {count} {title}{'s' if count > 1 else ''} in {folder}/inference.md")
     click.echo("Next:")
-    click.echo(f"  kedro run --env {name}           # or: dvc repro {folder}/dvc.yaml")
+    click.echo(f"  kedro run --env {name}           # or: make repro ENV={name}")
     click.echo(f"  cat data/{name}/08_reporting/model_card.md")
     click.echo(f"  make serve ENV={name}")

@@ -5,7 +5,7 @@ import churn_pipeline_startup
 churn_pipeline_startup.init()  # for sessions that no `kedro` command started
 
 from churn_pipeline.config_loader import DatasetConfigLoader  # noqa: E402
-from churn_pipeline.hooks import CredentialsHooks, ParameterHooks, ProgressHooks, TrackingHooks  # noqa: E402
+from churn_pipeline.hooks import ParameterHooks, ProgressHooks, TrackingHooks  # noqa: E402
 from churn_pipeline.locking.sessions import guard_sessions  # noqa: E402
 from churn_pipeline.orchestration.mlflow_run import mlflow_run_id, mlflow_run_name  # noqa: E402
 from churn_pipeline.orchestration.tracking import (  # noqa: E402
@@ -15,7 +15,7 @@ from churn_pipeline.orchestration.tracking import (  # noqa: E402
 
 guard_sessions()
 
-HOOKS = (ParameterHooks(), CredentialsHooks(), ProgressHooks(), TrackingHooks())
+HOOKS = (ParameterHooks(), ProgressHooks(), TrackingHooks())
 
 CONFIG_LOADER_CLASS = DatasetConfigLoader
 CONFIG_LOADER_ARGS = {

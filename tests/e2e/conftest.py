@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 STAGES = [
     "simulation", "ingestion", "features", "tuning", "training", "export", "evaluation",
-    "acceptance", "packaging",
+    "decisions", "acceptance", "packaging",
 ]  # fmt: skip
 
 SMALL = {  # params.yaml, scaled down

@@ -88,7 +88,7 @@ def test_graph_metrics_params_and_plots_are_shown(reproduced: Project) -> None:
             "src/churn_pipeline/reporting/model_card.md.j2",
             "Test metrics",
             "Metrics",
-            ["evaluation"],
+            ["decisions"],
         ),
         (
             "src/churn_pipeline/modeling/cross_validation.py",
@@ -102,13 +102,13 @@ def test_graph_metrics_params_and_plots_are_shown(reproduced: Project) -> None:
             "Look for sums",
             ["features"],
         ),
-        ("params.yaml", "patience: 5", "patience: 6", ["tuning", "evaluation"]),  # the card says it
-        ("params.yaml", "contact_cost: 1", "contact_cost: 2", ["export", "evaluation"]),
+        ("params.yaml", "patience: 5", "patience: 6", ["tuning", "decisions"]),  # the card says it
+        ("params.yaml", "contact_cost: 1", "contact_cost: 2", ["decisions", "packaging"]),
         (
             "conf/base/catalog.yml",
             "filepath: ${globals:dataset.folder}/08_reporting/metrics.json",
             "filepath: ${globals:dataset.folder}/08_reporting/figures.json",
-            ["evaluation", "packaging"],
+            ["decisions", "packaging"],
         ),
     ],
 )

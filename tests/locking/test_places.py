@@ -42,39 +42,16 @@ def test_the_folder_is_that_of_the_params_file(project: Path) -> None:
     assert new_place(project, "new").folder == project / "data/new"
 
 
-@pytest.mark.parametrize(
-    ("targets", "names"),
-    [
-        ([], ["", "north", "south"]),
-        (["dvc.yaml"], [""]),
-        (["evaluation"], [""]),
-        (["data/06_models/bundle"], [""]),
-        (["conf/north/dvc.yaml"], ["north"]),
-        (["conf/north/dvc.yaml:features"], ["north"]),
-        (["data/north/08_reporting"], ["north"]),
-        (["elsewhere/06_models", "evaluation"], ["", "south"]),
-        (["data"], ["", "north", "south"]),
-        (["."], ["", "north", "south"]),
-        (["conf/*/dvc.yaml"], ["", "north", "south"]),
-    ],
-)
-def test_targets_of_dvc_name_data_sets(project: Path, targets: list[str], names: list[str]) -> None:
-    found = touched_places(project, project, targets)
-    assert sorted(item.name for item in found) == names
+def test_a_repository_of_dvc_is_that_of_a_data_set(project: Path) -> None:
+    def names(repository: Path) -> list[str]:
+        assert project_of_repository(repository) == project
+        return [item.name for item in touched_places(project, repository)]
 
-
-def test_targets_are_taken_from_the_current_folder(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(project / "conf/north")
-    for target in ("dvc.yaml", "features", ":features"):
-        assert [item.name for item in touched_places(project, project, [target])] == ["north"]
-
-
-def test_a_repository_within_the_project_is_its_data_sets(project: Path) -> None:
-    found = touched_places(project, project / "conf/north", [])
-    assert [item.name for item in found] == ["north"]
-    assert project_of_repository(project / "conf/north") == project
+    assert names(project / "data/north") == ["north"]
+    assert names(project) == ["", "north", "south"]  # as the stages lie in conf
+    for name in ("north", "south"):
+        (project / "conf" / name / "dvc.yaml").unlink()
+    assert names(project) == [""]
 
 
 def test_other_projects_are_left_alone(tmp_path: Path) -> None:

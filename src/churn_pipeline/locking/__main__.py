@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from churn_pipeline.errors import ChurnPipelineError
-from churn_pipeline.locking.lock import WAIT, hold
+from churn_pipeline.locking.lock import WAIT, environment_of_parts, hold
 from churn_pipeline.locking.places import all_places
 
 
@@ -16,7 +16,8 @@ def main(command: list[str]) -> int:
     """Run the command while nothing else works on a data set; return its exit code."""
     try:
         with hold(all_places(Path.cwd()), writes=False, option=f"{WAIT}=1"):
-            return subprocess.run(command, check=False).returncode
+            done = subprocess.run(command, env=environment_of_parts(), check=False)
+            return done.returncode
     except (ChurnPipelineError, OSError) as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1

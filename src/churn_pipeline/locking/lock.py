@@ -25,6 +25,7 @@ from churn_pipeline.locking.places import Place
 from churn_pipeline.staging import remove_leftovers
 
 WAIT = "CHURN_WAIT"
+_PART = "CHURN_PART_OF_A_COMMAND"
 
 _COMMAND, _WRITER = ".command.lock", ".writer.lock"
 _POLL_SECONDS = 0.2
@@ -140,7 +141,7 @@ def _attempt(folder: Path, writes: bool, stack: ExitStack) -> Holder | str | Non
     has_command = _take(folder / _COMMAND, stack)
     if not has_command:
         holder = Holder.read(_named(folder / _COMMAND))
-        if holder is None or not (_is_stage() and holder.is_ancestor):
+        if holder is None or not (_is_part() and holder.is_ancestor):
             return holder or _NAMELESS
     with ExitStack() as trial:
         if not _take(folder / _WRITER, trial):
@@ -184,8 +185,13 @@ def _unusable(file: Path, error: OSError) -> ChurnPipelineError:
     )
 
 
-def _is_stage() -> bool:
-    return "DVC_STAGE" in os.environ  # by DVC, for all that it starts
+def environment_of_parts() -> dict[str, str]:
+    """Return the environment of a child that works under this process's lock."""
+    return {**os.environ, _PART: "1"}
+
+
+def _is_part() -> bool:
+    return "DVC_STAGE" in os.environ or _PART in os.environ  # the first by DVC, for its stages
 
 
 def _named(lock: Path) -> Path:

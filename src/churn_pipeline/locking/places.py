@@ -1,7 +1,5 @@
 """The data sets of a checkout as places of locks, and which of them a DVC command touches."""
 
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +9,14 @@ import yaml
 from churn_pipeline.environments import (
     PARAMS,
     SIMULATED,
+    dataset_of_dvc_root,
     environments,
     params_file,
     params_name,
     read_dataset,
 )
 from churn_pipeline.errors import ParameterError
+from churn_pipeline.orchestration.dvc_project import former_data_sets
 
 _CONF = "conf"
 
@@ -107,10 +107,8 @@ def project_of_repository(root: Path) -> Path | None:
     return None
 
 
-def touched_places(
-    project: Path, repository: Path, targets: Iterable[str | os.PathLike[str]]
-) -> list[Place]:
-    """Return the data sets whose files a DVC command with these targets may write.
+def touched_places(project: Path, repository: Path) -> list[Place]:
+    """Return the data sets whose files a DVC command in this repository may write.
 
     Parameters
     ----------
@@ -118,31 +116,8 @@ def touched_places(
         The project's root.
     repository : Path
         The root of the DVC repository: the project's, or that of a single data set.
-    targets : iterable of str
-        As DVC takes them: paths from the current folder, stages, or ``path:stage``. None mean
-        everything in the repository.
     """
-    places = all_places(project)
-    if repository != project:
-        own = [item for item in places if item.name and _overlap(repository, _roots(project, item))]
-        return own or places
-    found: dict[str, Place] = {}
-    for target in targets:
-        text = str(target)
-        if set("*?[") & set(text):
-            return places
-        path = Path(text if Path(text).exists() else text.rpartition(":")[0] or text).absolute()
-        own = [item for item in places if item.name and _overlap(path, _roots(project, item))]
-        is_above = any(root.is_relative_to(path) for item in own for root in _roots(project, item))
-        if is_above or not own:
-            own += [item for item in places if not item.name]
-        found |= {item.name: item for item in own}
-    return list(found.values()) or places
-
-
-def _roots(project: Path, item: Place) -> list[Path]:
-    return [project / _CONF / item.name, project / "data" / item.name, item.folder]
-
-
-def _overlap(path: Path, roots: Iterable[Path]) -> bool:
-    return any(path.is_relative_to(root) or root.is_relative_to(path) for root in roots)
+    if repository == project:  # which kept the stages of all data sets formerly
+        return [place(project, name) for name in ["", *former_data_sets(project)]]
+    name = dataset_of_dvc_root(project, repository)
+    return all_places(project) if name is None else [place(project, name)]
