@@ -111,6 +111,7 @@ def test_a_stage_works_under_the_lock_of_its_own_dvc_only(
             return process.stdout.readline()
 
     assert child("DVC_STAGE=x") == "held\n"
+    assert child("CHURN_PART_OF_A_COMMAND=1") == "held\n"
     # neither ancestry nor the variable is enough, nor both beside a process that writes itself
     assert child("-u", "DVC_STAGE").startswith("refused: another run")
     assert child("DVC_STAGE=x", kind="writes").startswith("refused: another run")
