@@ -33,7 +33,7 @@ from socket import socket
 import yaml
 from tqdm import tqdm
 
-from benchmarks.kill_and_resume import checksums
+from benchmarks.move_copy_kill import checksums
 from churn_pipeline.serving.api_keys import SCOPES, create_key
 
 _ROOT = Path(__file__).resolve().parents[1]

@@ -59,6 +59,18 @@ def _column(flag: str, text: str, many: bool = False) -> Any:
 @_column("--keep", "A column to keep that would be left alone, such as a suspect.", many=True)
 @_column("--sensitive", "A column to audit for fairness, besides those known by name.", many=True)
 @click.option(
+    "--missing",
+    metavar="COL=TEXT",
+    multiple=True,
+    help="A text of a column that means missing. May be given often.",
+)
+@click.option(
+    "--same",
+    metavar="COL=TEXT=VALUE",
+    multiple=True,
+    help="A text of a column that means another value of it. May be given often.",
+)
+@click.option(
     "--nullable-from",
     type=click.FloatRange(0, 1),
     default=0.0,
@@ -80,6 +92,8 @@ def infer(
     drop: tuple[str, ...],
     keep: tuple[str, ...],
     sensitive: tuple[str, ...],
+    missing: tuple[str, ...],
+    same: tuple[str, ...],
     nullable_from: float,
     force: bool,
 ) -> None:
@@ -117,8 +131,9 @@ def infer(
     raw = read_raw_table(source, knob="SOURCE", credentials=credentials, folder=project)
     click.echo(f"{len(raw.cells):,} rows of {raw.cells.shape[1]:,} columns", err=True)
     hints = Hints(
-        target, positive, id, snapshot, horizon_days, drop, keep, sensitive, nullable_from
-    )
+        target, positive, id, snapshot, horizon_days, drop, keep, sensitive, nullable_from,
+        missing, same,
+    )  # fmt: skip
     found = infer_contract(raw, name, hints, _Progress())
     with hold([new_place(project, name)]):
         folder = create_dataset(project, name, found.contract_text, source, found.report, force)
@@ -201,6 +216,8 @@ def _shown(folder: Path, project: Path) -> str:
 
 
 def _summarise(name: str, folder: str, found: Any) -> None:
+    from churn_pipeline.inference.plan import shown_name
+
     roles = [role for plan in found.plans for role in plan.roles]
     target = found.target
     click.echo(f"{folder}: contract.yml, params.yaml and inference.md written")
@@ -219,6 +236,8 @@ def _summarise(name: str, folder: str, found: Any) -> None:
     ):
         if count:
             click.echo(f"  {count} {title}{'s' if count > 1 else ''} in {folder}/inference.md")
+    if found.notes.questions:
+        click.echo(f"  first: {shown_name(found.notes.ranked()[0].text)}")
     click.echo("Next:")
     click.echo(f"  kedro run --env {name}           # or: make repro ENV={name}")
     click.echo(f"  cat data/{name}/08_reporting/model_card.md")

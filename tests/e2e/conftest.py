@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.kill_and_resume import checksums
+from benchmarks.move_copy_kill import checksums
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -140,7 +140,8 @@ def test_experiments_in_the_workspace_and_in_temporary_folders(
     simulate_customers(600, seed=5).customers.to_csv(table, index=False)
 
     run = reproduced.run("dvc", "exp", "run", "-n", "here", "-S", "economics.contact_cost=20")
-    assert "Stage 'training' didn't change, skipping" in run.stdout
+    for stage in ("training", "export", "evaluation"):
+        assert f"Stage '{stage}' didn't change, skipping" in run.stdout
     reproduced.run("git", "checkout", "-q", ".")
     reproduced.run("dvc", "checkout", *STAGES)
     source = f"ingestion.source={table}"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -21,7 +22,7 @@ def contract(horizon: int | None = None, dated: bool = True, **id_column: Any) -
 
 
 def found(
-    rows: list[tuple[str, str, str | None]], horizon: int | None = None, every: bool = False
+    rows: Sequence[tuple[str, str, str | None]], horizon: int | None = None, every: bool = False
 ) -> list[str]:
     known = contract(horizon)
     table = pd.DataFrame(rows, columns=["who", "day", "gone"])

@@ -155,6 +155,27 @@ def test_a_stage_depends_on_what_it_reads_and_executes(document: dict[str, Any])
     assert f"{package}/reporting/model_card.md.j2" in document["stages"]["decisions"]["deps"]
 
 
+def test_another_cost_reruns_nothing_that_looks_at_the_model(document: dict[str, Any]) -> None:
+    stages = document["stages"]
+
+    def outputs(stage: dict[str, Any]) -> set[str]:
+        items = [*stage.get("outs", []), *stage.get("metrics", [])]
+        return {key for item in items for key in (item if isinstance(item, dict) else [item])}
+
+    rerun = {name for name, stage in stages.items() if "economics" in stage["params"]}
+    while True:
+        changed = {path for name in rerun for path in outputs(stages[name])}
+        more = {name for name, stage in stages.items() if changed & set(stage["deps"])} - rerun
+        if not more:
+            break
+        rerun |= more
+    assert rerun == {"decisions", "acceptance", "packaging"}
+    for name in rerun:
+        read = set(stages[name]["deps"])
+        assert not read & {"data/06_models/model.pkl", "data/06_models/reference_models.pkl"}
+    assert "data/06_models/scorer" not in stages["decisions"]["deps"]
+
+
 def test_outputs_are_metrics_plots_or_cached_files(document: dict[str, Any]) -> None:
     evaluation = document["stages"]["evaluation"]
     decisions = document["stages"]["decisions"]

@@ -41,6 +41,6 @@ def test_what_was_not_scored_and_what_flatters_are_said() -> None:
     assert "90 earlier ones" in words
     assert "data/07_model_output/not_scored.parquet" in words
     assert "3 rows that break the contract" in words
-    assert "350 of those scored are known to have stayed" in words
-    assert "gone of 2 of those scored is none of the contract's values" in words
+    assert "open for 250 of the rows scored, 350 are known to have stayed" in words
+    assert "gone of 2 rows is none of the contract's values" in words
     assert "march.csv is the file that the model was made from" in words

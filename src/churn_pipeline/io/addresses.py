@@ -183,7 +183,8 @@ def from_project(source: str, project: Path) -> str:
     DataError
         See :func:`parse_address`.
     """
-    path = parse_address(source, "SOURCE").local_path
+    address = parse_address(source, "SOURCE")
+    path = address.local_path
     here, root = Path.cwd(), project.resolve()
     if path is None or path.is_absolute() or here.resolve() == root:
         return source
@@ -193,7 +194,7 @@ def from_project(source: str, project: Path) -> str:
     place = found.relative_to(root) if found.is_relative_to(root) else found
     scheme = _SCHEME.match(source)
     start = scheme.end() + 1 if scheme else 0  # of an embedded database: `sqlite:///`
-    return source[:start] + source[start:].replace(str(path), place.as_posix(), 1)
+    return source[:start] + source[start:].replace(address.place, place.as_posix(), 1)
 
 
 def shown(source: str) -> str:

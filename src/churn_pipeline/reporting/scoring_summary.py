@@ -43,19 +43,19 @@ def summarise_scoring(report: Mapping[str, Any], folder: str) -> str:
             f"{rows['rejected']:,} rows that break the contract: "
             f"{outputs}/rejected_to_score.parquet",
         )
-    outcome = report["outcome"] or {"stayed": 0, "unreadable": 0}
-    if outcome["stayed"]:
+    outcome = report["outcome"]
+    if outcome is not None:
         lines += _beside(
-            "Note",
-            f"{outcome['stayed']:,} of those scored are known to have stayed, as "
-            f"{report['target']} says",
+            "Outcome",
+            f"open for {outcome['open'] + outcome['unreadable']:,} of the rows scored, "
+            f"{outcome['stayed']:,} are known to have stayed",
         )
-    if outcome["unreadable"]:
-        lines += _beside(
-            "Note",
-            f"{report['target']} of {outcome['unreadable']:,} of those scored is none of the "
-            "contract's values: whether they have left is taken as open",
-        )
+        if outcome["unreadable"]:
+            lines += _beside(
+                "",
+                f"{report['target']} of {outcome['unreadable']:,} rows is none of the contract's "
+                "values, so whether they have left is taken as open",
+            )
     if source["is_training_file"]:
         lines += _beside(
             "Note",
