@@ -73,6 +73,7 @@ benchmark-serving: setup  ## measure the service side by side with others (half 
 	python -m benchmarks.serving
 
 clean:  ## remove what was generated; DVC's cache, MLflow's runs and Optuna's studies stay
+	$(if $(wildcard $(BIN)/python),python -m churn_pipeline.locking) git clean -qfdX -e '!.*.lock' \
+		-- data ':!data/*/.dvc'
 	rm -rf .venv .viz .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
-	git clean -qfdX -- data ':!data/*/.dvc'

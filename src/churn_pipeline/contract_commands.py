@@ -11,6 +11,8 @@ from kedro.framework.startup import ProjectMetadata
 
 from churn_pipeline.environments import environment_folder
 from churn_pipeline.errors import ChurnPipelineError, DataError
+from churn_pipeline.locking import hold, new_place
+from churn_pipeline.locking.options import wait_option
 
 _LONGEST_NAME = 40
 _SECONDS_BETWEEN_MESSAGES = 5.0
@@ -39,6 +41,7 @@ def _column(flag: str, text: str, many: bool = False) -> Any:
     )
 
 
+@wait_option
 @contract.command()
 @click.argument("source")
 @click.option("--env", "name", metavar="NAME", help="Of the data set; else that of the file.")
@@ -121,6 +124,7 @@ def infer(
                 f"conf/{name} exists; choose another --env, or add --force to write it anew "
                 "(nothing of it is kept)"
             )
+        click.get_current_context().with_resource(hold([new_place(project, name)]))
         click.echo(f"conf/{name} is written anew; nothing of it is kept", err=True)
     click.echo(f"reading {source}", err=True)
     credentials = project_credentials(project)["source"]
@@ -131,7 +135,8 @@ def infer(
         missing, same,
     )  # fmt: skip
     found = infer_contract(raw, name, hints, _Progress())
-    folder = create_dataset(project, name, found.contract_text, source, found.report, force)
+    with hold([new_place(project, name)]):
+        folder = create_dataset(project, name, found.contract_text, source, found.report, force)
     _summarise(name, _shown(folder, project), found)
 
 

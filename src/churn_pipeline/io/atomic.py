@@ -1,8 +1,8 @@
 """Datasets whose files appear whole or not at all.
 
 A save goes to a hidden file in the same folder, which is then renamed over the target: a run
-killed at any moment leaves either the old file or the new one. (A leftover ``.partial`` file is
-overwritten by the next save.)
+killed at any moment leaves either the old file or the new one. (What it leaves of a hidden file is
+removed by a later run.)
 """
 
 from pathlib import Path, PurePosixPath
@@ -13,6 +13,8 @@ from kedro_datasets.pandas import CSVDataset as _CSVDataset
 from kedro_datasets.pandas import ParquetDataset as _ParquetDataset
 from kedro_datasets.pickle import PickleDataset as _PickleDataset
 from kedro_datasets.text import TextDataset as _TextDataset
+
+from churn_pipeline.staging import staged_path
 
 
 class AtomicSave:
@@ -27,7 +29,7 @@ class AtomicSave:
         """Save ``data`` to the hidden file and rename it over the target."""
         target = super()._get_save_path()  # type: ignore[misc]
         Path(target).parent.mkdir(parents=True, exist_ok=True)
-        self._staged = target.with_name(f".{target.name}.partial")
+        self._staged = PurePosixPath(staged_path(Path(target)))
         try:
             super().save.__wrapped__(self, data)  # type: ignore[misc]
             Path(self._staged).replace(target)

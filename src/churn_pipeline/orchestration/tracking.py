@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from churn_pipeline.errors import RegistryError
+from churn_pipeline.staging import staged_path
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 
@@ -63,8 +64,7 @@ def create_store(uri: str) -> None:
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    staged = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    staged.unlink(missing_ok=True)
+    staged = staged_path(path)
     artifacts = mlflow_artifact_location() or (tracking_root() / "mlartifacts").as_uri()
     SqlAlchemyStore(f"sqlite:///{staged}", artifacts).engine.dispose()
     try:
