@@ -11,6 +11,7 @@ from kedro.framework.startup import ProjectMetadata
 
 from churn_pipeline.environments import environment_folder
 from churn_pipeline.errors import ChurnPipelineError, DataError
+from churn_pipeline.file_options import file_format, file_options
 
 _LONGEST_NAME = 40
 _SECONDS_BETWEEN_MESSAGES = 5.0
@@ -63,10 +64,12 @@ def _column(flag: str, text: str, many: bool = False) -> Any:
     metavar="SHARE",
     help="Reject rows with a missing cell in columns that miss at most this share.",
 )
+@file_options
 @click.option("--force", is_flag=True, help="Overwrite conf/NAME; nothing of it is kept.")
 @click.pass_obj
 def infer(
     metadata: ProjectMetadata | None,
+    /,
     source: str,
     name: str | None,
     target: str | None,
@@ -79,6 +82,7 @@ def infer(
     sensitive: tuple[str, ...],
     nullable_from: float,
     force: bool,
+    **file: Any,
 ) -> None:
     """Look at the table SOURCE and write conf/NAME: its contract, parameters and a report.
 
@@ -90,6 +94,7 @@ def infer(
       kedro contract infer data/01_raw/bank.csv
       kedro contract infer data/01_raw/bank.csv --env bank --target Exited --positive 1
       kedro contract infer sqlite:///crm.db::members --env gym --drop notes --keep score
+      kedro contract infer data/01_raw/export.csv --encoding cp1251 --skip-rows 3 --footer Total
     """
     from churn_pipeline.inference import Hints, infer_contract
     from churn_pipeline.io.addresses import refuse_password
@@ -109,12 +114,13 @@ def infer(
         click.echo(f"conf/{name} is written anew; nothing of it is kept", err=True)
     click.echo(f"reading {source}", err=True)
     credentials = project_credentials(project)["source"]
-    raw = read_raw_table(source, knob="SOURCE", credentials=credentials)
+    layout = file_format(**file)
+    raw = read_raw_table(source, knob="SOURCE", credentials=credentials, file=layout, look=True)
     click.echo(f"{len(raw.cells):,} rows of {raw.cells.shape[1]:,} columns", err=True)
     hints = Hints(
         target, positive, id, snapshot, horizon_days, drop, keep, sensitive, nullable_from
     )
-    found = infer_contract(raw, name, hints, _Progress())
+    found = infer_contract(raw, name, hints, _Progress(), layout.over(raw.found))
     folder = create_dataset(project, name, found.contract_text, source, found.report, force)
     _summarise(name, _shown(folder, project), found)
 
@@ -145,11 +151,14 @@ def check(metadata: ProjectMetadata | None, name: str, source: str | None) -> No
     project = Path(metadata.project_path) if metadata else Path.cwd()
     folder = project / "conf" / name
     known = ContractDataset(filepath=str(folder / "contract.yml")).load()
+    knob = "--source"
     if source is None:
+        knob = "ingestion.source"
         own = folder / "params.yaml"
         params = own if own.exists() else project / "params.yaml"
         source = yaml.safe_load(params.read_text(encoding="utf-8"))["ingestion"]["source"]
-    raw = read_raw_table(source, credentials=project_credentials(project, name)["source"])
+    credentials = project_credentials(project, name)["source"]
+    raw = read_raw_table(source, knob, credentials, file=known.file)
     table, violations = check_customers(raw, known)
     _, rejected = quarantine_customers(raw, table, violations, known)
     quality = report_data_quality(raw, table, rejected, known)

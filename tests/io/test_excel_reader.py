@@ -102,6 +102,14 @@ def test_what_is_no_workbook_is_one_sentence(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "c.xlsx", "w") as other:
         other.writestr("x", "y")
     other_zip = (tmp_path / "c.xlsx").read_bytes()
-    for content in (b"", b"a,b\n1,2\n", whole[:1000], b"\xd0\xcf\x11\xe0" + bytes(600), other_zip):
+    for content in (whole[:1000], b"\xd0\xcf\x11\xe0" + bytes(600), other_zip):
         path.write_bytes(content)
         assert "a.xlsx is not an Excel workbook that can be read" in error_of(str(path))
+    for content, message in (
+        (b"", "a.xlsx is empty"),
+        (b"a,b\n1,2\n", "a.xlsx is a text file whatever its name says"),
+        (b"<html><table>", "a.xlsx is an HTML page whatever its name says"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "is an old workbook (.xls), or one"),
+    ):
+        path.write_bytes(content)
+        assert message in error_of(str(path))

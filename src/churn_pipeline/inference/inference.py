@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn_pipeline.contract.file_format import UNKNOWN, FileFormat
 from churn_pipeline.errors import DataError
 from churn_pipeline.inference.customer import find_customer, plan_customer
 from churn_pipeline.inference.derived import derive_from_dates
@@ -70,6 +71,7 @@ def infer_contract(
     name: str,
     hints: Hints | None = None,
     progress: Callable[[str], None] = lambda _text: None,
+    file: FileFormat = UNKNOWN,
 ) -> Inference:
     """Look at a table and write the contract that describes it.
 
@@ -83,6 +85,8 @@ def infer_contract(
         What the user says.
     progress : callable
         Told now and then what is looked at.
+    file : FileFormat
+        How the files are laid out, for the contract.
 
     Raises
     ------
@@ -93,6 +97,11 @@ def infer_contract(
     cells = raw.cells
     check_hints(hints, list(cells.columns), raw.name)
     notes = Notes()
+    for remark in raw.remarks:
+        if remark.answer is None:
+            notes.warn(remark.text)
+        else:
+            notes.ask(remark.text, remark.answer)
     readings, missing_values = read_columns(
         cells, lambda done, of: progress(f"read column {done} of {of}")
     )
@@ -147,6 +156,7 @@ def infer_contract(
     document = {
         "name": name,
         "description": f"Customers of {raw.name}, as inferred from {len(cells):,} rows.",
+        **({"file": file.document()} if file.document() else {}),
         "missing_values": missing_values,
         "columns": {plan.name: plan.keys for plan in plans},
         "row_rules": {},
