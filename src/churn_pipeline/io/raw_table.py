@@ -123,7 +123,7 @@ def _absent(path: Path, knob: str) -> str:
     close = ""
     if path.parent.is_dir():
         names = sorted(entry.name for entry in path.parent.iterdir() if entry.is_file())
-        near = get_close_matches(path.name, names, 1)
+        near = get_close_matches(path.name, names, 1, 0.8)
         close = f" (did you mean {near[0]}?)" if near else ""
     return f"{path} does not exist{close}; {remedy} the path of your customer table"
 

@@ -93,6 +93,20 @@ def malformed_rows(
     )
 
 
+def counted(n: int, noun: str) -> str:
+    """Return ``1 row``, ``2 rows``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def header_of_several(n_rows: int) -> Remark:
+    """Return the question about a header whose names are in several rows."""
+    return Remark(
+        f"Do the {n_rows} rows of the header name the columns together, as merged cells do? Their "
+        "names are joined.",
+        "--header-rows 1 (key file.header_rows)",
+    )
+
+
 def wrong_number_of_fields(actual: int, expected: int) -> str:
     """Return the reason of a row that has not one field a column."""
     return f"{actual} fields instead of {expected}."

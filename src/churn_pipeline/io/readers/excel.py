@@ -17,6 +17,7 @@ from churn_pipeline.io.readers.contents import (
     Contents,
     Pieces,
     Remark,
+    header_of_several,
     malformed_rows,
     wrong_number_of_fields,
 )
@@ -204,6 +205,7 @@ def _read_sheet(
         )
     if n_header != 1 and given.header_rows is None:
         found = replace(found, header_rows=n_header)
+        remarks.append(header_of_several(n_header))
     n_names = given.header_rows or n_header
     width = max(map(len, head[place : place + n_names]), default=0)
     header = [*head[place], *[""] * (width - len(head[place]))] if len(head) > place else []

@@ -9,7 +9,7 @@ import pandas as pd
 
 from churn_pipeline.contract.file_format import FileFormat
 from churn_pipeline.errors import DataError
-from churn_pipeline.io.readers.contents import Contents, Remark, malformed_rows
+from churn_pipeline.io.readers.contents import Contents, Remark, counted, malformed_rows
 from churn_pipeline.io.readers.layout import (
     is_customer,
     joined_names,
@@ -20,6 +20,7 @@ from churn_pipeline.io.readers.layout import (
 _LOOKED_AT = 500  # first rows that tell what is a header
 _LAST = 6  # rows at the end that may be a footer
 _SHOWN = 60
+_MUCH = 0.02  # share of the lines that do not fit the header
 _TOTAL = re.compile(
     r"(grand |sub-?)?totals?\b|sum\b|sums\b|average\b|mean\b|rows?\b|records?\b|end of\b|"
     r"(gesamt)?summe\b|gesamt\b|insgesamt\b|total(e|es|i|t|en|sumo)?\b|totaal\b|suma\b|razem\b|"
@@ -72,7 +73,62 @@ def finish(contents: Contents, given: FileFormat, name: str, look: bool) -> Cont
     footer = given.footer
     if not footer and look:
         footer, contents = _look_for_footer(contents)
-    return _without_footer(contents, footer) if footer else contents
+    contents = _without_footer(contents, footer) if footer else contents
+    if look:
+        contents = _without_second_table(contents)
+        _remark_on_malformed(contents)
+    return contents
+
+
+def _without_second_table(contents: Contents) -> Contents:
+    """Set rows aside that stand below a blank row and have values in far fewer columns."""
+    gaps = np.flatnonzero(np.diff(contents.lines) > contents.spans[:-1]) + 1
+    gaps = gaps[gaps > len(contents.lines) // 2] if len(contents.lines) else gaps
+    if not len(gaps) or contents.cells.shape[1] < 3:
+        return contents
+    filled = (contents.cells != "").sum(axis=1).to_numpy()
+    typical = np.median(filled)
+    for gap in gaps:
+        lines = contents.lines[gap - 1 :]
+        is_blank = not contents.malformed["line"].between(lines[0], lines[1]).any()
+        if is_blank and len(filled) - gap > 1 and (filled[gap:] <= 0.7 * typical).all():
+            break
+    else:
+        return contents
+    n_rows = int(len(filled) - gap)
+    texts = [",".join(row) for row in contents.cells.iloc[gap:].to_numpy().tolist()]
+    contents.remarks.append(
+        Remark(
+            f"Set aside: {counted(n_rows, 'row')} from line {contents.lines[gap]} on, below a "
+            "blank row, with values in far fewer columns. Is it another table?",
+            "take it out of the file",
+        )
+    )
+    aside = malformed_rows(
+        contents.lines[gap:],
+        contents.spans[gap:],
+        texts,
+        filled[gap:].tolist(),
+        ["stands below a blank row and has values in far fewer columns."] * n_rows,
+    )
+    return contents.set_aside(np.arange(len(filled)) < gap, aside)
+
+
+def _remark_on_malformed(contents: Contents) -> None:
+    n_lines = int(contents.malformed["span"].sum())
+    share = n_lines / max(1, n_lines + int(contents.spans.sum()))
+    if share <= _MUCH:
+        return
+    reason = contents.malformed["reason"].mode().iloc[0]
+    first = contents.malformed.iloc[0]
+    swallowed = " A quote that is never closed?" if (contents.malformed["span"] > 20).any() else ""
+    contents.remarks.append(
+        Remark(
+            f"Set aside: {counted(len(contents.malformed), 'row')} of {share:.0%} of the lines, "
+            f"which do not fit the header; most often {reason.rstrip('.')}; first line "
+            f"{first['line']}.{swallowed}"
+        )
+    )
 
 
 def _look_for_header(contents: Contents, name: str) -> int:
@@ -140,8 +196,8 @@ def _without_repeated_header(contents: Contents) -> Contents:
     )
     contents.remarks.append(
         Remark(
-            f"{len(rows):,} rows repeat the header (first on line {contents.lines[rows[0]]}) and "
-            "are set aside: was the file put together of several?"
+            f"Set aside: {counted(len(rows), 'row')} with the names of the header once more (first "
+            f"on line {contents.lines[rows[0]]}). Was the file put together of several?"
         )
     )
     return contents.set_aside(~repeats, aside)
@@ -191,7 +247,10 @@ def _look_for_footer(contents: Contents) -> tuple[tuple[str, ...], Contents]:
         )
     ]
     last = contents.malformed.tail(_LAST)
-    tail += [(int(line), [text]) for line, text in zip(last["line"], last["text"], strict=True)]
+    tail += [
+        (int(line), [text.strip(" \"'")])
+        for line, text in zip(last["line"], last["text"], strict=True)
+    ]
     found: list[str] = []
     shown = ""
     for _, row in sorted(tail, reverse=True):
@@ -239,7 +298,8 @@ def _without_footer(contents: Contents, footer: tuple[str, ...]) -> Contents:
             texts = [cell.strip() for cell in contents.cells.iloc[row] if cell.strip()]
         else:
             texts = [contents.malformed["text"].iloc[bad].strip(" \t,;|\"'")]
-        if not texts or not texts[0].startswith(footer):
+        is_footer = bool(texts) and texts[0].startswith(footer)
+        if texts and not is_footer:
             break
         if is_row:
             keep[row] = False

@@ -24,11 +24,11 @@ _FREQUENT = {
 }
 _FREQUENT_SHARE = 0.9
 _BONUS = 0.5
-_DOUBT = 0.25  # of a text with few letters beyond ASCII, the usual encoding
+_DOUBT = 0.1  # of a text with few letters beyond ASCII, the usual encoding
 _SPREAD = 0.6  # how much worse than the best one a guess may be
 _LETTERS = re.compile(r"[^\W\d_]+")
 _RARE = frozenset("ðþÐÞÝýÿŸ¿¡ªº")  # Icelandic; or letters of old Mac and DOS texts gone wrong
-_COMMON_SIGNS = frozenset("€£¥§°–—‘’“”„«»…•©®™½¼¾²³µ№、。・")
+_COMMON_SIGNS = frozenset("§°–—‘’“”„«»…•©®™½¼¾²³µ№、。・")
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def rank_encodings(words: list[bytes]) -> tuple[Guess, ...]:
     """Rank the encodings that a text may have, those that read it alike as one.
 
     The measure is charset-normalizer's, of how unlike a text the reading is and how much its
-    letters are those of a language, with the share of words that no language writes: signs between letters,
-    capitals behind small letters, letters of two scripts.
+    letters are those of a language, with the share of words that no language writes: signs
+    between letters, capitals behind small letters, letters of two scripts.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def rank_encodings(words: list[bytes]) -> tuple[Guess, ...]:
             measured[twin.encoding] = (match.chaos, match.coherence)
     ranked: list[tuple[float, int, str, list[str]]] = []
     n_beyond = sum(byte >= 0x80 for word in words for byte in word)
-    doubt = _DOUBT / n_beyond if n_beyond > 3 else 1.0
+    doubt = _DOUBT / max(1, n_beyond) if n_beyond > 3 else _DOUBT
     for place, name in enumerate(ENCODINGS):
         try:
             texts = [word.decode(name) for word in words]
@@ -86,7 +86,7 @@ def rank_encodings(words: list[bytes]) -> tuple[Guess, ...]:
             continue
         chaos, coherence = measured.get(name, (1.0, 0.0))
         odd = sum(map(_oddness, texts)) / len(texts)
-        score = odd + min(chaos, 1.0) - 0.3 * coherence + doubt * (place and place + 3)
+        score = odd + min(chaos, 1.0) - 0.3 * coherence + doubt * (place and min(place, 3) + 3)
         if name in _FREQUENT and _frequent_share(name, texts) >= _FREQUENT_SHARE:
             score -= _BONUS
         ranked.append((round(score, 2), place, name, texts))
@@ -116,6 +116,8 @@ def _oddness(text: str) -> float:
         if any(unicodedata.category(c) == "No" for c in pair) and any(c.isalpha() for c in pair):
             return 0.7
     for word in _LETTERS.findall(text):
+        if word.isupper() and not word.isascii() and len(word) > 2:
+            return 0.15
         if _has_late_capital(word):
             return 0.5
         scripts = {unicodedata.name(c, "?").split()[0] for c in word}

@@ -37,10 +37,11 @@ def find_header(rows: Rows) -> tuple[int, int]:
         return 0, 1
     need = max(1, int(some[len(some) // 2] * _HEADER_FILL + 0.5))
     first = next((i for i, count in enumerate(filled) if count >= need), 0)
-    while _is_comment(rows[first]) and first + 1 < len(rows) and filled[first + 1] >= need:
-        if not _is_header(rows[first + 1], rows[first + 2 :]):
-            break
-        first += 1
+    if _is_comment(rows[first]):  # one such as "#id,months" may be the header itself
+        below = (i for i in range(first + 1, len(rows)) if filled[i] >= need)
+        header = next((i for i in below if not _is_comment(rows[i])), first)
+        if _is_header(rows[header], rows[header + 1 :]):
+            first = header
     if first == 0:
         return 0, 1
     if not _is_data(rows[first], rows[first + 1 :]):

@@ -18,7 +18,9 @@ from churn_pipeline.errors import DataError
 from churn_pipeline.io.readers.contents import (
     Contents,
     Remark,
+    counted,
     frame_of,
+    header_of_several,
     malformed_rows,
     wrong_number_of_fields,
 )
@@ -163,7 +165,10 @@ def _find_layout(
         )
     if n_header != 1 and given.header_rows is None:
         found = replace(found, header_rows=n_header)
-    names, header_line = _names_if_other(path, beginning, header, n_header, separator), skipped + 1
+        remarks.append(header_of_several(n_header))
+    names, header_line = None, skipped + 1
+    if escape is not None or not encoding.has_escapes:
+        names = _names_if_other(path, beginning, header, n_header, separator)
     if names is not None:
         skipped = beginning.ends[header]
     layout = _Layout(encoding.name, separator, QUOTES[quote], escape, skipped, names, header_line)
@@ -349,9 +354,9 @@ def _without_swallowed(contents: Contents, separator: str, remarks: list[Remark]
     whole = [separator.join(row) for row in contents.cells.iloc[bad].to_numpy().tolist()]
     remarks.append(
         Remark(
-            f"{len(bad):,} rows hold line breaks and what looks like whole rows (first: line "
-            f"{lines[bad[0]]}, over {spans[bad[0]]} lines) and are set aside. Is a quote missing "
-            "or too many there, or do quotes enclose no fields?",
+            f"Set aside: {counted(len(bad), 'row')} with line breaks and what looks like whole "
+            f"rows in a cell (first on line {lines[bad[0]]}, over {spans[bad[0]]} lines). Is a "
+            "quote missing or too many there, or do quotes enclose no fields?",
             "--quote none (key file.quote)",
         )
     )
