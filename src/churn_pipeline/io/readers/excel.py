@@ -3,6 +3,7 @@
 import datetime
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -208,6 +209,9 @@ def _read_sheet(
         remarks.append(header_of_several(n_header))
     n_names = given.header_rows or n_header
     width = max(map(len, head[place : place + n_names]), default=0)
+    below = Counter(map(len, head[place + n_names :])).most_common(1)
+    if below and 2 * below[0][1] > len(head) - place - n_names:
+        width = max(width, below[0][0])  # the last columns may have no name
     header = [*head[place], *[""] * (width - len(head[place]))] if len(head) > place else []
     table: list[list[str]] = []
     lines: list[int] = []

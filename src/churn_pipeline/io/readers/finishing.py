@@ -115,17 +115,18 @@ def _without_second_table(contents: Contents) -> Contents:
 
 
 def _remark_on_malformed(contents: Contents) -> None:
-    n_lines = int(contents.malformed["span"].sum())
+    malformed = contents.malformed[contents.malformed["reason"].str.contains("fields instead of")]
+    n_lines = int(malformed["span"].sum())
     share = n_lines / max(1, n_lines + int(contents.spans.sum()))
     if share <= _MUCH:
         return
-    reason = contents.malformed["reason"].mode().iloc[0]
-    first = contents.malformed.iloc[0]
-    swallowed = " A quote that is never closed?" if (contents.malformed["span"] > 20).any() else ""
+    reason = malformed["reason"].mode().iloc[0]
+    first = malformed.iloc[0]
+    swallowed = " A quote that is never closed?" if (malformed["span"] > 20).any() else ""
     contents.remarks.append(
         Remark(
-            f"Set aside: {counted(len(contents.malformed), 'row')} of {share:.0%} of the lines, "
-            f"which do not fit the header; most often {reason.rstrip('.')}; first line "
+            f"Set aside: {counted(len(malformed), 'row')} ({share:.0%} of the lines) that "
+            f"do not fit the header; most often {reason.rstrip('.')}; first line "
             f"{first['line']}.{swallowed}"
         )
     )

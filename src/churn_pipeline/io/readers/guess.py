@@ -27,8 +27,10 @@ _BONUS = 0.5
 _DOUBT = 0.1  # of a text with few letters beyond ASCII, the usual encoding
 _SPREAD = 0.6  # how much worse than the best one a guess may be
 _LETTERS = re.compile(r"[^\W\d_]+")
-_RARE = frozenset("ðþÐÞÝýÿŸ¿¡ªº")  # Icelandic; or letters of old Mac and DOS texts gone wrong
-_COMMON_SIGNS = frozenset("§°–—‘’“”„«»…•©®™½¼¾²³µ№、。・")
+_RARE = frozenset("ðþÐÞÝýÿŸ")  # Icelandic for the most part
+# letters of Western Europe where their languages do not have them
+_NEVER_SO = re.compile(r"ñ(?![aeiouáéíóúAEIOU])|[ìò][a-z]|ø[íáýéúì]|\w[¹³]")
+_COMMON_SIGNS = frozenset("¿¡§°–—‘’“”„«»…•©®™½¼¾²³µ№、。・")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def rank_encodings(words: list[bytes]) -> tuple[Guess, ...]:
             measured[twin.encoding] = (match.chaos, match.coherence)
     ranked: list[tuple[float, int, str, list[str]]] = []
     n_beyond = sum(byte >= 0x80 for word in words for byte in word)
-    doubt = _DOUBT / max(1, n_beyond) if n_beyond > 3 else _DOUBT
+    doubt = _DOUBT / (2 * n_beyond) if n_beyond > 3 else _DOUBT
     for place, name in enumerate(ENCODINGS):
         try:
             texts = [word.decode(name) for word in words]
@@ -115,6 +117,8 @@ def _oddness(text: str) -> float:
                 return 0.7
         if any(unicodedata.category(c) == "No" for c in pair) and any(c.isalpha() for c in pair):
             return 0.7
+    if _NEVER_SO.search(text):
+        return 0.4
     for word in _LETTERS.findall(text):
         if word.isupper() and not word.isascii() and len(word) > 2:
             return 0.15
