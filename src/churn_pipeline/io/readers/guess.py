@@ -80,7 +80,7 @@ def rank_encodings(words: list[bytes]) -> tuple[Guess, ...]:
             measured[twin.encoding] = (match.chaos, match.coherence)
     ranked: list[tuple[float, int, str, list[str]]] = []
     n_beyond = sum(byte >= 0x80 for word in words for byte in word)
-    doubt = _DOUBT / (2 * n_beyond) if n_beyond > 3 else _DOUBT
+    doubt = _DOUBT / (2 * n_beyond) if n_beyond > 2 else _DOUBT
     for place, name in enumerate(ENCODINGS):
         try:
             texts = [word.decode(name) for word in words]
@@ -108,7 +108,7 @@ def _oddness(text: str) -> float:
     if any(unicodedata.category(c) in ("Cc", "Co", "Cn") for c in text if c not in "\t\r\n"):
         return 1.0
     if _RARE & set(text):
-        return 0.4
+        return 0.6
     for before, after in pairwise(text):
         pair = {before, after}
         strange = [c for c in pair if not c.isascii() and not c.isalnum() and not c.isspace()]
@@ -118,7 +118,7 @@ def _oddness(text: str) -> float:
         if any(unicodedata.category(c) == "No" for c in pair) and any(c.isalpha() for c in pair):
             return 0.7
     if _NEVER_SO.search(text):
-        return 0.4
+        return 0.6
     for word in _LETTERS.findall(text):
         if word.isupper() and not word.isascii() and len(word) > 2:
             return 0.15
