@@ -6,6 +6,7 @@ from pathlib import Path
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 
+from churn_pipeline.named_files import use_files
 from churn_pipeline.parameters import check_parameters
 
 
@@ -17,4 +18,7 @@ class ParameterHooks:
         # not context.params: that would import every pipeline
         loader = context.config_loader
         source = Path(os.path.relpath(loader.params_file, context.project_path)).as_posix()
-        check_parameters(loader["parameters"], source)
+        use_files(params=source)
+        parameters = loader["parameters"]
+        check_parameters(parameters, source)
+        use_files(contract=parameters["dataset"]["contract"])

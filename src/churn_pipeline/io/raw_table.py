@@ -18,6 +18,7 @@ from churn_pipeline.errors import DataError
 from churn_pipeline.io.addresses import Address, parse_address, project_folder, shown
 from churn_pipeline.io.readers.contents import Contents
 from churn_pipeline.io.readers.text import NAMES
+from churn_pipeline.named_files import params_yaml
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,9 @@ def read_raw_table(
             return _read_file(path, address)
     path = Path(address.place)
     if not path.is_file():
-        raise DataError(f"{path} does not exist; set {knob} in params.yaml to your customer table")
+        raise DataError(
+            f"{path} does not exist; set {knob} in {params_yaml()} to your customer table"
+        )
     return _read_file(path, address)
 
 

@@ -26,6 +26,7 @@ from churn_pipeline.errors import ParameterError
 from churn_pipeline.features.encoding import linear_encoder, tree_encoder
 from churn_pipeline.modeling.elastic_net import ElasticNetLogisticRegression
 from churn_pipeline.modeling.forest import LogOddsForest
+from churn_pipeline.named_files import params_yaml
 
 
 def logistic_regression(
@@ -143,7 +144,7 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> None:
     """
     if name not in CANDIDATES:
         raise ParameterError(
-            f"params.yaml: candidates.{name} is not a candidate{_guess(name, CANDIDATES)}; "
+            f"{params_yaml()}: candidates.{name} is not a candidate{_guess(name, CANDIDATES)}; "
             f"valid candidates: {', '.join(CANDIDATES)}"
         )
     candidate = CANDIDATES[name]
@@ -155,7 +156,7 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> None:
     for key in settings:
         if key not in valid:
             raise ParameterError(
-                f"params.yaml: candidates.{name}.{key} is not a setting{_guess(key, valid)}; "
+                f"{params_yaml()}: candidates.{name}.{key} is not a setting{_guess(key, valid)}; "
                 f"valid settings: {', '.join(sorted(valid))}"
             )
 

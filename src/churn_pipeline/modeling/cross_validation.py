@@ -17,6 +17,7 @@ from tqdm import tqdm
 from churn_pipeline.errors import ParameterError
 from churn_pipeline.modeling.folds import stratified_splits
 from churn_pipeline.modeling.model import log_odds
+from churn_pipeline.named_files import params_yaml
 
 
 @cache
@@ -42,7 +43,7 @@ def fit_on(
     except (ValueError, TypeError, LightGBMError) as error:  # what libraries say of bad settings
         raise ParameterError(
             f"candidate {name} cannot be fitted: {' '.join(str(error).split())}; look at "
-            f"candidates.{name} in params.yaml"
+            f"candidates.{name} in {params_yaml()}"
         ) from error
 
 

@@ -10,6 +10,7 @@ from churn_pipeline.contract import Column, Contract
 from churn_pipeline.contract.dates import days_of_text
 from churn_pipeline.contract.record_expressions import compile_for_record
 from churn_pipeline.errors import ParameterError
+from churn_pipeline.named_files import params_yaml
 
 _LONGEST_NAME = 64
 _MOST_UNKNOWN = 20  # names that are complained of one by one
@@ -351,8 +352,8 @@ def request_columns(contract: Contract, lifetime_value: float | str) -> tuple[Co
         usable = [c.name for c in contract.columns.values() if c.is_numeric and c != contract.id]
         if lifetime_value not in usable:
             raise ParameterError(
-                f"params.yaml: economics.customer_lifetime_value is {lifetime_value!r}, which is "
-                f"no column of numbers in the contract; give a number or one of {usable}"
+                f"{params_yaml()}: economics.customer_lifetime_value is {lifetime_value!r}, which "
+                f"is no column of numbers in the contract; give a number or one of {usable}"
             )
     wanted = {contract.id.name, lifetime_value} | {column.name for column in contract.read_columns}
     return tuple(

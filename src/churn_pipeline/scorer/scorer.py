@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from churn_pipeline.contract import Column, Contract, parse_contract
 from churn_pipeline.errors import BundleError, ChurnPipelineError, ParameterError
+from churn_pipeline.named_files import params_yaml
 from churn_pipeline.scorer.bundle import Bundle, read_bundle
 from churn_pipeline.scorer.decisions import Decider, Economics, Score, Tier, tiers
 from churn_pipeline.scorer.example import example_record
@@ -67,7 +68,7 @@ class Scorer:
     def __init__(self, bundle: Bundle, unseen_category: str = "refuse") -> None:
         if unseen_category not in _UNSEEN:
             raise ParameterError(
-                f"params.yaml: serving.unseen_category is {unseen_category!r}; "
+                f"{params_yaml()}: serving.unseen_category is {unseen_category!r}; "
                 f"valid options: {', '.join(_UNSEEN)}"
             )
         self.version = bundle.version

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from churn_pipeline.errors import GateError
+from churn_pipeline.named_files import params_yaml
 
 
 def accept(
@@ -42,7 +43,7 @@ def accept(
     raise GateError(
         f"the model ({selection['champion']}) is not accepted, it failed {n} "
         f"gate{'s' if n > 1 else ''}: {', '.join(map(_describe, failed))}{again}; "
-        "improve the model, or change the limits under gates in params.yaml "
+        f"improve the model, or change the limits under gates in {params_yaml()} "
         "(null or false switches a gate off)"
     )
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from scipy.special import expit
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.modeling.customers import NUMBER, customer_numbers
+from churn_pipeline.modeling.customers import NUMBER, customer_numbers, identity_columns
 from churn_pipeline.modeling.metrics import MetricSettings
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.period_metrics import measure_periods
@@ -64,7 +64,7 @@ def measure_by_period(
             test_predictions["churn_probability"].to_numpy(),
         ),
     }
-    both = pd.concat([table[list(contract.key)] for table, _, _ in scored.values()])
+    both = pd.concat([table[identity_columns(contract)] for table, _, _ in scored.values()])
     numbers = customer_numbers(both, contract)
     predictions = pd.concat(
         [

@@ -15,6 +15,7 @@ from churn_pipeline.contract.reasons import listed
 from churn_pipeline.contract.violations import find_violations
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.raw_table import RawTable
+from churn_pipeline.named_files import contract_yml
 
 _MOST_HINTS = 3
 _LIKENESS = 0.8
@@ -63,7 +64,7 @@ def _lack(raw: RawTable, absent: list[str], contract: Contract) -> str:
         if (near := matches(name.casefold(), plain, 1, _LIKENESS))
     ]
     hint = f" (did you write {', '.join(close[:_MOST_HINTS])}?)" if close else ""
-    advice = ["Add what is missing", "describe the table in its contract.yml"]
+    advice = ["Add what is missing", f"describe the table in {contract_yml()}"]
     if contract.id.name in absent and contract.id.type == "text":
         advice.append(f"give {contract.id.name} `generated: true` there if customers have no id")
     if contract.snapshot and contract.snapshot.name in absent:

@@ -11,6 +11,7 @@ from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.io.dates import dated
 from churn_pipeline.io.raw_table import RawTable
 from churn_pipeline.modeling.explanation import top_reasons
+from churn_pipeline.named_files import params_yaml
 from churn_pipeline.scorer import Bundle, Scorer
 
 _REASONS = 3
@@ -38,7 +39,7 @@ def contract_of_requests(bundle: Bundle, raw: RawTable, date: str | None) -> Con
         if snapshot.name in columns and date is None and not of_training:
             raise ParameterError(
                 f"{raw.name} has no column {snapshot.name}, and the model counts days up to it; "
-                "set scoring.date in params.yaml to the day that the file describes"
+                f"set scoring.date in {params_yaml()} to the day that the file describes"
             )
         snapshot = replace(snapshot, default=date) if date is not None else snapshot
     if snapshot is not None and (snapshot.default or snapshot.name in raw.cells):
