@@ -77,7 +77,7 @@ def no_categories() -> Table:
 
 
 def no_numbers() -> Table:
-    columns, random = draw()
+    columns, _ = draw()
     columns["months"] = np.where(columns["months"] < 20, "new", "old")
     columns["calls"] = np.where(columns["calls"] > 3, "many", "few")
     columns["churn"] = columns["churn"].astype(int)

@@ -112,11 +112,9 @@ def _plain_blanks(text: str) -> str:
 
 def _verdicts(gates: Mapping[str, Any], fairness: Mapping[str, Any]) -> list[str]:
     checked = gates["gates"]
-    failed = [gate["gate"] for gate in checked if not gate["passed"]]
+    failed = [gate["gate"] for gate in checked if gate["passed"] is False]
     warnings = len(fairness["warnings"])
-    verdict = f"{len(checked) - len(failed)} of {len(checked)} passed"
-    if not checked:
-        verdict = "all are switched off"
+    verdict = formats.count_passed([gate["passed"] for gate in checked])
     if failed:
         verdict += f"; FAILED: {', '.join(failed)}"
     return [

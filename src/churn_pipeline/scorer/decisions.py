@@ -122,8 +122,9 @@ def tiers(parameters: Mapping[str, Mapping[str, Any]]) -> tuple[Tier, ...]:
     for before, tier in pairwise(found):
         if not before.minimum < tier.minimum < 1:
             raise ParameterError(
-                f"{params_yaml()}: economics.tiers.{tier.name}.minimum is {tier.minimum:g}; it must "
-                f"be above the {before.minimum:g} of {before.name}, the tier before it, and below 1"
+                f"{params_yaml()}: economics.tiers.{tier.name}.minimum is {tier.minimum:g}; "
+                f"it must be above the {before.minimum:g} of {before.name}, "
+                "the tier before it, and below 1"
             )
     return found
 

@@ -31,9 +31,10 @@ def accept(
     GateError
         If a gate failed.
     """
-    failed = [gate for gate in gates["gates"] if not gate["passed"]]
+    failed = [gate for gate in gates["gates"] if gate["passed"] is False]
     if not failed:
-        return {"champion": selection["champion"], "gates_passed": len(gates["gates"])}
+        passed = sum(gate["passed"] is True for gate in gates["gates"])
+        return {"champion": selection["champion"], "gates_passed": passed}
     n = len(failed)
     again = (
         " (`dvc repro --force --single-item evaluation` measures and prints anew)"

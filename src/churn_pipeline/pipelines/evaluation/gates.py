@@ -9,6 +9,7 @@ import pandas as pd
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.customers import customer_numbers, in_order_of
 from churn_pipeline.modeling.gates import (
+    MARGIN,
     REGRESSION,
     SCORING_TIME,
     LostChampion,
@@ -58,8 +59,9 @@ def check_gates(
     Returns
     -------
     dict
-        ``passed`` (whether all are) and ``gates``: ``gate``, ``limit``, ``value``, ``passed`` and
-        ``detail``; the value and the detail are None where they depend on the machine or on its
+        ``passed`` (whether no gate failed) and ``gates``: ``gate``, ``limit``, ``value``,
+        ``passed`` (None where the gate does not apply) and ``detail``; the value and the detail are
+        None where they depend on the machine or on its
         model registry. Those are only printed.
     """
     customers = in_order_of(test, test_predictions, contract)
@@ -74,6 +76,7 @@ def check_gates(
                 champion_model,
                 customers,
                 evaluation["confidence"],
+                gates.get(MARGIN, 0.0),
                 customer_numbers(customers, contract),
             )
             if is_on(gates, REGRESSION)
@@ -82,7 +85,7 @@ def check_gates(
     )
     logger.info(gates_table(checked))
     return {
-        "passed": all(gate.passed for gate in checked),
+        "passed": all(gate.passed is not False for gate in checked),
         "gates": [
             {
                 "gate": gate.gate,
