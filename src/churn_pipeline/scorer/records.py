@@ -35,11 +35,14 @@ class Customer(NamedTuple):
         of each category's value among its allowed values (-1 where missing).
     lifetime_value : float
         What the customer is worth if kept.
+    unseen : tuple of str
+        The categories whose value the contract does not list; the row has them as missing.
     """
 
     id: str
     row: tuple[float, ...]
     lifetime_value: float
+    unseen: tuple[str, ...] = ()
 
 
 class FieldError(NamedTuple):
@@ -145,6 +148,10 @@ class RecordReader:
             (name, self._codes(self._fields[name]), self._spelled(contract.columns[name]))
             for name in contract.categorical_inputs
         ]
+        self._missing = {
+            name: {*contract.missing_values, *contract.columns[name].missing_values}
+            for name in contract.categorical_inputs
+        }
         self._others = [
             (name, check) for name, check in self._checks if name not in contract.categorical_inputs
         ]
@@ -242,6 +249,7 @@ class RecordReader:
             raise InvalidRecord((FieldError(None, "a customer is an object of named fields"),))
         values: dict[str, Any] = {}
         codes_of_row: list[float] = []
+        unseen: tuple[str, ...] = ()
         get = record.get
         try:
             for name, codes, spelled in self._categorical:
@@ -254,6 +262,8 @@ class RecordReader:
                     value = value.strip()
                     value = spelled.get(value, value)
                     code = codes.get(value, _UNSEEN)
+                    if code < 0 and value and value not in self._missing[name]:
+                        unseen += (name,)
                 codes_of_row.append(code)
                 values[name] = value if code >= 0 else _NAN
         except TypeError:  # what no dictionary has as a key
@@ -278,6 +288,7 @@ class RecordReader:
             self._id_text(values[self._id]),
             (*row, *codes_of_row),
             values[worth] if isinstance(worth, str) else worth,
+            unseen,
         )
 
     def _too_late(self, values: Mapping[str, Any]) -> list[str]:

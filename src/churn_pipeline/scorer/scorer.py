@@ -21,11 +21,11 @@ from churn_pipeline.scorer.explanation import (
     Explainer,
     Explanation,
     Reason,
-    reason_text,
     value_of,
 )
 from churn_pipeline.scorer.records import Customer, RecordReader
 from churn_pipeline.scorer.rows import Table, table_rows
+from churn_pipeline.scorer.wording import reason_text
 
 Floats = NDArray[np.float64]
 
@@ -165,22 +165,24 @@ class Scorer:
                 total,
                 base,
                 dict(zip(names, values, strict=True)),
-                self._reasons(values, customer.row, reasons),
+                self._reasons(values, customer, reasons),
             )
             for customer, total, values in zip(
                 customers, log_odds.tolist(), self.contributions(rows).tolist(), strict=True
             )
         ]
 
-    def _reasons(self, values: list[float], row: tuple[float, ...], n: int) -> list[Reason]:
+    def _reasons(self, values: list[float], customer: Customer, n: int) -> list[Reason]:
         names = self._explainer.names
+
+        def known(name: str) -> float | str | None:
+            return value_of(name, customer.row, self.contract)
+
         order = sorted((-value, place) for place, value in enumerate(values) if value > 0)
         return [
             Reason(
                 names[place],
-                reason_text(
-                    names[place], value_of(names[place], row, self.contract), self.contract
-                ),
+                reason_text(names[place], known, self.contract, customer.unseen),
                 -value,
             )
             for value, place in order[:n]

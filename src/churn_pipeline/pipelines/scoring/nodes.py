@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.contract.cells import trimmed
 from churn_pipeline.contract.derivation import derive
 from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.io.dates import dated
@@ -98,7 +100,8 @@ def score_customers(accepted: pd.DataFrame, bundle: Bundle, raw: RawTable) -> pd
         )
     scorer = Scorer(bundle)
     starts = range(0, len(accepted), _CUSTOMERS_A_CHUNK)
-    parts = [_score(accepted.iloc[i : i + _CUSTOMERS_A_CHUNK], scorer) for i in starts]
+    unseen = _unseen(accepted, scorer.contract, raw)
+    parts = [_score(accepted, unseen, slice(i, i + _CUSTOMERS_A_CHUNK), scorer) for i in starts]
     scores = pd.concat(parts, ignore_index=True).assign(model_version=scorer.version)
     order = np.argsort(-scores["expected_profit"].to_numpy(), kind="stable")
     return scores.iloc[order].reset_index(drop=True)
@@ -136,7 +139,36 @@ def date_scores(
     return scores, dated(scores, contract, "scoring_date", date, "scoring.date")
 
 
-def _score(customers: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:
+def _unseen(
+    customers: pd.DataFrame, contract: Contract, raw: RawTable
+) -> dict[str, NDArray[np.bool_]]:
+    """Say which missing categories have a value in the file, one that the contract does not list.
+
+    Only where the ids of the file tell its rows apart.
+    """
+    name = contract.id.name
+    ids = raw.cells[name].str.strip() if name in raw.cells else pd.Series(dtype="str")
+    if contract.id.is_numeric:
+        ids = pd.to_numeric(ids, errors="coerce")
+    if not len(ids) or ids.duplicated().any():
+        return {}
+    places = pd.Index(ids).get_indexer(pd.Index(customers[name]))
+    if (places < 0).any():
+        return {}
+    found = {}
+    for category in contract.categorical_inputs:
+        column = contract.columns[category]
+        if column.is_open and category in raw.cells:
+            missing_values = (*contract.missing_values, *column.missing_values)
+            given = trimmed(raw.cells[category], missing_values).notna().to_numpy()[places]
+            found[category] = given & customers[category].isna().to_numpy()
+    return found
+
+
+def _score(
+    accepted: pd.DataFrame, unseen: dict[str, NDArray[np.bool_]], part: slice, scorer: Scorer
+) -> pd.DataFrame:
+    customers = accepted.iloc[part]
     contract, worth = scorer.contract, scorer.economics.customer_lifetime_value
     rows = scorer.rows(customers)
     values = (
@@ -152,5 +184,6 @@ def _score(customers: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:
     own = {column.name: customers[column.name].to_numpy() for column in contract.read_columns}
     derived = derive(own, contract)
     table = customers.reset_index(drop=True).assign(**derived)
-    reasons = top_reasons(contributions, table, contract, _REASONS)
+    here = {name: flags[part] for name, flags in unseen.items()}
+    reasons = top_reasons(contributions, table, contract, _REASONS, here)
     return pd.concat([scores, reasons], axis=1)
