@@ -27,6 +27,7 @@ GATES: dict[str, Any] = {
     "maximum_scoring_milliseconds": 60_000,
     "no_regression": True,
 }
+NO_GAP = {"difference": 0.0, "beyond_noise": False}
 SELECTION = {"champion": "xgboost"}
 
 Sides = tuple[pd.DataFrame, pd.DataFrame]
@@ -76,8 +77,9 @@ def run(
     plain = replace(contract, derived_columns=())  # as the baseline sees it
     bundle = bundle_of(model, test, plain)
     return check_gates(
-        bundle, champion, metrics, predictions, shuffled, contract, gates, EVALUATION
-    )
+        bundle, champion, metrics, predictions, shuffled, contract, gates, EVALUATION, NO_GAP,
+        {"method": "customer"},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("champion", ["none", "identical", "poor"])
@@ -148,6 +150,11 @@ def test_gates_that_are_off_stop_nothing(
 ) -> None:
     with caplog.at_level(logging.INFO, logger="churn_pipeline"):
         gates = run(model, None, sides[1], contract, dict.fromkeys(GATES))
-    assert gates == {"passed": True, "gates": []}
+    assert gates == {
+        "passed": True,
+        "gates": [],
+        "validation_gap": NO_GAP,
+        "findings": [],
+    }
     assert accept(gates, SELECTION, "")["gates_passed"] == 0
     assert "all are switched off" in caplog.text

@@ -60,6 +60,12 @@ def triplicates() -> Table:
     return Table(table)
 
 
+def copies_under_other_ids() -> Table:
+    table = triplicates()
+    hints = {"drop": ("customer_no",)}
+    return Table(table.rows, hints, {"candidates": {"lightgbm": {"n_estimators": 100}}})
+
+
 def without_ids() -> Table:
     columns, random = draw()
     columns["churn"] = columns["churn"].astype(int)
@@ -197,6 +203,16 @@ def test_a_whole_run_ends_in_a_bundle_and_scores(
     (customer,) = [scorer.read(scorer.example)]
     assert scorer.explain([customer])[0].contributions
     sides_hold_other_customers(outcome, contract)
+
+
+def test_copies_under_other_ids_are_told(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = run_whole(copies_under_other_ids(), root, tmp_path)
+    (sentence,) = outcome.load("data_quality")["findings"]
+    assert sentence.startswith("450 of 450 rows equal a row of another id")
+    assert sentence in outcome.load("model_card")
 
 
 def sides_hold_other_customers(outcome: Outcome, contract: Contract) -> None:

@@ -1,6 +1,6 @@
 """Explanations of many customers: which inputs matter, how they act, the reasons of each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -113,6 +113,13 @@ def top_reasons(
     return pd.DataFrame(table)
 
 
+def _values_of(customers: pd.DataFrame, row: int) -> Callable[[str], object]:
+    def value(name: str) -> object:
+        return customers[name].iloc[row]
+
+    return value
+
+
 def _texts(
     name: str,
     rows: NDArray[np.int64],
@@ -134,9 +141,9 @@ def _texts(
     texts = [
         reason_text(
             name,
-            lambda part, at=at: chosen[part].iloc[at],
+            _values_of(chosen, at),
             contract,
-            [part for part in flags if flags[part].iloc[at]],
+            [str(part) for part in flags if flags[part].iloc[at]],
         )
         for at in first.tolist()
     ]

@@ -63,6 +63,7 @@ def summarise(
     lines += [
         *_decisions(economics),
         *_verdicts(gates, fairness),
+        *_findings([*data_quality.get("findings", ()), *gates.get("findings", ())]),
         f"Model card {folder}/08_reporting/model_card.html",
     ]
     following = {
@@ -104,6 +105,12 @@ def _decisions(economics: Mapping[str, Any]) -> list[str]:
         f"           expected maximum profit (EMPC) {empc} a customer, "
         f"{economics['empc_fraction']['value']:.0%} of perfect",
     ]
+
+
+def _findings(sentences: Sequence[str]) -> list[str]:
+    """Return the sentences, beside a label."""
+    lines = [line for sentence in sentences for line in _beside(sentence)]
+    return [f"{'Findings':<{len(_INDENT)}}{lines[0].strip()}", *lines[1:]] if lines else []
 
 
 def _plain_blanks(text: str) -> str:

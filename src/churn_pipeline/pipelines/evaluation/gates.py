@@ -8,6 +8,7 @@ import pandas as pd
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.customers import customer_numbers, in_order_of
+from churn_pipeline.modeling.gap import gap_sentences
 from churn_pipeline.modeling.gates import (
     MARGIN,
     REGRESSION,
@@ -35,6 +36,8 @@ def check_gates(
     contract: Contract,
     gates: dict[str, Any],
     evaluation: dict[str, Any],
+    validation_gap: dict[str, Any],
+    split: dict[str, Any],
 ) -> dict[str, Any]:
     """Check the quality gates, and print them as a table; a failed gate stops nothing here.
 
@@ -55,6 +58,10 @@ def check_gates(
         The limits; null or false switches a gate off.
     evaluation : dict
         ``confidence`` is used.
+    validation_gap : dict
+        See :func:`churn_pipeline.modeling.gap.validation_gap`.
+    split : dict
+        The record of the split; ``method`` is used.
 
     Returns
     -------
@@ -63,6 +70,7 @@ def check_gates(
         ``passed`` (None where the gate does not apply) and ``detail``; the value and the detail are
         None where they depend on the machine or on its
         model registry. Those are only printed.
+        ``validation_gap``, and ``findings``: sentences on what nobody should overlook, no gates.
     """
     customers = in_order_of(test, test_predictions, contract)
     checked = check(
@@ -84,6 +92,7 @@ def check_gates(
         ),
     )
     logger.info(gates_table(checked))
+    findings = gap_sentences(validation_gap, split["method"] == "time")
     return {
         "passed": all(gate.passed is not False for gate in checked),
         "gates": [
@@ -96,6 +105,8 @@ def check_gates(
             }
             for gate in checked
         ],
+        "validation_gap": validation_gap,
+        "findings": findings,
     }
 
 

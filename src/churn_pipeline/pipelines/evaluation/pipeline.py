@@ -16,7 +16,11 @@ from churn_pipeline.pipelines.evaluation.nodes import (
     score_test_customers,
     trace_curves,
 )
-from churn_pipeline.pipelines.evaluation.periods import draw_periods, measure_by_period
+from churn_pipeline.pipelines.evaluation.periods import (
+    compare_with_cross_validation,
+    draw_periods,
+    measure_by_period,
+)
 from churn_pipeline.reporting.model_card import write_model_card
 from churn_pipeline.reporting.page import render_page
 
@@ -119,6 +123,12 @@ def create_pipeline() -> Pipeline:
                 tags="reporting",
             ),
             node(
+                compare_with_cross_validation,
+                inputs=["test_predictions", "out_of_fold", "model", "train", "model_contract"],
+                outputs="validation_gap",
+                name="compare_with_cross_validation",
+            ),
+            node(
                 check_gates,
                 inputs=[
                     "scorer",
@@ -129,6 +139,8 @@ def create_pipeline() -> Pipeline:
                     "model_contract",
                     "params:gates",
                     "params:evaluation",
+                    "validation_gap",
+                    "split",
                 ],
                 outputs="gates",
                 name="check_gates",
