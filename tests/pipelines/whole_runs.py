@@ -18,6 +18,7 @@ from churn_pipeline.inference import Hints, infer_contract
 from churn_pipeline.io.raw_table import read_raw_table
 from churn_pipeline.pipelines import (
     acceptance,
+    decisions,
     evaluation,
     export,
     features,
@@ -28,7 +29,17 @@ from churn_pipeline.pipelines import (
     tuning,
 )
 
-_TRAINING = (ingestion, features, tuning, training, export, evaluation, acceptance, packaging)
+_TRAINING = (
+    ingestion,
+    features,
+    tuning,
+    training,
+    export,
+    evaluation,
+    decisions,
+    acceptance,
+    packaging,
+)
 _NAME = "own"
 _SMALL: dict[str, Any] = {
     "combinations": {"most": 1, "max_columns": 3},

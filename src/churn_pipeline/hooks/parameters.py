@@ -8,6 +8,7 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
+from churn_pipeline.environments import dvc_root
 from churn_pipeline.named_files import use_files
 from churn_pipeline.parameters import check_parameters
 
@@ -30,6 +31,7 @@ class ParameterHooks:
         check_parameters(parameters, source)
         use_files(contract=parameters["dataset"]["contract"])
         self._candidates = parameters["candidates"]
+        dvc_root(context.project_path, context.env)  # refuses a folder that another data set has
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline) -> None:

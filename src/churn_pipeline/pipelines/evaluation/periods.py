@@ -23,7 +23,7 @@ from churn_pipeline.modeling.period_metrics import measure_periods
 from churn_pipeline.modeling.split_record import label_periods
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.reporting import period_figures
-from churn_pipeline.scorer.scorer import MAX_LOG_ODDS
+from churn_pipeline.scorer.model import MAX_LOG_ODDS
 
 _DECIMALS = 6
 
@@ -101,7 +101,7 @@ def measure_by_period(
 
 
 def compare_with_cross_validation(
-    test_predictions: pd.DataFrame,
+    test_scores: pd.DataFrame,
     out_of_fold: pd.DataFrame,
     model: ChurnModel,
     train: pd.DataFrame,
@@ -118,11 +118,11 @@ def compare_with_cross_validation(
     return validation_gap(
         log_losses(churned(rows, contract), probability),
         log_losses(
-            test_predictions["churned"].to_numpy(dtype=np.int8),
-            test_predictions["churn_probability"].to_numpy(dtype=np.float64),
+            test_scores["churned"].to_numpy(dtype=np.int8),
+            test_scores["churn_probability"].to_numpy(dtype=np.float64),
         ),
         customer_numbers(rows, contract),
-        numbers_of(test_predictions),
+        numbers_of(test_scores),
     )
 
 

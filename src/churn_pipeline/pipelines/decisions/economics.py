@@ -1,4 +1,4 @@
-"""Nodes of the evaluation pipeline: what the decisions of the model are worth."""
+"""Nodes of the decisions pipeline: what the decisions of the model are worth."""
 
 from dataclasses import asdict
 from typing import Any
@@ -68,7 +68,7 @@ def weigh_decisions(
             }
             for name, policy in policies.items()
         },
-        "tiers": summarise_tiers(churned, probability, levels),
+        "tiers": summarise_tiers(churned, probability, test_predictions["contacted"], levels),
     }
     return weighed, profit_curve(churned, probability, values, assumed)
 
