@@ -125,7 +125,13 @@ def roles() -> Table:
     rows.loc[rows["plan"] == "team", "plan"] = random.choice(
         ["team", "TEAM"], int((rows["plan"] == "team").sum())
     )
-    return Table(rows, {"target": "churn", "positive": "left", "keep": ("city",)}, contract=change)
+    rows["spent"] = np.round(random.gamma(2, 50, ROWS), 2)
+    return Table(
+        rows,
+        {"target": "churn", "positive": "left", "keep": ("city",)},
+        {"economics": {"customer_lifetime_value": "spent"}},
+        change,
+    )
 
 
 def snapshots(
@@ -176,7 +182,7 @@ CASES: dict[str, Callable[[], Table]] = {
     "no numbers": no_numbers,
     "one number": one_feature("months"),
     "one category": one_feature("plan"),
-    "sensitive, ignored, open, spellings": roles,
+    "sensitive, ignored, open, spellings, value column": roles,
     "dates, horizon, pending, by time": snapshots(5),
     "row ids, customers, dates, by time": snapshots(4, two_level=True, horizon=None),
     "dates, by customer": snapshots(4, two_level=True, method="customer"),
@@ -187,7 +193,22 @@ CASES: dict[str, Callable[[], Table]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+# Each role, split and kind of candidate is in one of these; `-m slow` runs the others
+QUICK = (
+    "several rows a customer",
+    "no ids, 0/1, missing everywhere",
+    "no numbers",
+    "sensitive, ignored, open, spellings, value column",
+    "dates, horizon, pending, by time",
+    "row ids, customers, dates, by time",
+    "xgboost",
+)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CASES],
+)
 def test_a_whole_run_ends_in_a_bundle_and_scores(
     case: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

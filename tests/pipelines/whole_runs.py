@@ -76,7 +76,6 @@ class Table:
     hints: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     contract: Callable[[dict[str, Any]], None] | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run_whole(table: Table, root: Path, folder: Path) -> Outcome:
