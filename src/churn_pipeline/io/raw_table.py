@@ -197,7 +197,7 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
     ) -> None:
         source = default if filepath is None else filepath
         if source is None:
-            raise DataError(f"{knob} is null; set it in params.yaml to your customer table")
+            raise DataError(f"{knob} is null; set it in {params_yaml()} to your customer table")
         self._filepath = source
         self._knob = knob
         self._credentials = credentials

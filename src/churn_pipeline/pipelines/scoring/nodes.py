@@ -117,8 +117,8 @@ def set_apart(
         n_left = int((state == "left").sum())
         raise DataError(
             f"nobody in {raw.name} is left to score: {n_left:,} of {len(state):,} rows are of "
-            f"customers who have left by {target.name}; set scoring.source in params.yaml to a "
-            "table of present customers"
+            f"customers who have left by {target.name}; set scoring.source in {params_yaml()} "
+            "to a table of present customers"
         )
     names = [name for name in (*contract.key, target.name) if name in accepted]
     apart = accepted.loc[~is_current, names].assign(state=state[~is_current])
