@@ -144,6 +144,7 @@ class _Gates(_Section):
     maximum_expected_calibration_error: float | None = Field(ge=0, le=1)
     maximum_scoring_milliseconds: float | None = Field(gt=0)
     no_regression: bool
+    regression_margin: float = Field(ge=0)
 
 
 class _Sink(_Section):

@@ -60,6 +60,7 @@ def test_the_bento_holds_what_serves_and_nothing_of_the_training(
         "environments.py",
         "errors.py",
         "staging.py",
+        "named_files.py",
         "contract",
         "scorer",
         "serving",

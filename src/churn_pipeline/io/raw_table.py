@@ -21,6 +21,7 @@ from churn_pipeline.io.contract_dataset import ContractDataset
 from churn_pipeline.io.readers.contents import Contents, Remark
 from churn_pipeline.io.readers.finishing import finish, require_rows
 from churn_pipeline.io.readers.separator import NAMES
+from churn_pipeline.named_files import params_yaml
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def read_raw_table(
 
 def _absent(path: Path, knob: str) -> str:
     """Say that there is no such file, and what could be meant."""
-    remedy = f"set {knob} in params.yaml to" if "." in knob else f"give as {knob}"
+    remedy = f"set {knob} in {params_yaml()} to" if "." in knob else f"give as {knob}"
     if path.is_dir():
         return f"{path} is a folder; {remedy} one file of it: {_files_in(path)}"
     close = ""
@@ -228,7 +229,7 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
         self._contract = contract
         source = default if filepath is None else filepath
         if source is None:
-            raise DataError(f"{knob} is null; set it in params.yaml to your customer table")
+            raise DataError(f"{knob} is null; set it in {params_yaml()} to your customer table")
         self._filepath = source
         self._knob = knob
         self._credentials = credentials

@@ -18,6 +18,7 @@ from churn_pipeline.contract.limits import LARGEST_NUMBER
 from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.modeling.folds import stratified_splits
 from churn_pipeline.modeling.model import log_odds
+from churn_pipeline.named_files import params_yaml
 
 
 @cache
@@ -50,7 +51,7 @@ def fit_on(
             ) from error
         raise ParameterError(
             f"candidate {name} cannot be fitted: {' '.join(str(error).split())}; look at "
-            f"candidates.{name} in params.yaml"
+            f"candidates.{name} in {params_yaml()}"
         ) from error
 
 

@@ -1,7 +1,7 @@
 """Numbers as people read them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 UNDEFINED = "–"
 _MOST_DECIMALS = 6  # what the outputs are rounded to
@@ -103,3 +103,19 @@ def points_interval(metric: Mapping[str, float] | None) -> str:
 
 def _bracketed(value: str, low: str, high: str) -> str:
     return f"{value} [{low},{_NO_BREAK}{high}]"
+
+
+def count_passed(verdicts: Sequence[bool | None]) -> str:
+    """Say how many gates passed of those that apply, such as ``3 of 3 passed, 1 not applicable``.
+
+    Parameters
+    ----------
+    verdicts : sequence of bool or None
+        ``passed`` of each gate that is switched on.
+    """
+    if not verdicts:
+        return "all are switched off"
+    judged = [passed for passed in verdicts if passed is not None]
+    text = f"{sum(judged)} of {len(judged)} passed"
+    rest = len(verdicts) - len(judged)
+    return f"{text}, {rest} not applicable" if rest else text

@@ -47,5 +47,5 @@ GATES = {
     "maximum_log_loss": "log loss, at most",
     "maximum_expected_calibration_error": "expected calibration error, at most",
     "maximum_scoring_milliseconds": "milliseconds to score a customer, at most",
-    "no_regression": "not significantly worse than the model in use",
+    "no_regression": "not worse than the model in use, beyond noise and a margin",
 }

@@ -63,6 +63,7 @@ def summarise(
     lines += [
         *_decisions(economics),
         *_verdicts(gates, fairness),
+        *_findings([*data_quality.get("findings", ()), *gates.get("findings", ())]),
         f"Model card {folder}/08_reporting/model_card.html",
     ]
     following = {
@@ -106,17 +107,21 @@ def _decisions(economics: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _findings(sentences: Sequence[str]) -> list[str]:
+    """Return the sentences, beside a label."""
+    lines = [line for sentence in sentences for line in _beside(sentence)]
+    return [f"{'Findings':<{len(_INDENT)}}{lines[0].strip()}", *lines[1:]] if lines else []
+
+
 def _plain_blanks(text: str) -> str:
     return text.replace("\u00a0", " ")
 
 
 def _verdicts(gates: Mapping[str, Any], fairness: Mapping[str, Any]) -> list[str]:
     checked = gates["gates"]
-    failed = [gate["gate"] for gate in checked if not gate["passed"]]
+    failed = [gate["gate"] for gate in checked if gate["passed"] is False]
     warnings = len(fairness["warnings"])
-    verdict = f"{len(checked) - len(failed)} of {len(checked)} passed"
-    if not checked:
-        verdict = "all are switched off"
+    verdict = formats.count_passed([gate["passed"] for gate in checked])
     if failed:
         verdict += f"; FAILED: {', '.join(failed)}"
     return [

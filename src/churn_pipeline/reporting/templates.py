@@ -14,6 +14,7 @@ _SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)")
 _BLOCK_START = re.compile(r"^ ?(?:[#+=-]|\d+(?=[.)](?:\s|$)))")
 _FORMATS: tuple[Callable[..., str], ...] = (
     formats.count,
+    formats.count_passed,
     formats.number,
     formats.fixed,
     formats.signed,

@@ -15,7 +15,11 @@ from churn_pipeline.pipelines.evaluation.nodes import (
     score_test_customers,
     trace_curves,
 )
-from churn_pipeline.pipelines.evaluation.periods import draw_periods, measure_by_period
+from churn_pipeline.pipelines.evaluation.periods import (
+    compare_with_cross_validation,
+    draw_periods,
+    measure_by_period,
+)
 
 _CURVES = [
     "roc_curve",
@@ -102,6 +106,12 @@ def create_pipeline() -> Pipeline:
                 tags="reporting",
             ),
             node(
+                compare_with_cross_validation,
+                inputs=["test_scores", "out_of_fold", "model", "train", "model_contract"],
+                outputs="validation_gap",
+                name="compare_with_cross_validation",
+            ),
+            node(
                 check_gates,
                 inputs=[
                     "scorer",
@@ -112,6 +122,8 @@ def create_pipeline() -> Pipeline:
                     "model_contract",
                     "params:gates",
                     "params:evaluation",
+                    "validation_gap",
+                    "split",
                 ],
                 outputs="gates",
                 name="check_gates",
