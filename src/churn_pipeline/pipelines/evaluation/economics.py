@@ -73,6 +73,6 @@ def weigh_decisions(
     return weighed, profit_curve(churned, probability, values, assumed)
 
 
-def draw_economics(profit_curve: pd.DataFrame, economics: dict[str, Any]) -> Figure:
+def draw_economics(profit_curve: pd.DataFrame, economics: dict[str, Any], currency: str) -> Figure:
     """Draw the profit curve with what the policies earn."""
-    return economics_figures.profit(profit_curve, economics)
+    return economics_figures.profit(profit_curve, economics, currency)

@@ -162,10 +162,12 @@ def draw_figures(
 ) -> tuple[Figure, Figure, Figure, Figure, Figure]:
     """Draw the curves as pictures."""
     churn_rate = float((confusion["actual"] == "churned").mean())
+    precision, recall = metrics["precision"]["value"], metrics["recall"]["value"]
+    decision = (recall * churn_rate / precision, recall) if precision else None
     return (
         figures.roc(roc_curve, metrics["roc_auc"]),
         figures.precision_recall(precision_recall_curve, metrics["average_precision"], churn_rate),
         figures.calibration(calibration_curve, metrics["expected_calibration_error"]),
-        figures.gains(gains_curve),
+        figures.gains(gains_curve, decision),
         figures.confusion(confusion),
     )

@@ -28,6 +28,14 @@ _CURVES = [
     "confusion",
 ]
 
+_PICTURES = [
+    *_CURVES,
+    "profit_curve",
+    "shap_importance",
+    "shap_dependence",
+    "metrics_by_period",
+]
+
 
 def create_pipeline() -> Pipeline:
     """Judge the champion on the test side, and write its model card."""
@@ -99,7 +107,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 draw_economics,
-                inputs=["profit_curve", "economics"],
+                inputs=["profit_curve", "economics", "params:economics.currency"],
                 outputs="profit_curve_figure",
                 name="draw_economics",
                 tags="reporting",
@@ -153,6 +161,7 @@ def create_pipeline() -> Pipeline:
                     "params:training",
                     "params:tuning",
                     "params:split",
+                    "params:economics.currency",
                 ],
                 outputs="model_card",
                 name="write_model_card",
@@ -160,7 +169,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 render_page,
-                inputs="model_card",
+                inputs={"markdown": "model_card"} | {name: f"{name}_figure" for name in _PICTURES},
                 outputs="model_card_page",
                 name="render_page",
                 tags="reporting",
