@@ -9,6 +9,7 @@ import contextlib
 import functools
 import http.server
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,9 @@ def keep_to_itself(page: str) -> str:
 
 def main(port: int) -> None:
     """Build the site into ``build`` and serve it on this machine until interrupted."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            sys.exit(f"port {port} is in use; end what uses it, or give another with --port")
     kedro = str(Path(sys.executable).with_name("kedro"))
     subprocess.run([kedro, "viz", "build", "--include-previews"], check=True)
     site = Path("build")
