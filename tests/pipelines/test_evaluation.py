@@ -244,8 +244,8 @@ def test_weighing_repeats_and_is_drawn(predictions: pd.DataFrame) -> None:
     one, two = (weigh_decisions(predictions, ECONOMICS, EVALUATION) for _ in range(2))
     assert one[0] == two[0]
     pd.testing.assert_frame_equal(one[1], two[1], check_exact=True)
-    (axes,) = draw_economics(one[1], one[0]).axes
-    assert axes.get_title(loc="left") == "Profit of contacting customers"
+    (axes,) = draw_economics(one[1], one[0], "EUR").axes
+    assert axes.get_title(loc="left") == "What contacting customers earns"
 
 
 def test_tiers_have_to_cover_all_probabilities(predictions: pd.DataFrame) -> None:

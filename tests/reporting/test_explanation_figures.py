@@ -111,7 +111,9 @@ def test_a_name_that_leaves_no_room_stands_alone() -> None:
 def test_dollars_are_no_formulas() -> None:
     table = importance_table(2).assign(input=["fee $a$", "$x_1$"])
     explanation_figures.importance(table).draw_without_rendering()
-    drawn = explanation_figures.dependence(dependence_table(**{"$x$": ["$1$", "a$b$"]}))
+    drawn = explanation_figures.dependence(
+        dependence_table(fee=["$1$", "a$b$"]).assign(input="$x$")
+    )
     drawn.draw_without_rendering()
     assert tick_labels(drawn.axes[0]) == [r"\$1\$", r"a\$b\$"]
 
