@@ -6,7 +6,7 @@ export DO_NOT_TRACK = true
 export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro serve test lint format telco kedro-viz mlflow-ui browser lock bento \
+.PHONY: help setup repro undo serve test lint format telco kedro-viz mlflow-ui browser lock bento \
 	container container-check benchmark-serving clean
 PORT ?= 3000
 
@@ -25,8 +25,10 @@ setup: .venv/.ready  ## create .venv with the locked versions
 	@touch $@
 
 repro: setup  ## raw customers to evaluated model: what changed; ENV=NAME for another data set
-	python scripts/mend_dvc.py
-	dvc repro $(if $(OWN_ENV),conf/$(OWN_ENV)/dvc.yaml)
+	@folder=$$(python scripts/mend_dvc.py $(OWN_ENV)) && cd "$$folder" && dvc repro
+
+undo: setup  ## return parameters and results to the last commit; ENV=NAME of another data set
+	kedro undo $(if $(OWN_ENV),--env $(OWN_ENV))
 
 serve: setup  ## answer scores over HTTP: http://127.0.0.1:3000/docs (another PORT=…)
 	bentoml serve churn_pipeline.serving.service:ChurnService --host 127.0.0.1 --port $(PORT)
@@ -73,4 +75,4 @@ benchmark-serving: setup  ## measure the service side by side with others (half 
 clean:  ## remove what was generated; DVC's cache, MLflow's runs and Optuna's studies stay
 	rm -rf .venv .viz .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
-	git clean -qfdX data
+	git clean -qfdX -- data ':!data/*/.dvc'

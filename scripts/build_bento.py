@@ -15,7 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from churn_pipeline.environments import params_file, params_name, read_dataset
+from churn_pipeline.environments import dvc_root, params_file, params_name, read_dataset
 from churn_pipeline.errors import ChurnPipelineError, GateError
 from churn_pipeline.scorer import Scorer, load_scorer
 
@@ -62,6 +62,7 @@ def check(root: Path, stale: bool = False, env: str | None = None) -> Scorer:
         If the bundle is missing or damaged, was not accepted, or is not of the present code.
     """
     folder = Path(read_dataset(params_file(root, env)).folder)
+    stages = dvc_root(root, env)
     bundle, acceptance = folder / "06_models/bundle", folder / "08_reporting/acceptance.json"
     repro = f"make repro ENV={env}" if env else "make repro"
     scorer = load_scorer(root / bundle)
@@ -78,7 +79,7 @@ def check(root: Path, stale: bool = False, env: str | None = None) -> Scorer:
         raise GateError(
             f"{bundle} holds {candidate}, but {acceptance} accepts {accepted}; run `{repro}`"
         )
-    if not stale and (changes := changed_since(root, bundle)):
+    if not stale and (changes := changed_since(root, bundle, stages)):
         shown = ", ".join(changes[:3]) + (", …" if len(changes) > 3 else "")
         raise BentoError(
             f"{bundle} is not what the present code makes (changed since: {shown}); "
@@ -87,37 +88,55 @@ def check(root: Path, stale: bool = False, env: str | None = None) -> Scorer:
     return scorer
 
 
-def changed_since(root: Path, out: Path) -> list[str]:
+def changed_since(root: Path, out: Path, dvc_project: Path | None = None) -> list[str]:
     """Return what changed since DVC made an output: code, configuration, knobs, or itself.
 
     Data are left out, since a machine that only serves need not hold them.
+
+    Parameters
+    ----------
+    root : Path
+        The project.
+    out : Path
+        The output, from there.
+    dvc_project : Path, optional
+        The DVC project of the data set, by default the root.
     """
+    folder = dvc_project or root
+    own = os.path.relpath(root / out, folder)
     try:
         # DVC names paths as seen from the working folder
-        with contextlib.chdir(root), Repo() as repo:
+        with contextlib.chdir(folder), Repo(str(folder)) as repo:
             # by the stage's name: by the output's, DVC leaves out what the stage depends on
-            (found,) = repo.find_outs_by_path(str(out))
+            (found,) = repo.find_outs_by_path(own)
             status = repo.status(targets=[found.stage.addressing], with_deps=True)
     except DvcException as error:
         raise BentoError(
             f"DVC cannot say whether {out} is up to date ({error}); "
             "run `make repro`, or pack it as it is with --stale"
         ) from None
-    return sorted(set(_changes(status, out)))
+
+    def from_root(path: str) -> str:
+        return Path(os.path.relpath(folder / path, root)).as_posix()
+
+    return sorted(set(_changes(status, out, from_root)))
 
 
-def _changes(status: Mapping[str, Sequence[Any]], out: Path) -> Iterator[str]:
+def _changes(
+    status: Mapping[str, Sequence[Any]], out: Path, from_root: Callable[[str], str]
+) -> Iterator[str]:
     for stage, entries in status.items():
         for entry in entries:
             if not isinstance(entry, Mapping):
                 yield f"the stage {stage.rpartition(':')[2]}"
                 continue
-            for path, how in entry.get("changed deps", {}).items():
+            for key, how in entry.get("changed deps", {}).items():
+                path = from_root(key)
                 if isinstance(how, Mapping):
-                    yield from (f"{key} in {path}" for key in how)
+                    yield from (f"{knob} in {path}" for knob in how)
                 elif not path.startswith("data/"):
                     yield path
-            if str(out) in entry.get("changed outs", {}):
+            if str(out) in map(from_root, entry.get("changed outs", {})):
                 yield str(out)
 
 

@@ -30,3 +30,11 @@ VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install --quiet --compile-bytecode \
         --require-hashes -r requirements.lock
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
     --no-build-isolation --no-index --editable .
+# every Python of .venv fixes its arithmetic before NumPy is imported; a moved project does not mind
+.venv/bin/python - <<'PY'
+import sysconfig
+from pathlib import Path
+file = str(Path("src/churn_pipeline/arithmetic.py").resolve())
+line = f"import os; f = {file!r}; os.path.isfile(f) and exec(compile(open(f, 'rb').read(), f, 'exec'), {{}})\n"
+Path(sysconfig.get_path("purelib"), "churn_pipeline_arithmetic.pth").write_text(line, encoding="utf-8")
+PY

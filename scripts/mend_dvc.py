@@ -1,10 +1,11 @@
-"""Remove DVC's own state files that a killed `dvc` left half-written; `make repro` runs this first.
+"""Make the DVC project of a data set fit to run and print its folder; `make repro` runs this first.
 
-DVC writes `dvc.lock` (a data set's in its folder of `conf`) and `.dvc/tmp/rwlock` in place. A kill
-within that write leaves a file that makes every later `dvc repro` fail. Without the files DVC runs
-the stages again, or takes their results from its cache: nothing is lost but time.
+DVC writes `dvc.lock` and `.dvc/tmp/rwlock` in place. A kill within that write leaves a file that
+makes every later `dvc repro` fail, so broken ones are removed: without them DVC runs the stages
+again, or takes their results from its cache. Nothing is lost but time.
 """
 
+import argparse
 import json
 import sys
 import time
@@ -15,6 +16,10 @@ import yaml
 from dvc.rwlock import SCHEMA as RWLOCK_SCHEMA
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import Invalid
+
+from churn_pipeline.environments import dvc_root, dvc_yaml_path, params_name
+from churn_pipeline.errors import ChurnPipelineError
+from churn_pipeline.orchestration.dvc_project import former_data_sets
 
 _SECONDS_OF_A_WRITE = 1.0
 
@@ -37,8 +42,8 @@ def _is_broken(path: Path) -> bool:
 
 
 def mend(root: Path) -> list[str]:
-    """Remove the broken state files and return their names."""
-    files = [root / "dvc.lock", *sorted(root.glob("conf/*/dvc.lock")), root / ".dvc/tmp/rwlock"]
+    """Remove the broken state files of a DVC project and return their names."""
+    files = [root / "dvc.lock", root / ".dvc/tmp/rwlock"]
     broken = [file for file in files if _is_broken(file)]
     if not broken:
         return []
@@ -49,6 +54,56 @@ def mend(root: Path) -> list[str]:
     return [file.relative_to(root).as_posix() for file in broken]
 
 
-if __name__ == "__main__":
-    for name in mend(Path.cwd()):
+def obstacle(project: Path, env: str | None) -> str | None:
+    """Return why `dvc repro` of a data set would fail or run the wrong stages, and the remedy."""
+    if not is_in_git(project) and not _is_without_git(project):
+        return (
+            f"{project} is not a git repository, which DVC needs: run `git init && git add -A && "
+            "git commit -m Start` there, or, to use no git, `dvc config --local core.no_scm true`"
+        )
+    former = former_data_sets(project)
+    name = params_name(project, env)
+    for other in former if not name else [name]:
+        if other in former or not dvc_yaml_path(project, other).exists():
+            folder = dvc_root(project, other).relative_to(project).as_posix()
+            where = f"in conf/{other} instead of in {folder}" if other in former else "missing"
+            return (
+                f"the stages of data set {other} are {where}; run `kedro dvc-yaml --env {other}`, "
+                f"which writes them to {folder}"
+            )
+    return None
+
+
+def is_in_git(folder: Path) -> bool:
+    """Tell whether a folder lies in a git repository; a worktree and a submodule do as well."""
+    return any((parent / ".git").exists() for parent in (folder, *folder.parents))
+
+
+def _is_without_git(project: Path) -> bool:
+    from dvc.config import Config
+
+    no_scm: bool = Config(str(project / ".dvc"), validate=False)["core"].get("no_scm", False)
+    return no_scm
+
+
+def main(env: str | None) -> int:
+    """Repair, and print the folder that `dvc` has to run in; return the exit status."""
+    project = Path.cwd()
+    try:
+        problem = obstacle(project, env)
+        folder = dvc_root(project, env)
+    except ChurnPipelineError as error:
+        problem = str(error)
+    if problem:
+        print(f"Error: {problem}", file=sys.stderr)
+        return 1
+    for name in mend(folder):
         print(f"removed {name}, which a killed run had left half-written", file=sys.stderr)
+    print(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("env", nargs="?", help="the data set; by default the built-in one")
+    sys.exit(main(parser.parse_args().env))

@@ -5,13 +5,16 @@ their own copy of it.
 """
 
 import os
+import runpy
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 
 def init() -> None:
-    """Switch off everybody's telemetry, and warnings that no user can mend."""
+    """Fix the arithmetic, switch off telemetry, and warnings that no user can mend."""
+    runpy.run_path(str(Path(__file__).with_name("churn_pipeline") / "arithmetic.py"))
     for switch in (
         "DO_NOT_TRACK",
         "BENTOML_DO_NOT_TRACK",

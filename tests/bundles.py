@@ -12,6 +12,7 @@ from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.packaging.assembly import assemble
 from churn_pipeline.packaging.reference import reference_statistics
+from churn_pipeline.packaging.rules import with_decisions
 from churn_pipeline.pipelines.features.nodes import derive_features
 from churn_pipeline.scorer import Bundle
 from churn_pipeline.scorer.bundle import to_json
@@ -23,7 +24,7 @@ ECONOMICS: dict[str, Any] = {
     "acceptance_alpha": 6,
     "acceptance_beta": 14,
     "tiers": {
-        "low": {"minimum": 0.0, "action": "No action."},
+        "low": {"minimum": 0.0, "action": "Add to the next newsletter with the offer."},
         "medium": {"minimum": 0.3, "action": "Include in the next e-mail campaign."},
         "high": {"minimum": 0.6, "action": "Call with the retention offer."},
     },
@@ -47,8 +48,8 @@ def fitted(name: str, customers: pd.DataFrame, contract: Contract) -> ChurnModel
 def bundle_of(
     model: ChurnModel, customers: pd.DataFrame, contract: Contract, **economics: Any
 ) -> Bundle:
-    """Assemble a bundle as the export does."""
-    return assemble(model, contract, {**ECONOMICS, **economics}, customers)
+    """Assemble a bundle as the export and the packaging do."""
+    return with_decisions(assemble(model, contract, customers), {**ECONOMICS, **economics})
 
 
 def packaged(name: str, customers: pd.DataFrame, contract: Contract, **economics: Any) -> Bundle:

@@ -52,6 +52,19 @@ def test_infer_shows_no_password(project: Path, options: tuple[str, ...]) -> Non
     assert "hush" not in result.output
 
 
+def test_a_subfolder_is_as_good_a_place_as_the_root(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project / "data/01_raw")
+    result = kedro(project, "infer", "Gym members.csv", "--env", "gym", "--positive", "yes")
+    assert result.exit_code == 0, result.output
+    params = yaml.safe_load((project / "conf/gym/params.yaml").read_text(encoding="utf-8"))
+    assert params["ingestion"]["source"] == SOURCE
+    for given in ([], ["--source", "Gym members.csv"], ["--source", SOURCE]):
+        checked = kedro(project, "check", "--env", "gym", *given)
+        assert f"{SOURCE}: 400 of 400 rows meet" in checked.output
+
+
 def test_infer_writes_a_data_set(project: Path) -> None:
     result = kedro(project, "infer", SOURCE, "--positive", "yes")
     assert result.exit_code == 0, result.output

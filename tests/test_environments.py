@@ -6,6 +6,8 @@ import pytest
 
 from churn_pipeline.environments import (
     Dataset,
+    dataset_of_dvc_root,
+    dvc_root,
     dvc_yaml_path,
     environment_folder,
     environments,
@@ -24,7 +26,8 @@ def project(tmp_path: Path) -> Path:
         (tmp_path / "conf" / folder).mkdir(parents=True)
     for folder in (".", "conf/bank", "conf/saas", "conf/local", "conf/.bank.partial"):
         name = Path(folder).name or "built_in"
-        text = f"dataset: {{name: {name}, folder: data/{name}, contract: c.yml}}\n"
+        data = "data" if folder == "." else f"data/{name}"
+        text = f"dataset: {{name: {name}, folder: {data}, contract: c.yml}}\n"
         (tmp_path / folder / "params.yaml").write_text(text, encoding="utf-8")
     return tmp_path
 
@@ -34,23 +37,58 @@ def test_data_sets_are_the_folders_with_parameters(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("env", "name", "folder"),
+    ("env", "name", "folder", "dvc"),
     [
-        (None, "", "."),
-        ("", "", "."),
-        ("base", "", "."),
-        ("local", "", "."),
-        ("staging", "", "."),
-        ("bank", "bank", "conf/bank"),
+        (None, "", ".", "."),
+        ("", "", ".", "."),
+        ("base", "", ".", "."),
+        ("local", "", ".", "."),
+        ("staging", "", ".", "."),
+        ("bank", "bank", "conf/bank", "data/bank"),
     ],
 )
 def test_an_environment_has_the_parameters_of_a_data_set(
-    project: Path, env: str | None, name: str, folder: str
+    project: Path, env: str | None, name: str, folder: str, dvc: str
 ) -> None:
     assert params_name(project, env) == name
     assert params_file(project, env) == project / folder / "params.yaml"
-    assert dvc_yaml_path(project, env) == project / folder / "dvc.yaml"
+    assert dvc_root(project, env) == project / dvc
+    assert dvc_yaml_path(project, env) == project / dvc / "dvc.yaml"
+    assert dataset_of_dvc_root(project, project / dvc) == name
     assert project_of(params_file(project, env)) == project
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("data/saas", "the saas data set"),
+        ("data/saas/two", "the saas data set"),
+        ("./data//saas/.", "the saas data set"),
+        ("data", "the built-in data set"),
+        (".", "no folder within"),
+        ("data/06_models/bank", "the built-in data set"),
+        ("../bank", "no folder within"),
+        ("/data/bank", "no folder within"),
+    ],
+)
+def test_a_folder_that_is_not_its_own_is_refused(project: Path, folder: str, said: str) -> None:
+    text = f"dataset: {{name: bank, folder: {folder}, contract: c.yml}}\n"
+    (project / "conf/bank/params.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ParameterError, match=rf"^conf/bank/params\.yaml: .*{said}.*use data/bank"):
+        dvc_root(project, "bank")
+    if said != "the saas data set":
+        assert dvc_root(project, "saas") == project / "data/saas"
+
+
+def test_the_broken_parameters_of_another_data_set_do_not_matter(project: Path) -> None:
+    (project / "conf/saas/params.yaml").write_text("a: [", encoding="utf-8")
+    assert dvc_root(project, "bank") == project / "data/bank"
+
+
+@pytest.mark.parametrize("name", ["01_raw", "08_reporting"])
+def test_a_layer_of_the_built_in_data_set_is_no_data_set(project: Path, name: str) -> None:
+    with pytest.raises(DatasetNameError, match=rf"data/{name} would be a folder of the"):
+        environment_folder(project, name)
 
 
 @pytest.mark.parametrize("env", ["bnak", "../bank", "bank/", ".bank.partial", " "])

@@ -17,6 +17,7 @@ from churn_pipeline.model_commands import environment_option, model
 from churn_pipeline.pipeline_registry import PIPELINES
 from churn_pipeline.serving.key_commands import api_key
 from churn_pipeline.simulate_command import simulate
+from churn_pipeline.undo_command import undo
 
 
 @click.group(name="churn_pipeline")
@@ -62,6 +63,7 @@ cli.add_command(model)
 cli.add_command(contract)
 cli.add_command(api_key)
 cli.add_command(simulate)
+cli.add_command(undo)
 
 
 @cli.command("dvc-yaml")
@@ -70,34 +72,46 @@ cli.add_command(simulate)
 @click.option("--check", is_flag=True, help="Change nothing; fail if dvc.yaml is out of step.")
 @click.pass_obj
 def dvc_yaml(metadata: ProjectMetadata, env: str | None, of_all: bool, check: bool) -> None:
-    """Write dvc.yaml from the Kedro pipelines and the catalog, for a data set to conf/NAME."""
+    """Write dvc.yaml from the Kedro pipelines and the catalog, of a data set to data/NAME.
+
+    Moves the stages of a data set there that formerly lay in conf/NAME; the next
+    `make repro ENV=NAME` runs them.
+    """
+    from churn_pipeline.orchestration.dvc_project import (
+        has_former_stages,
+        remove_former_stages,
+        write_dvc_project,
+    )
     from churn_pipeline.orchestration.dvc_yaml import render_dvc_yaml
 
     root = Path(metadata.project_path)
+    stale = []
     try:
         names = ["", *environments(root)] if of_all else [params_name(root, env)]
+        for name in names:
+            expected = render_dvc_yaml(metadata, name)
+            path = dvc_yaml_path(root, name)
+            shown = path.relative_to(root).as_posix()
+            actual = path.read_text(encoding="utf-8") if path.exists() else ""
+            former = bool(name) and has_former_stages(root, name)
+            is_project = (path.parent / ".dvc" / "config").exists()
+            if expected == actual and is_project and not former:
+                click.echo(f"{shown} is in step with the pipelines")
+            elif check:
+                lines = difflib.unified_diff(
+                    actual.splitlines(), expected.splitlines(), shown, "pipelines", lineterm=""
+                )
+                click.echo("\n".join(lines), err=True)
+                command = f"kedro dvc-yaml --env {name}" if name else "kedro dvc-yaml"
+                click.echo(f"{shown} is out of step with the pipelines; run `{command}`", err=True)
+                stale.append(shown)
+            else:
+                write_dvc_project(path.parent, expected)
+                click.echo(f"{shown} written")
+                if former:
+                    remove_former_stages(root, name)
+                    click.echo(f"its former stages in conf/{name} removed")
     except ChurnPipelineError as error:
         raise click.ClickException(str(error)) from None
-    stale = []
-    for name in names:
-        expected = render_dvc_yaml(metadata, name)
-        path = dvc_yaml_path(root, name)
-        shown = path.relative_to(root).as_posix()
-        actual = path.read_text(encoding="utf-8") if path.exists() else ""
-        if expected == actual:
-            click.echo(f"{shown} is in step with the pipelines")
-        elif check:
-            lines = difflib.unified_diff(
-                actual.splitlines(), expected.splitlines(), shown, "pipelines", lineterm=""
-            )
-            click.echo("\n".join(lines), err=True)
-            command = f"kedro dvc-yaml --env {name}" if name else "kedro dvc-yaml"
-            click.echo(f"{shown} is out of step with the pipelines; run `{command}`", err=True)
-            stale.append(shown)
-        else:
-            staged = path.with_name(".dvc.yaml.partial")
-            staged.write_text(expected, encoding="utf-8")
-            staged.replace(path)
-            click.echo(f"{shown} written")
     if stale:
         sys.exit(1)

@@ -4,12 +4,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from kedro.config import MissingConfigException, OmegaConfigLoader
-from omegaconf import DictConfig, OmegaConf
+from kedro.config import OmegaConfigLoader
+from omegaconf import OmegaConf
 
 from churn_pipeline.environments import params_file
-
-_SHARED = "local"  # its credentials hold for every data set
+from churn_pipeline.io.credentials import project_credentials
 
 
 class DatasetConfigLoader(OmegaConfigLoader):
@@ -60,28 +59,8 @@ class DatasetConfigLoader(OmegaConfigLoader):
         self._register_globals_resolver()
         self._register_runtime_params_resolver()
         if key == "credentials":
-            return self._credentials()
+            # throw-away copies of the project (`dvc exp run --temp`) lack what git does not track
+            root = os.environ.get("DVC_ROOT") or Path(self.conf_source).parent
+            return project_credentials(Path(root), self.env)
         found: dict[str, Any] = super().__getitem__(key)
         return found
-
-    def _credentials(self) -> dict[str, Any]:
-        """Return the entries that the catalog names, empty where nobody wrote any.
-
-        kedro-viz opens the catalog without the hooks that bring them.
-        """
-        try:
-            written: dict[str, Any] = super().__getitem__("credentials")
-        except MissingConfigException:
-            written = {}
-        return {"source": {}, "sink": {}, **written}
-
-    def _read_raw_config(
-        self, key: str
-    ) -> tuple[dict[Path, DictConfig], dict[Path, DictConfig], str, str, set[Path]]:
-        base, own, base_path, env_path, files = super()._read_raw_config(key)
-        shared = Path(self.conf_source) / _SHARED
-        if key == "credentials" and shared.is_dir() and str(shared) != env_path:
-            base = base | self._read_dir_configs(
-                str(shared), self.config_patterns[key], key, files, True
-            )
-        return base, own, base_path, env_path, files

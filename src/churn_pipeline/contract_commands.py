@@ -56,6 +56,18 @@ def _column(flag: str, text: str, many: bool = False) -> Any:
 @_column("--keep", "A column to keep that would be left alone, such as a suspect.", many=True)
 @_column("--sensitive", "A column to audit for fairness, besides those known by name.", many=True)
 @click.option(
+    "--missing",
+    metavar="COL=TEXT",
+    multiple=True,
+    help="A text of a column that means missing. May be given often.",
+)
+@click.option(
+    "--same",
+    metavar="COL=TEXT=VALUE",
+    multiple=True,
+    help="A text of a column that means another value of it. May be given often.",
+)
+@click.option(
     "--nullable-from",
     type=click.FloatRange(0, 1),
     default=0.0,
@@ -77,6 +89,8 @@ def infer(
     drop: tuple[str, ...],
     keep: tuple[str, ...],
     sensitive: tuple[str, ...],
+    missing: tuple[str, ...],
+    same: tuple[str, ...],
     nullable_from: float,
     force: bool,
 ) -> None:
@@ -92,13 +106,14 @@ def infer(
       kedro contract infer sqlite:///crm.db::members --env gym --drop notes --keep score
     """
     from churn_pipeline.inference import Hints, infer_contract
-    from churn_pipeline.io.addresses import refuse_password
+    from churn_pipeline.io.addresses import from_project, refuse_password
     from churn_pipeline.io.credentials import project_credentials
     from churn_pipeline.io.raw_table import read_raw_table
     from churn_pipeline.orchestration.datasets import create_dataset
 
     project = Path(metadata.project_path) if metadata else Path.cwd()
     refuse_password(source, "SOURCE")  # before anything shows it
+    source = from_project(source, project)
     name = name or _name_of(source)
     if environment_folder(project, name).exists():
         if not force:
@@ -109,11 +124,12 @@ def infer(
         click.echo(f"conf/{name} is written anew; nothing of it is kept", err=True)
     click.echo(f"reading {source}", err=True)
     credentials = project_credentials(project)["source"]
-    raw = read_raw_table(source, knob="SOURCE", credentials=credentials)
+    raw = read_raw_table(source, knob="SOURCE", credentials=credentials, folder=project)
     click.echo(f"{len(raw.cells):,} rows of {raw.cells.shape[1]:,} columns", err=True)
     hints = Hints(
-        target, positive, id, snapshot, horizon_days, drop, keep, sensitive, nullable_from
-    )
+        target, positive, id, snapshot, horizon_days, drop, keep, sensitive, nullable_from,
+        missing, same,
+    )  # fmt: skip
     found = infer_contract(raw, name, hints, _Progress())
     folder = create_dataset(project, name, found.contract_text, source, found.report, force)
     _summarise(name, _shown(folder, project), found)
@@ -133,6 +149,7 @@ def check(metadata: ProjectMetadata | None, name: str, source: str | None) -> No
     """
     import yaml
 
+    from churn_pipeline.io.addresses import from_project, refuse_password
     from churn_pipeline.io.contract_dataset import ContractDataset
     from churn_pipeline.io.credentials import project_credentials
     from churn_pipeline.io.raw_table import read_raw_table
@@ -149,7 +166,11 @@ def check(metadata: ProjectMetadata | None, name: str, source: str | None) -> No
         own = folder / "params.yaml"
         params = own if own.exists() else project / "params.yaml"
         source = yaml.safe_load(params.read_text(encoding="utf-8"))["ingestion"]["source"]
-    raw = read_raw_table(source, credentials=project_credentials(project, name)["source"])
+    else:
+        refuse_password(source, "--source")
+        source = from_project(source, project)
+    credentials = project_credentials(project, name)["source"]
+    raw = read_raw_table(source, credentials=credentials, folder=project)
     table, violations = check_customers(raw, known)
     _, rejected = quarantine_customers(raw, table, violations, known)
     quality = report_data_quality(raw, table, rejected, known)
@@ -190,6 +211,8 @@ def _shown(folder: Path, project: Path) -> str:
 
 
 def _summarise(name: str, folder: str, found: Any) -> None:
+    from churn_pipeline.inference.plan import shown_name
+
     roles = [role for plan in found.plans for role in plan.roles]
     target = found.target
     click.echo(f"{folder}: contract.yml, params.yaml and inference.md written")
@@ -208,7 +231,9 @@ def _summarise(name: str, folder: str, found: Any) -> None:
     ):
         if count:
             click.echo(f"  {count} {title}{'s' if count > 1 else ''} in {folder}/inference.md")
+    if found.notes.questions:
+        click.echo(f"  first: {shown_name(found.notes.ranked()[0].text)}")
     click.echo("Next:")
-    click.echo(f"  kedro run --env {name}           # or: dvc repro {folder}/dvc.yaml")
+    click.echo(f"  kedro run --env {name}           # or: make repro ENV={name}")
     click.echo(f"  cat data/{name}/08_reporting/model_card.md")
     click.echo(f"  make serve ENV={name}")

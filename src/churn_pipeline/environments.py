@@ -1,5 +1,7 @@
 """The project's data sets: each has its own ``params.yaml``. Kedro calls them environments."""
 
+import contextlib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ SIMULATED = "01_raw/simulated.csv"  # in the data folder: what the simulation wr
 _CONF = "conf"
 _OF_THE_PROJECT = ("base", "local")  # what all data sets share, and what belongs to one machine
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_BUILT_IN = "built-in"
+_LAYER = re.compile(r"[0-9]{2}_.*")  # folders of the built-in data set in data
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,11 @@ def environment_folder(project: Path, name: str) -> Path:
             f"{name!r} cannot be the name of a data set, since {_CONF}/{name} is Kedro's own; "
             "choose another"
         )
+    if _LAYER.fullmatch(name):
+        raise DatasetNameError(
+            f"{name!r} cannot be the name of a data set, since data/{name} would be a folder of "
+            "the built-in one; choose another"
+        )
     return project / _CONF / name
 
 
@@ -103,9 +112,117 @@ def params_file(project: Path, env: str | None) -> Path:
     return project / _CONF / name / PARAMS if name else project / PARAMS
 
 
+def dvc_root(project: Path, env: str | None) -> Path:
+    """Return the root of a data set's DVC project: where `dvc` has to run for it.
+
+    The built-in data set's is the root. Each of the others is a DVC project of its own in the
+    folder of its outputs, so that no `dvc` command of one data set sees the outputs of another.
+
+    Raises
+    ------
+    DatasetNameError
+        If there is no such data set.
+    ParameterError
+        If its folder is not its own.
+    """
+    name = params_name(project, env)
+    return project / own_folder(project, name) if name else project
+
+
 def dvc_yaml_path(project: Path, env: str | None) -> Path:
-    """Return where the ``dvc.yaml`` of a data set lies: beside its params file."""
-    return params_file(project, env).with_name("dvc.yaml")
+    """Return where the ``dvc.yaml`` of a data set lies, see :func:`dvc_root`."""
+    return dvc_root(project, env) / "dvc.yaml"
+
+
+def dataset_of_dvc_root(project: Path, root: Path) -> str | None:
+    """Return the data set that a `dvc` command in that DVC project touches, and no other.
+
+    Parameters
+    ----------
+    project : Path
+        The project's root.
+    root : Path
+        The root of the DVC project, as `dvc root` and the variable ``DVC_ROOT`` of stages name it.
+
+    Returns
+    -------
+    str or None
+        Its name, empty for the built-in one; None if the folder is no data set's.
+    """
+    if root.resolve() == project.resolve():
+        return ""
+    for name in environments(project):
+        folder = read_dataset(params_file(project, name)).folder
+        if (project / folder).resolve() == root.resolve():
+            return name
+    return None
+
+
+def own_folder(project: Path, name: str) -> str:
+    """Return ``dataset.folder`` of a data set other than the built-in one.
+
+    Raises
+    ------
+    ParameterError
+        If it does not lie within the project, or overlaps with that of another data set.
+    """
+    file = params_file(project, name)
+    shown = file.relative_to(project).as_posix()
+    given = read_dataset(file).folder
+    folder = _normal(given)
+    if not _is_within(folder):
+        raise ParameterError(
+            f"{shown}: dataset.folder is {given}, which is no folder within the project; "
+            f"use data/{name}"
+        )
+    others = _folders_of_others(project, name)
+    built_in = others.pop(_BUILT_IN, None)
+    taken = [other for other, their in others.items() if _overlap(folder, their)]
+    if built_in is not None and _holds_layers(folder, built_in):
+        taken.insert(0, _BUILT_IN)
+    if taken:
+        raise ParameterError(
+            f"{shown}: dataset.folder is {given}, where the {taken[0]} data set has its files; "
+            f"use data/{name}"
+        )
+    return folder.as_posix()
+
+
+def _folders_of_others(project: Path, name: str) -> dict[str, Path]:
+    """Return the folders of the other data sets, but for those that could not run themselves."""
+    folders = {}
+    for other in environments(project):
+        if other != name:
+            with contextlib.suppress(ParameterError):
+                folders[other] = _normal(read_dataset(params_file(project, other)).folder)
+    with contextlib.suppress(ParameterError):
+        built_in = _normal(read_dataset(project / PARAMS).folder)
+        folders = {
+            other: folder
+            for other, folder in folders.items()
+            if _is_within(folder) and not _holds_layers(folder, built_in)
+        }
+        folders[_BUILT_IN] = built_in
+    return folders
+
+
+def _is_within(folder: Path) -> bool:
+    return not folder.is_absolute() and folder.parts[:1] not in ((), ("..",))
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
+
+
+def _holds_layers(folder: Path, built_in: Path) -> bool:
+    """Tell whether a folder is, holds, or lies in one of the built-in data set's."""
+    if not folder.is_relative_to(built_in) or folder == built_in:
+        return built_in.is_relative_to(folder)
+    return bool(_LAYER.fullmatch(folder.relative_to(built_in).parts[0]))
+
+
+def _normal(folder: str) -> Path:
+    return Path(os.path.normpath(folder))
 
 
 def has_own_table(name: str, parameters: Mapping[str, Any]) -> bool:

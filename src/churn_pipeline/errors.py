@@ -35,3 +35,7 @@ class BundleError(ChurnPipelineError):
 
 class SimulationError(ChurnPipelineError):
     """A kind of simulated customers cannot be drawn; the message names the file, key and remedy."""
+
+
+class UndoError(ChurnPipelineError):
+    """There is no way back to the last commit; the message says why and what to do instead."""

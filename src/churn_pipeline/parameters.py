@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.io.addresses import parse_sink, refuse_password
+from churn_pipeline.scorer.decisions import ACTION_RULE, is_no_action
 from churn_pipeline.serving.settings import parse_settings
 
 _ADDRESSES = (
@@ -101,7 +102,14 @@ class _Evaluation(_Section):
 
 class _Tier(_Section):
     minimum: float = Field(ge=0, lt=1)
-    action: str = Field(min_length=1)
+    action: str
+
+    @field_validator("action")
+    @classmethod
+    def _for_a_contact(cls, action: str) -> str:
+        if is_no_action(action):
+            raise ValueError(ACTION_RULE)
+        return action
 
 
 class _Economics(_Section):
@@ -154,7 +162,7 @@ class _Sink(_Section):
 
 
 class _Scoring(_Sink):
-    source: str = Field(min_length=1)
+    source: str | None = Field(min_length=1)
     all_snapshots: bool
 
 

@@ -21,6 +21,7 @@ PIPELINES = (
     "training",
     "export",
     "evaluation",
+    "decisions",
     "acceptance",
     "packaging",
     "feature_search",

@@ -5,14 +5,14 @@ import churn_pipeline_startup
 churn_pipeline_startup.init()  # for sessions that no `kedro` command started
 
 from churn_pipeline.config_loader import DatasetConfigLoader  # noqa: E402
-from churn_pipeline.hooks import CredentialsHooks, ParameterHooks, ProgressHooks, TrackingHooks  # noqa: E402
+from churn_pipeline.hooks import ParameterHooks, ProgressHooks, TrackingHooks  # noqa: E402
 from churn_pipeline.orchestration.mlflow_run import mlflow_run_id, mlflow_run_name  # noqa: E402
 from churn_pipeline.orchestration.tracking import (  # noqa: E402
     mlflow_artifact_location,
     mlflow_tracking_uri,
 )
 
-HOOKS = (ParameterHooks(), CredentialsHooks(), ProgressHooks(), TrackingHooks())
+HOOKS = (ParameterHooks(), ProgressHooks(), TrackingHooks())
 
 CONFIG_LOADER_CLASS = DatasetConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -25,7 +25,9 @@ def read(kind: str, cell: str) -> tuple[object, list[str]]:
     [
         ("1", 1.0), ("-1.5", -1.5), ("+2", 2.0), (" 3\t", 3.0), (".5", 0.5), ("5.", 5.0),
         ("1e3", 1000.0), ("2.5E-1", 0.25), ("0.1", 0.1), ("007", 7.0), ("1e-999", 0.0),
-        ("5e-324", 5e-324),
+        ("5e-324", 5e-324), ("(12.50)", -12.5), ("12.50-", -12.5), ("12.50 -", -12.5),
+        ("\u221212.50", -12.5), ("\u201312.50", -12.5), ("- 3", -3.0), ("(3)", -3.0), ("٣", 3.0),
+        ("\uff11\uff12\uff0e\uff15", 12.5), ("\u200e7", 7.0), ("1e-3", 0.001), ("1e400", math.inf),
     ],
 )  # fmt: skip
 def test_number_is_read(cell: str, number: float) -> None:
@@ -34,8 +36,8 @@ def test_number_is_read(cell: str, number: float) -> None:
 
 @pytest.mark.parametrize(
     "cell",
-    ["x", "1,5", "1 000", "0x10", "1_000", "inf", "-Infinity", "nan", "1e400", "1e", "--1", ".",
-     "٣", "1\0", "$5", "True"],
+    ["x", "1,5", "1 000", "0x10", "1_000", "inf", "-Infinity", "nan", "1e", "--1", ".",
+     "(1", "(-1)", "1-2", "-1-", "½", "1²", "1\0", "$5", "True"],
 )  # fmt: skip
 def test_what_is_no_number_is_named(cell: str) -> None:
     number, rules = read("number", cell)
@@ -139,11 +141,57 @@ def test_number_is_not_guessed(keys: dict[str, object], cell: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("keys", "cell", "number"),
+    [
+        ({"strip": ["$"]}, "-$12", -12.0), ({"strip": ["$"]}, "$-12", -12.0),
+        ({"strip": ["$"]}, "$(12)", -12.0), ({"strip": ["$"]}, "($ 12)", -12.0),
+        ({"strip": ["€"]}, "12-\u00a0€", -12.0), ({"strip": ["USD"]}, "USD -12", -12.0),
+        ({"strip": ["%"]}, "12 %", 12.0), ({"negative": ["DR"], "strip": ["CR"]}, "12.5 CR", 12.5),
+        ({"negative": ["DR"], "strip": ["CR"]}, "12.5DR", -12.5),
+        ({"negative": ["CR"], "strip": ["$"], "thousands": ","}, "$1,234 CR", -1234.0),
+        ({"thousands": " ", "decimal": ","}, "(1\u202f234,5)", -1234.5),
+        ({"thousands": "'"}, "1\u2019234-", -1234.0),
+    ],
+)  # fmt: skip
+def test_signs_are_read_wherever_they_stand(
+    keys: dict[str, object], cell: str, number: float
+) -> None:
+    assert read_as([cell], type="number", **keys) == ([number], [])
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("100000.0", "100000"), ("100000", "100000"), ("1.00E+05", "100000"), ("7.00", "7"),
+        ("1.2345e+17", "123450000000000000"), ("12E5", "12E5"), ("1.5", "1.5"), ("00.0", "00"),
+        ("1.25E+01", "1.25E+01"), ("C-1.0", "C-1.0"),
+    ],
+)  # fmt: skip
+def test_ids_that_a_program_made_floats_are_whole(cell: str, text: str) -> None:
+    id_column = Column("x", "text", ("id",), "m")
+    contract = Contract("c", "", ("",), {"x": id_column})
+    table, _ = read_cells(pd.DataFrame({"x": [cell]}, dtype="str"), contract)
+    assert table["x"].tolist() == [text]
+
+
+def test_codes_that_a_program_made_floats_are_the_same_values() -> None:
+    column = Column("x", "category", ("feature",), "m", values=("1", "2", "3.0"))
+    contract = Contract("c", "", ("",), {"x": column})
+    cells = pd.DataFrame({"x": ["1.0", "2", "3.0", "4.0"]}, dtype="str")
+    table, _ = read_cells(cells, contract)
+    assert table["x"].tolist() == ["1", "2", "3.0", "4.0"]
+
+
+@pytest.mark.parametrize(
     ("formats", "cell", "day"),
     [
         ([], "2026-01-31", "2026-01-31"), ([], "2026-01-31 10:30", "2026-01-31"),
         ([], "2026-01-31T10:30:15.25", "2026-01-31"),
-        ([], "2026-01-31T01:00:00+02:00", "2026-01-30"), ([], "0001-01-01", "0001-01-01"),
+        ([], "2026-01-31T01:00:00+02:00", "2026-01-31"), ([], "0001-01-01", "0001-01-01"),
+        ([], "2026-01-31T00:00:00+09:00", "2026-01-31"),
+        ([], "2026-01-31T22:30-05:00", "2026-01-31"),
+        ([], "2026-01-31 23:59:59.123456 UTC", "2026-01-31"),
+        ([], "2026-01-31 23:59:59 -0300", "2026-01-31"),
         (["%d/%m/%Y"], "01/02/2026", "2026-02-01"), (["%m/%d/%Y"], "01/02/2026", "2026-01-02"),
         (["%m/%d/%Y", "%d/%m/%Y"], "31/01/2026", "2026-01-31"),
         (["%d %b %y"], "5 Jan 26", "2026-01-05"), (["%d/%m/%Y"], "2026-02-01", "2026-02-01"),

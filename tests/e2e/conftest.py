@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.kill_and_resume import checksums
+from benchmarks.move_copy_kill import checksums
 
 ROOT = Path(__file__).resolve().parents[2]
 
 STAGES = [
     "simulation", "ingestion", "features", "tuning", "training", "export", "evaluation",
-    "acceptance", "packaging",
+    "decisions", "acceptance", "packaging",
 ]  # fmt: skip
 
 SMALL = {  # params.yaml, scaled down

@@ -88,7 +88,7 @@ def test_graph_metrics_params_and_plots_are_shown(reproduced: Project) -> None:
             "src/churn_pipeline/reporting/model_card.md.j2",
             "Test metrics",
             "Metrics",
-            ["evaluation"],
+            ["decisions"],
         ),
         (
             "src/churn_pipeline/modeling/cross_validation.py",
@@ -102,13 +102,13 @@ def test_graph_metrics_params_and_plots_are_shown(reproduced: Project) -> None:
             "Look for sums",
             ["features"],
         ),
-        ("params.yaml", "patience: 5", "patience: 6", ["tuning", "evaluation"]),  # the card says it
-        ("params.yaml", "contact_cost: 1", "contact_cost: 2", ["export", "evaluation"]),
+        ("params.yaml", "patience: 5", "patience: 6", ["tuning", "decisions"]),  # the card says it
+        ("params.yaml", "contact_cost: 1", "contact_cost: 2", ["decisions", "packaging"]),
         (
             "conf/base/catalog.yml",
             "filepath: ${globals:dataset.folder}/08_reporting/metrics.json",
             "filepath: ${globals:dataset.folder}/08_reporting/figures.json",
-            ["evaluation", "packaging"],
+            ["decisions", "packaging"],
         ),
     ],
 )
@@ -140,7 +140,8 @@ def test_experiments_in_the_workspace_and_in_temporary_folders(
     simulate_customers(600, seed=5).customers.to_csv(table, index=False)
 
     run = reproduced.run("dvc", "exp", "run", "-n", "here", "-S", "economics.contact_cost=20")
-    assert "Stage 'training' didn't change, skipping" in run.stdout
+    for stage in ("training", "export", "evaluation"):
+        assert f"Stage '{stage}' didn't change, skipping" in run.stdout
     reproduced.run("git", "checkout", "-q", ".")
     reproduced.run("dvc", "checkout", *STAGES)
     source = f"ingestion.source={table}"

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from benchmarks.kill_and_resume import kill_after
+from benchmarks.move_copy_kill import kill_after
 from scripts.mend_dvc import mend
 from tests.e2e.conftest import Project, environment
 

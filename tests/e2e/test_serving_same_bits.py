@@ -16,6 +16,7 @@ import pytest
 from churn_pipeline.contract import Contract
 from churn_pipeline.io.raw_table import RawTableDataset
 from churn_pipeline.modeling.candidates import CANDIDATES
+from churn_pipeline.pipelines.decisions.nodes import decide_test_customers
 from churn_pipeline.pipelines.evaluation.nodes import score_test_customers
 from churn_pipeline.pipelines.features.nodes import derive_features
 from churn_pipeline.pipelines.ingestion.nodes import check_customers, quarantine_customers
@@ -87,7 +88,8 @@ def bits(probabilities: Iterable[float]) -> list[bytes]:
 
 def by_evaluation(bundle: Bundle, table: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     test = derive_features(table[:CUSTOMERS], contract)
-    return score_test_customers(bundle, {}, test, contract, ECONOMICS)
+    scores = score_test_customers(bundle, {}, test, contract)
+    return decide_test_customers(scores, test, contract, ECONOMICS)
 
 
 def by_scoring(bundle: Bundle, table: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -98,7 +100,7 @@ def by_scoring(bundle: Bundle, table: pd.DataFrame, path: Path) -> pd.DataFrame:
     checked, violations = check_customers(raw, contract)
     accepted, rejected = quarantine_customers(raw, checked, violations, contract)
     assert rejected.empty
-    scores = score_customers(accepted, bundle, raw)
+    scores = score_customers(accepted, bundle)
     return scores.set_index(contract.id.name).loc[table[contract.id.name][:CUSTOMERS]]
 
 
@@ -145,6 +147,11 @@ def test_every_way_to_a_score_gives_the_same_bits(
         assert [one[lenient.id.name] for one in answers] == [customer.id for customer in read]
     assert list(evaluated["tier"]) == list(filed["tier"]) == [score.tier for score in alone]
     assert list(evaluated["contacted"]) == list(filed["contact"])
+    actions = [score.recommended_action for score in alone]
+    for table_of in (evaluated, filed):
+        assert list(table_of["recommended_action"]) == actions
+    for answers in (single, many):
+        assert [one["recommended_action"] for one in answers] == actions
 
 
 @every_candidate

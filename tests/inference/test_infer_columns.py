@@ -55,9 +55,12 @@ def test_labels_with_a_fraction_of_zero_are_spelled_otherwise() -> None:
     assert found["spellings"] == {"408": ["408.0"], "415": ["415.0"]}
 
 
-def test_postcodes_of_few_rows_each_stay_numbers() -> None:
+def test_postcodes_of_few_rows_each_are_no_amounts() -> None:
     codes = RNG.integers(10_000, 99_999, N).tolist()
-    assert keys({"zip code": codes}, "zip code")["type"] == "integer"
+    inference = infer({"zip code": codes})
+    assert inference.document["columns"]["zip code"]["role"] == "ignored"
+    assert questions(inference, "zip code has")
+    assert keys({"zip code": codes}, "zip code", keep=("zip code",))["type"] == "integer"
 
 
 def test_spellings_that_differ_in_case_are_one() -> None:

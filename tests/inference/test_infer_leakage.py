@@ -64,6 +64,59 @@ def test_a_value_of_those_who_left_is_a_question() -> None:
     assert questions(inference, "whose state of account is 'closing', 100.0% left")
 
 
+def leaves(rate: float, n: int = 2000) -> tuple[list[str], np.ndarray]:
+    truth = churn(n, rate)
+    return truth, np.array([value == "yes" for value in truth])
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.25, 0.5, 0.75])
+def test_a_number_at_which_nearly_all_left_is_a_question(rate: float) -> None:
+    truth, left = leaves(rate)
+    others = [f"{v:.2f}" for v in RNG.gamma(2, 30, len(left))]
+    usage = [0 if gone and i % 2 == 0 else others[i] for i, gone in enumerate(left)]
+    inference = infer({"usage": usage, "churn": truth})
+    assert questions(inference, "customers whose usage is 0, 100.0% left")
+    assert inference.notes.ranked()[0].cost >= 90
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.25, 0.5, 0.75])
+def test_a_range_in_which_nearly_all_left_is_a_question(rate: float) -> None:
+    truth, left = leaves(rate)
+    inside, outside = RNG.uniform(40, 45, len(left)), RNG.uniform(0, 90, len(left))
+    outside = np.where((outside > 39) & (outside < 46), 50, outside)
+    days = [f"{a:.3f}" if gone and i % 3 else f"{b:.3f}"
+            for i, (gone, a, b) in enumerate(zip(left, inside, outside, strict=True))]  # fmt: skip
+    inference = infer({"idle": days, "churn": truth}, keep=())
+    assert questions(inference, "idle")
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.75])
+def test_missing_cells_tell_where_most_leave(rate: float) -> None:
+    truth, left = leaves(rate)
+    table = {
+        "visit": [f"2024-01-{i % 28 + 1:02d}" if gone and i % 3 else None
+                  for i, gone in enumerate(left)],
+        "bill": [i % 37 if gone or i % 3 else None for i, gone in enumerate(left)],
+        "churn": truth,
+    }  # fmt: skip
+    inference = infer(table)
+    assert "filled only for customers who left" in plan(inference, "visit").why
+    assert "missing only for customers who stayed" in plan(inference, "bill").why
+
+
+@pytest.mark.parametrize("rate", [0.005, 0.25, 0.5, 0.75])
+def test_noise_raises_no_question_at_any_rate(rate: float) -> None:
+    truth, left = leaves(rate)
+    table = {
+        "usage": [f"{v:.2f}" for v in RNG.gamma(2, 30, len(left))],
+        "visits": RNG.poisson(3, len(left)).tolist(),
+        "shop": [f"s{i}" for i in RNG.integers(0, 60, len(left))],
+        "churn": truth,
+    }
+    inference = infer(table)
+    assert not [q for q in inference.notes.questions if "much" not in q.text]
+
+
 def test_ordinary_columns_raise_no_question() -> None:
     table = {
         "usage": noisy(1.5),

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from churn_pipeline.errors import DataError
-from churn_pipeline.io.addresses import parse_address, parse_sink
+from churn_pipeline.io.addresses import from_project, parse_address, parse_sink
 
 KNOB = "ingestion.source"
 
@@ -116,3 +119,42 @@ def test_a_sink_is_a_table_of_a_database() -> None:
     for source in ("a.csv", "sqlite:///b.db::select 1"):
         with pytest.raises(DataError, match=r"scoring\.sink is .* takes a table of a database"):
             parse_sink(source, "scoring.sink")
+
+
+@pytest.mark.parametrize("source", ["s3://bank/in/", "s3://bank", "s3://bank/", "s3://", "data/"])
+def test_a_folder_or_bucket_is_no_file(source: str) -> None:
+    with pytest.raises(DataError, match=f"^{re.escape(source)} names no file; set k to a file"):
+        parse_address(source, "k")
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("own.csv", "data/01_raw/own.csv"),
+        ("./own.csv", "data/01_raw/own.csv"),
+        ("../../top.csv", "top.csv"),
+        ("top.csv", "top.csv"),  # as params.yaml names it
+        ("data/01_raw/own.csv", "data/01_raw/own.csv"),
+        ("absent.csv", "data/01_raw/absent.csv"),
+        ("../../../elsewhere.csv", "{above}/elsewhere.csv"),
+        ("/tables/own.csv", "/tables/own.csv"),
+        ("book.xlsx::own", "data/01_raw/book.xlsx::own"),
+        ("sqlite:///own.db::own", "sqlite:///data/01_raw/own.db::own"),
+        ("duckdb:///../own.db::select * from t", "duckdb:///data/own.db::select * from t"),
+        ("s3://lake/own.csv", "s3://lake/own.csv"),
+        ("postgresql://host/d::own", "postgresql://host/d::own"),
+    ],
+)
+def test_a_path_typed_in_a_subfolder_is_meant_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, expected: str
+) -> None:
+    project = tmp_path / "project"
+    folder = project / "data/01_raw"
+    folder.mkdir(parents=True)
+    for file in (folder / "own.csv", project / "top.csv"):
+        file.touch()
+    monkeypatch.chdir(folder)
+    found = from_project(typed, project)
+    assert found == expected.format(above=tmp_path)
+    monkeypatch.chdir(project)
+    assert from_project(found, project) == found

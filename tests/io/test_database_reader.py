@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -315,3 +316,118 @@ def test_a_relative_path_starts_from_the_project(
     assert cells(dataset.load()) == [["1"]]
     assert dataset.exists()
     assert "does not exist" in error_of("sqlite:///bank.db::t")
+
+
+VALUES = (
+    "select '2026-02-01'::date as day, '2026-02-01 23:30+00'::timestamptz as moment, "
+    "'1 mon 2 days 03:00'::interval as span, 0.1::float8 + 0.2 as sum, '\\xff'::bytea as raw, "
+    "1234.5::money as price, 'é' as text"
+)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "datestyle = 'SQL, DMY'",
+        "datestyle = 'German'",
+        "datestyle = 'Postgres'",
+        "timezone = 'Asia/Tokyo'",
+        "intervalstyle = 'iso_8601'",
+        "extra_float_digits = -10",
+        "bytea_output = 'escape'",
+        "client_encoding = 'LATIN1'",
+        "standard_conforming_strings = off",
+        "default_transaction_isolation = 'serializable'",
+    ],
+)
+def test_settings_of_a_user_change_no_text(postgresql: PostgreSQL, setting: str) -> None:
+    source = f"{postgresql.address}::{VALUES}"
+    expected = read_raw_table(source, credentials=postgresql.credentials)
+    assert expected.cells.iloc[0].tolist() == [
+        "2026-02-01",
+        "2026-02-01 23:30:00+00",
+        "1 mon 2 days 03:00:00",
+        "0.30000000000000004",
+        "\\xff",
+        "1234.50",
+        "é",
+    ]
+    postgresql.run(f"alter role owner set {setting}")
+    try:
+        found = read_raw_table(source, credentials=postgresql.credentials)
+    finally:
+        postgresql.run("alter role owner reset all")
+    assert found.sha256 == expected.sha256
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PGTZ", "America/New_York"),
+        ("PGDATESTYLE", "SQL, DMY"),
+        ("PGOPTIONS", "-c datestyle=German -c extra_float_digits=-5"),
+        ("PGCLIENTENCODING", "LATIN1"),
+    ],
+)
+def test_variables_of_the_environment_change_no_text(
+    postgresql: PostgreSQL, variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = f"{postgresql.address}::{VALUES}"
+    expected = read_raw_table(source, credentials=postgresql.credentials).sha256
+    monkeypatch.setenv(variable, value)
+    assert read_raw_table(source, credentials=postgresql.credentials).sha256 == expected
+
+
+def test_the_time_zone_of_the_machine_changes_no_text_of_duckdb(tmp_path: Path) -> None:
+    address = duckdb_file(
+        tmp_path / "bank.duckdb",
+        "set timezone = 'Asia/Tokyo'",
+        "create table t as select timestamptz '2026-02-01 23:30:00+00' as moment",
+    )
+    code = (
+        "import sys; from churn_pipeline.io.raw_table import read_raw_table; "
+        "print(read_raw_table(sys.argv[1]).cells.iloc[0, 0])"
+    )
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", code, f"{address}::t"],
+            env={**os.environ, "TZ": zone},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for zone in ("UTC", "America/New_York")
+    }
+    assert texts == {"2026-02-01 23:30:00+00\n"}
+
+
+def test_a_missing_database_or_schema_is_named(postgresql: PostgreSQL) -> None:
+    place = postgresql.address.rpartition("/")[0]
+    error = error_of(f"{place}/none::t", postgresql.credentials)
+    assert "refused the connection" in error
+    assert '"none" does not exist' in error
+    assert "check the database" in error
+    assert "is the server running" not in error
+    error = error_of(f"{postgresql.address}::nowhere.t", postgresql.credentials)
+    assert "has no schema 'nowhere'; its schemas are" in error
+
+
+def test_a_table_that_one_may_not_read_is_not_absent(postgresql: PostgreSQL) -> None:
+    postgresql.run(
+        "drop schema if exists hidden cascade",
+        "create schema hidden",
+        "create table hidden.t as select 1 as a, 2 as b",
+        "drop role if exists reader",
+        "create role reader login password 'hush'",
+        "grant usage on schema hidden to reader",
+    )
+    reader = {"user": "reader", "password": "hush"}
+    source = f"{postgresql.address}::hidden.t"
+    try:
+        error = error_of(source, reader)
+        assert "permission denied for table t" in error
+        assert "a source needs SELECT on the table and USAGE on its schema" in error
+        postgresql.run("grant select on hidden.t to reader")
+        assert cells(read_raw_table(source, credentials=reader)) == [["1", "2"]]
+    finally:
+        postgresql.run("drop owned by reader", "drop role reader")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,19 @@ def test_the_usual_variables_hold(
     assert len(read_raw_table("s3://bank/in/a.csv").cells) == 1
 
 
-@pytest.mark.parametrize("source", ["s3://bank/none.csv", "s3://none/a.csv"])
-def test_an_absent_file_is_named(source: str, credentials: dict[str, Any]) -> None:
-    assert error_of(source, credentials).startswith(f"{source} does not exist; set scoring.source")
+@pytest.mark.parametrize(
+    ("source", "what_is_there"),
+    [
+        ("s3://bank/none.csv", r"\(s3://bank/ has a\.parquet, in\)"),
+        ("s3://bank/nowhere/a.csv", r""),
+        ("s3://none/a.csv", r"\(there is no bucket 'none'\)"),
+    ],
+)
+def test_an_absent_file_is_named(
+    source: str, what_is_there: str, credentials: dict[str, Any]
+) -> None:
+    error = error_of(source, credentials)
+    assert re.match(rf"{source} does not exist.*{what_is_there}.*; set scoring.source", error)
 
 
 def test_a_server_that_is_not_there_is_told() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -170,7 +171,8 @@ def test_a_write_that_fails_leaves_the_old_rows(sink: Sink) -> None:
 
 def test_a_table_that_lacks_a_column_is_named(sink: Sink) -> None:
     sink.dataset().save(scores(5, JANUARY).drop(columns="reason"))
-    with pytest.raises(DatasetError, match="scores has no column reason; add it to the table"):
+    statement = 'let its owner run ALTER TABLE "scores" ADD COLUMN "reason" TEXT;'
+    with pytest.raises(DatasetError, match=f"no column reason; {statement}"):
         sink.dataset().save(scores(5, JANUARY))
     assert sink.runs() == [("m1", "2026-01-31", 5, 5)]
 
@@ -382,3 +384,94 @@ def test_no_error_and_no_description_shows_the_password(postgresql: PostgreSQL) 
         dataset.save(scores(1, JANUARY))
     assert "refused user and password" in str(caught.value.__cause__)
     assert PASSWORD not in f"{caught.value} {caught.value.__cause__} {dataset!r}"
+
+
+# Somebody else's table
+
+
+def writer_of(server: PostgreSQL, *grants: str) -> Any:
+    """Return a sink for a user who owns nothing and has these privileges."""
+    if not server.run("select 1 from pg_roles where rolname = 'writer'"):
+        server.run("create role writer login password 'hush'")
+    server.run("drop owned by writer", *grants)
+    return DatabaseTableDataset(
+        address=f"{server.address}::own.scores",
+        keys=KEYS,
+        knob="scoring.sink",
+        credentials={"user": "writer", "password": "hush"},
+    )
+
+
+@pytest.fixture
+def others(postgresql: PostgreSQL) -> PostgreSQL:
+    """A server with a table of somebody else, in types of their own."""
+    postgresql.run(
+        "drop schema if exists own cascade",
+        "create schema own",
+        "create table own.scores (added_at timestamp default now(), id varchar(40), "
+        'churn_probability numeric, contact boolean, "rank" integer, reason text, at timestamp, '
+        "model_version varchar(20), scoring_date date)",
+    )
+    return postgresql
+
+
+def test_a_table_of_somebody_else_needs_privileges_on_its_rows_only(others: PostgreSQL) -> None:
+    sink = writer_of(
+        others,
+        "grant usage on schema own to writer",
+        "grant select, insert, delete on own.scores to writer",
+    )
+    for n in (5, 3):
+        sink.save(scores(n, JANUARY))
+    assert others.run("select count(*), count(added_at) from own.scores") == [(3, 3)]
+    assert others.run("select count(*) from pg_indexes where schemaname = 'own'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("grants", "sentence"),
+    [
+        (("grant usage on schema own to writer",), "a sink needs SELECT, INSERT and DELETE"),
+        ((), "a sink needs SELECT, INSERT and DELETE"),
+        (
+            (
+                "drop table own.scores",
+                "grant usage on schema own to writer",
+            ),
+            "may not create it; let an owner of the schema run CREATE TABLE own.scores|"
+            'may not create it; let an owner of the schema run CREATE TABLE "own"."scores"',
+        ),
+        (("drop schema own cascade",), 'schema "own" does not exist; create the schema'),
+        (
+            (
+                "alter table own.scores drop column reason, drop column contact",
+                "grant usage on schema own to writer",
+                "grant select, insert, delete on own.scores to writer",
+            ),
+            'no column contact, reason; let its owner run ALTER TABLE "own"."scores" '
+            'ADD COLUMN contact BOOLEAN; |ADD COLUMN "contact" BOOLEAN; ',
+        ),
+    ],
+)
+def test_what_a_writer_lacks_is_one_sentence(
+    others: PostgreSQL, grants: tuple[str, ...], sentence: str
+) -> None:
+    with pytest.raises(DatasetError) as caught:
+        writer_of(others, *grants).save(scores(3, JANUARY))
+    message = str(caught.value.__cause__)
+    assert "\n" not in message
+    assert re.search(sentence, message), message
+
+
+def test_a_writer_whose_transactions_are_read_only_by_default_writes(others: PostgreSQL) -> None:
+    sink = writer_of(
+        others,
+        "grant usage on schema own to writer",
+        "grant select, insert, delete on own.scores to writer",
+        "alter role writer set default_transaction_read_only = on",
+        "alter role writer set datestyle = 'SQL, DMY'",
+    )
+    try:
+        sink.save(scores(3, datetime.date(2026, 2, 1)))
+    finally:
+        others.run("alter role writer reset all")
+    assert others.run("select distinct scoring_date::text from own.scores") == [("2026-02-01",)]

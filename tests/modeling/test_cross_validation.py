@@ -9,11 +9,12 @@ from lightgbm.basic import LightGBMError
 from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.errors import ParameterError
+from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.cross_validation import (
     cross_validate,
@@ -152,3 +153,11 @@ def test_a_failing_fit_is_one_sentence_that_names_the_candidate(error: type[Exce
         "candidate mine cannot be fitted: leaves must be more than 1; look at candidates.mine in "
         "params.yaml"
     )
+
+
+@pytest.mark.parametrize("number", [1e39, -1.7976931348623157e308, np.inf])
+def test_a_number_that_cannot_be_computed_with_is_named_by_its_column(number: float) -> None:
+    inputs = pd.DataFrame({"fine": [1.0, 2.0, 3.0, 4.0], "balance": [1.0, number, 2.0, 3.0]})
+    y = np.array([0, 1, 0, 1], dtype=np.int8)
+    with pytest.raises(DataError, match="the column balance has numbers beyond"):
+        fit_on("random_forest", make_pipeline(RandomForestClassifier(2)), inputs, y)

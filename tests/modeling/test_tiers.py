@@ -10,7 +10,7 @@ from churn_pipeline.modeling.tiers import summarise_tiers
 from churn_pipeline.scorer.decisions import Tier, assign_tier, tiers
 
 PARAMETERS = {
-    "low": {"minimum": 0, "action": "leave alone"},
+    "low": {"minimum": 0, "action": "remind"},
     "medium": {"minimum": 0.3, "action": "write"},
     "high": {"minimum": 0.6, "action": "call"},
 }
@@ -19,7 +19,7 @@ TIERS = tiers(PARAMETERS)
 
 def test_tiers_are_read_from_the_parameters() -> None:
     low, medium, high = TIERS
-    assert low == Tier("low", 0.0, "leave alone")
+    assert low == Tier("low", 0.0, "remind")
     assert medium == Tier("medium", 0.3, "write")
     assert high == Tier("high", 0.6, "call")
 
@@ -27,7 +27,7 @@ def test_tiers_are_read_from_the_parameters() -> None:
 def test_a_minimum_belongs_to_its_tier() -> None:
     found = assign_tier([0.0, 0.29999, 0.3, 0.59, 0.6, 1.0], TIERS)
     assert found.tolist() == ["low", "low", "medium", "medium", "high", "high"]
-    assert assign_tier([0.9], tiers({"all": {"minimum": 0, "action": ""}})).tolist() == ["all"]
+    assert assign_tier([0.9], tiers({"all": {"minimum": 0, "action": "a"}})).tolist() == ["all"]
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,17 @@ def test_minimums_ascend_from_0(minimums: list[Any], parts: list[str]) -> None:
 
 
 def test_summary_by_hand_with_an_empty_tier() -> None:
-    found = summarise_tiers([0, 1, 1, 0], [0.1, 0.2, 0.9, 0.7], TIERS)
+    found = summarise_tiers([0, 1, 1, 0], [0.1, 0.2, 0.9, 0.7], [False, True, True, True], TIERS)
     assert found == [
         {"tier": "low", "minimum": 0.0, "maximum": 0.3, "customers": 2, "share": 0.5,
-         "churn_rate": 0.5, "mean_churn_probability": 0.15, "action": "leave alone"},
+         "churn_rate": 0.5, "mean_churn_probability": 0.15, "contacted": 1,
+         "action": "remind"},
         {"tier": "medium", "minimum": 0.3, "maximum": 0.6, "customers": 0, "share": 0.0,
-         "churn_rate": None, "mean_churn_probability": None, "action": "write"},
+         "churn_rate": None, "mean_churn_probability": None, "contacted": 0,
+         "action": "write"},
         {"tier": "high", "minimum": 0.6, "maximum": 1.0, "customers": 2, "share": 0.5,
-         "churn_rate": 0.5, "mean_churn_probability": 0.8, "action": "call"},
+         "churn_rate": 0.5, "mean_churn_probability": 0.8, "contacted": 2,
+         "action": "call"},
     ]  # fmt: skip
 
 
@@ -66,8 +69,17 @@ def test_summary_agrees_with_the_assignment() -> None:
     p = generator.random(500)
     y = generator.random(500) < p
     names = assign_tier(p, TIERS)
-    for row in summarise_tiers(y, p, TIERS):
+    for row in summarise_tiers(y, p, p > 0.2, TIERS):
         members = names == row["tier"]
         assert row["customers"] == members.sum()
+        assert row["contacted"] == (members & (p > 0.2)).sum()
         assert row["churn_rate"] == pytest.approx(y[members].mean(), abs=1e-6)
         assert row["minimum"] <= row["mean_churn_probability"] <= row["maximum"]
+
+
+@pytest.mark.parametrize(
+    "action", ["", "  ", "No action.", "no action", "NONE", "N/A", "Do nothing!"]
+)
+def test_a_tier_names_how_to_contact_not_that_nobody_is(action: str) -> None:
+    with pytest.raises(ParameterError, match=r"economics\.tiers\.low\.action"):
+        tiers(PARAMETERS | {"low": {"minimum": 0, "action": action}})

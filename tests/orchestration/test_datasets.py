@@ -13,7 +13,7 @@ from churn_pipeline.orchestration.datasets import create_dataset
 from churn_pipeline.parameters import check_parameters
 from churn_pipeline.serving.settings import load_settings
 
-FILES = {"params.yaml", "contract.yml", "inference.md", "dvc.yaml"}
+FILES = {"params.yaml", "contract.yml", "inference.md"}
 
 
 @pytest.fixture
@@ -50,6 +50,15 @@ def test_a_data_set_is_a_folder_of_conf(project: Path) -> None:
     assert [path.name for path in (project / "conf").iterdir()] == ["bank"]
 
 
+def test_its_folder_of_results_is_a_dvc_project(project: Path) -> None:
+    create(project)
+    assert {*everything(project / "data/bank")} == {"dvc.yaml", ".dvc/config", ".dvc/.gitignore"}
+    assert (project / "data/bank/dvc.yaml").read_text(encoding="utf-8") == "of: bank\n"
+    (project / "data/bank/.dvc/config").write_text("mine", encoding="utf-8")
+    create(project, force=True)
+    assert (project / "data/bank/.dvc/config").read_text(encoding="utf-8") == "mine"
+
+
 def test_its_parameters_are_the_roots_but_for_source_and_places(project: Path) -> None:
     folder = create(project, source="sqlite:///crm.db::customers")
     expected = parameters(project / "params.yaml")
@@ -58,8 +67,8 @@ def test_its_parameters_are_the_roots_but_for_source_and_places(project: Path) -
         "folder": "data/bank",
         "contract": "conf/bank/contract.yml",
     }
-    for section in ("ingestion", "scoring"):
-        expected[section]["source"] = "sqlite:///crm.db::customers"
+    expected["ingestion"]["source"] = "sqlite:///crm.db::customers"
+    assert expected["scoring"]["source"] is None
     for key, value in expected["serving"].items():
         if str(value).startswith("data/"):
             expected["serving"][key] = value.replace("data/", "data/bank/")
@@ -73,7 +82,7 @@ def test_comments_of_the_parameters_are_kept(project: Path) -> None:
     text = (create(project) / "params.yaml").read_text(encoding="utf-8")
     (line,) = [line for line in text.splitlines() if line.startswith("  folder: ")]
     assert line == "  folder: data/bank  # of everything that is made"
-    assert "`dvc repro conf/bank/dvc.yaml`" in text
+    assert "`make repro ENV=bank`" in text
 
 
 @pytest.mark.parametrize(
@@ -97,7 +106,8 @@ def test_the_service_of_a_data_set_has_its_own_places(
 
 def test_one_that_exists_is_replaced_on_demand_only(project: Path) -> None:
     folder = create(project)
-    (folder / "dvc.lock").write_text("old", encoding="utf-8")
+    for former in ("dvc.yaml", "dvc.lock"):
+        (folder / former).write_text("old", encoding="utf-8")
     (folder / "catalog.yml").write_text("mine", encoding="utf-8")
     before = everything(project)
     with pytest.raises(DatasetNameError, match=r"conf/bank exists already; .*--force"):

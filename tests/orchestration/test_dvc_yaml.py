@@ -8,6 +8,7 @@ import yaml
 from kedro.framework.startup import bootstrap_project
 
 from churn_pipeline.environments import SIMULATED
+from churn_pipeline.errors import ParameterError
 from churn_pipeline.orchestration.dvc_yaml import _Environment, render_dvc_yaml
 
 
@@ -48,18 +49,38 @@ def document_of(project: Path, root: Path) -> dict[str, Any]:
 def test_a_data_set_has_stages_of_its_own(project: Path, root: Path) -> None:
     document = document_of(project, root)
     assert "simulation" not in document["stages"]
-    assert {stage["wdir"] for stage in document["stages"].values()} == {"../.."}
+    assert document["vars"] == ["../../conf/bank/params.yaml"]
     ingestion = document["stages"]["ingestion"]
     assert ingestion["cmd"] == "kedro run --env bank --pipelines ingestion"
-    assert {"${ingestion.source}", "conf/bank/c.yml"} <= set(ingestion["deps"])
-    assert "data/bank/03_primary/customers.parquet" in ingestion["outs"]
-    assert {"conf/bank/params.yaml": ["ingestion.max_rejected_share"]} in ingestion["params"]
+    assert {"${ingestion.source}", "../../conf/bank/c.yml"} <= set(ingestion["deps"])
+    assert "../../requirements.lock" in ingestion["deps"]
+    assert {"03_primary/customers.parquet", "08_reporting/data_quality.json"} <= {
+        *ingestion["outs"]
+    }
+    own = {"../../conf/bank/params.yaml": ["ingestion.max_rejected_share"]}
+    assert own in ingestion["params"]
     assert "always_changed" not in ingestion
     plots = {
         key for plot in document["plots"] for key in (plot if isinstance(plot, dict) else [plot])
     }
-    assert "../../data/bank/08_reporting/roc_curve.csv" in plots
-    assert not any("- data/0" in line for line in yaml.safe_dump(document).splitlines())
+    assert "08_reporting/roc_curve.csv" in plots
+    text = yaml.safe_dump(document)
+    assert "data/" not in text
+    assert str(project) not in text
+
+
+@pytest.mark.parametrize(
+    ("source", "dependency"),
+    [
+        ("data/01_raw/bank.csv", "../../${ingestion.source}"),
+        ("/tables/bank.csv", "${ingestion.source}"),
+    ],
+)
+def test_the_table_is_looked_for_from_the_projects_root(
+    project: Path, root: Path, source: str, dependency: str
+) -> None:
+    write_params(project, source=source)
+    assert dependency in document_of(project, root)["stages"]["ingestion"]["deps"]
 
 
 def test_drawn_customers_of_a_data_set_are_a_stage(project: Path, root: Path) -> None:
@@ -79,13 +100,22 @@ def test_a_table_that_dvc_cannot_see_is_read_every_time(
 
 
 def test_entries_of_a_data_sets_own_catalog_come_first(project: Path, root: Path) -> None:
-    own = "metrics: {type: churn_pipeline.io.atomic.JSONDataset, filepath: m.json}\n"
+    own = "metrics: {type: churn_pipeline.io.atomic.JSONDataset, filepath: data/bank/m.json}\n"
     (project / "conf/bank/catalog.yml").write_text(own, encoding="utf-8")
-    evaluation = document_of(project, root)["stages"]["evaluation"]
-    assert "m.json" in evaluation["outs"]
-    files = {key: used for item in evaluation["params"] for key, used in item.items()}
-    assert files["conf/bank/catalog.yml"] == ["metrics"]
-    assert "metrics" not in files["conf/base/catalog.yml"]
+    decisions = document_of(project, root)["stages"]["decisions"]
+    assert "m.json" in decisions["outs"]
+    files = {key: used for item in decisions["params"] for key, used in item.items()}
+    assert files["../../conf/bank/catalog.yml"] == ["metrics"]
+    assert "metrics" not in files["../../conf/base/catalog.yml"]
+
+
+def test_an_output_outside_of_the_data_sets_folder_is_refused(project: Path, root: Path) -> None:
+    own = "metrics: {type: churn_pipeline.io.atomic.JSONDataset, filepath: data/m.json}\n"
+    (project / "conf/bank/catalog.yml").write_text(own, encoding="utf-8")
+    with pytest.raises(
+        ParameterError, match=r"metrics is written to data/m\.json, outside of data"
+    ):
+        document_of(project, root)
 
 
 def test_the_committed_file_is_in_step(root: Path) -> None:
@@ -102,6 +132,7 @@ def test_every_pipeline_is_a_stage_of_its_own(document: dict[str, Any]) -> None:
         "training",
         "export",
         "evaluation",
+        "decisions",
         "acceptance",
         "packaging",
     ]
@@ -121,12 +152,34 @@ def test_a_stage_depends_on_what_it_reads_and_executes(document: dict[str, Any])
     } <= set(ingestion["deps"])
     assert not any("modeling" in path or "simulation" in path for path in ingestion["deps"])
     assert ingestion["params"][0] == "ingestion.max_rejected_share"
-    assert f"{package}/reporting/model_card.md.j2" in document["stages"]["evaluation"]["deps"]
+    assert f"{package}/reporting/model_card.md.j2" in document["stages"]["decisions"]["deps"]
+
+
+def test_another_cost_reruns_nothing_that_looks_at_the_model(document: dict[str, Any]) -> None:
+    stages = document["stages"]
+
+    def outputs(stage: dict[str, Any]) -> set[str]:
+        items = [*stage.get("outs", []), *stage.get("metrics", [])]
+        return {key for item in items for key in (item if isinstance(item, dict) else [item])}
+
+    rerun = {name for name, stage in stages.items() if "economics" in stage["params"]}
+    while True:
+        changed = {path for name in rerun for path in outputs(stages[name])}
+        more = {name for name, stage in stages.items() if changed & set(stage["deps"])} - rerun
+        if not more:
+            break
+        rerun |= more
+    assert rerun == {"decisions", "acceptance", "packaging"}
+    for name in rerun:
+        read = set(stages[name]["deps"])
+        assert not read & {"data/06_models/model.pkl", "data/06_models/reference_models.pkl"}
+    assert "data/06_models/scorer" not in stages["decisions"]["deps"]
 
 
 def test_outputs_are_metrics_plots_or_cached_files(document: dict[str, Any]) -> None:
     evaluation = document["stages"]["evaluation"]
-    assert evaluation["metrics"] == [{"data/08_reporting/metrics.json": {"cache": False}}]
+    decisions = document["stages"]["decisions"]
+    assert decisions["metrics"] == [{"data/08_reporting/metrics.json": {"cache": False}}]
     assert "data/08_reporting/roc_curve.png" in evaluation["outs"]
     assert {"data/08_reporting/selection.json": {"cache": False}} in document["stages"]["training"][
         "outs"
@@ -145,11 +198,17 @@ def test_outputs_are_metrics_plots_or_cached_files(document: dict[str, Any]) -> 
         ("${runtime_params:a.b,${globals:a.b}}", "${a.b}"),
         ("data/${globals:name}/a.csv", "data/${name}/a.csv"),
         ("${globals:dataset.folder}/${globals:name}.csv", "data/bank/${name}.csv"),
+        ("${globals:table}", "${table}"),
     ],
 )
 def test_knobs_in_paths_become_dvc_interpolations(path: str, expected: str) -> None:
-    parameters = {"dataset": {"folder": "data/bank"}}
-    environment = _Environment("bank", parameters, {"table": {"filepath": path}}, {})
+    parameters = {
+        "dataset": {"folder": "data/bank"},
+        "a": {"b": "c"},
+        "name": "n",
+        "table": "/tables/t.csv",
+    }
+    environment = _Environment("", parameters, {"table": {"filepath": path}}, {})
     assert environment.path("table") == expected
 
 

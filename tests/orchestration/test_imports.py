@@ -69,7 +69,13 @@ def test_a_name_imported_from_a_module_is_no_module(source: Path) -> None:
 
 
 def test_every_import_of_the_project_is_found(root: Path) -> None:
-    files = files_behind(["churn_pipeline.pipelines.evaluation.pipeline"], root / "src")
+    files = files_behind(
+        [
+            "churn_pipeline.pipelines.evaluation.pipeline",
+            "churn_pipeline.pipelines.decisions.pipeline",
+        ],
+        root / "src",
+    )
     for path in files:
         if path.suffix != ".py":
             continue

@@ -13,7 +13,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "params.yaml").write_text("a: 1\n")
-    for folder in ("data", "conf/bank"):
+    for folder in ("data/bank", "conf/bank"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "data/metrics.json").write_text("{}")
     for command in (
@@ -42,7 +42,7 @@ def head(checkout: Path) -> str:
         ("conf/bank/params.yaml", True),
         ("data/metrics.json", False),
         ("dvc.lock", False),
-        ("conf/bank/dvc.lock", False),
+        ("data/bank/dvc.lock", False),
     ],
 )
 def test_changes_other_than_results_make_a_run_dirty(

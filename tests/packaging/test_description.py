@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.packaging.assembly import assemble
 from churn_pipeline.packaging.description import NAME, describe
+from churn_pipeline.packaging.reference import reference_statistics
 from churn_pipeline.pipelines.features.nodes import derive_features
 from churn_pipeline.pipelines.packaging.nodes import package_model
-from churn_pipeline.scorer import Bundle, Scorer
-from tests.bundles import bundle_of, fitted
+from churn_pipeline.scorer import Bundle, Model, Scorer
+from tests.bundles import ECONOMICS, fitted
 
 REPORTS: dict[str, Any] = {
     "acceptance": {"gates_passed": 5},
@@ -36,7 +38,7 @@ def table(customers: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def scorer(table: pd.DataFrame, contract: Contract) -> Bundle:
-    return bundle_of(fitted("xgboost", table, contract), table, contract)
+    return assemble(fitted("xgboost", table, contract), contract, table)
 
 
 def test_the_champion_is_described(scorer: Bundle, contract: Contract) -> None:
@@ -65,11 +67,16 @@ def test_the_champion_is_described(scorer: Bundle, contract: Contract) -> None:
 def test_a_package_scores_as_its_scorer_and_says_what_it_is(
     scorer: Bundle, table: pd.DataFrame, contract: Contract
 ) -> None:
-    plain = Scorer(scorer)
+    plain = Model(scorer)
     scores = pd.DataFrame({"churn_probability": plain.churn_probability(plain.rows(table))})
-    tables: dict[str, Any] = {"train": table, "test_predictions": scores[:50], "contract": contract}
+    tables: dict[str, Any] = {
+        "reference": reference_statistics(table, scores[:50], contract),
+        "test_predictions": scores[:50],
+        "rules": ECONOMICS,
+    }
     package = package_model(scorer, **REPORTS, **tables)
-    assert package.files.keys() == {*scorer.files, "description.json", "reference.json"}
+    added = {"decisions.json", "description.json", "reference.json"}
+    assert package.files.keys() == {*scorer.files, *added}
     assert package == package_model(scorer, **REPORTS, **tables)
     loaded = Scorer(package)
     assert loaded.description["candidate"] == "xgboost"

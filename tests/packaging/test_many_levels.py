@@ -13,8 +13,8 @@ from churn_pipeline.contract import Contract, parse_contract
 from churn_pipeline.modeling.candidates import CANDIDATES, build_candidate
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.packaging.assembly import assemble, check_parity
-from churn_pipeline.scorer import Scorer
-from tests.bundles import ECONOMICS, SETTINGS
+from churn_pipeline.scorer import Model
+from tests.bundles import SETTINGS
 
 TOWNS = [f"town {number:03}" for number in range(80)]
 PLANS = ["basic", "gold"]
@@ -66,7 +66,7 @@ def model(request: pytest.FixtureRequest, table: pd.DataFrame, contract: Contrac
 def test_the_bundle_scores_as_the_model(
     model: ChurnModel, table: pd.DataFrame, contract: Contract
 ) -> None:
-    scorer = Scorer(assemble(model, contract, ECONOMICS, table))
+    scorer = Model(assemble(model, contract, table))
     check_parity(model, scorer, table, contract)
     found = scorer.churn_probability(scorer.rows(table))
     np.testing.assert_allclose(found, model.churn_probability(table), atol=1e-12)
@@ -76,7 +76,7 @@ def test_the_bundle_scores_as_the_model(
 def test_contributions_make_up_the_log_odds(
     model: ChurnModel, table: pd.DataFrame, contract: Contract
 ) -> None:
-    scorer = Scorer(assemble(model, contract, ECONOMICS, table))
+    scorer = Model(assemble(model, contract, table))
     contributions = scorer.contributions(scorer.rows(table))
     total = scorer.base_log_odds + contributions.sum(axis=1)
     np.testing.assert_allclose(total, model.log_odds(table), atol=1e-6)
@@ -88,6 +88,6 @@ def test_a_missing_town_counts_as_a_level(
     model: ChurnModel, table: pd.DataFrame, contract: Contract
 ) -> None:
     nobody = table.assign(town=pd.Categorical([None] * len(table), TOWNS))
-    scorer = Scorer(assemble(model, contract, ECONOMICS, table))
+    scorer = Model(assemble(model, contract, table))
     found = scorer.churn_probability(scorer.rows(nobody))
     np.testing.assert_allclose(found, model.churn_probability(nobody), atol=1e-12)

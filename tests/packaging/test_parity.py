@@ -16,8 +16,8 @@ from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import IsotonicCalibrator, SigmoidCalibrator
 from churn_pipeline.packaging.assembly import assemble, check_parity
 from churn_pipeline.pipelines.features.nodes import derive_features
-from churn_pipeline.scorer import Scorer
-from tests.bundles import ECONOMICS, SETTINGS, packaged
+from churn_pipeline.scorer import Model, Scorer
+from tests.bundles import SETTINGS, packaged
 
 CALIBRATORS: dict[str, Any] = {
     "none": None,
@@ -70,13 +70,13 @@ def test_the_bundle_gives_the_fitted_models_probabilities(
 ) -> None:
     model = models[name]
     model = ChurnModel.of(name, model.pipeline, model.inputs, CALIBRATORS[method])
-    bundle = assemble(model, contract, ECONOMICS, table[:1200])
-    scorer = Scorer(bundle)
+    bundle = assemble(model, contract, table[:1200])
+    scorer = Model(bundle)
     facts = check_parity(model, scorer, table, contract)
     assert facts["customers"] == len(table)
     found = scorer.churn_probability(scorer.rows(table))
     np.testing.assert_allclose(found, model.churn_probability(table), atol=1e-12)
-    assert bundle.version == assemble(model, contract, ECONOMICS, table[:1200]).version
+    assert bundle.version == assemble(model, contract, table[:1200]).version
 
     rows = scorer.rows(table)[1200:1500]
     total = scorer.base_log_odds + scorer.contributions(rows).sum(axis=1)
@@ -87,7 +87,7 @@ def test_the_bundle_gives_the_fitted_models_probabilities(
 def test_one_customer_gets_the_bits_of_a_batch(
     name: str, models: dict[str, Any], table: pd.DataFrame, contract: Contract
 ) -> None:
-    scorer = Scorer(assemble(models[name], contract, ECONOMICS, table[:1200]))
+    scorer = Model(assemble(models[name], contract, table[:1200]))
     rows = scorer.rows(table)[:600]
     whole = scorer.churn_probability(rows)
     for size in (1, 2, 3, 7, 100):
@@ -99,7 +99,7 @@ def test_one_customer_gets_the_bits_of_a_batch(
 def test_parity_is_refused_beyond_the_limit(
     models: dict[str, Any], table: pd.DataFrame, contract: Contract
 ) -> None:
-    scorer = Scorer(assemble(models["xgboost"], contract, ECONOMICS, table[:1200]))
+    scorer = Model(assemble(models["xgboost"], contract, table[:1200]))
     with pytest.raises(BundleError, match="fitted lightgbm"):
         check_parity(models["lightgbm"], scorer, table, contract)
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from churn_pipeline.contract import Contract, parse_contract
-from churn_pipeline.pipelines.evaluation.fairness import audit_fairness
+from churn_pipeline.pipelines.decisions.fairness import audit_fairness
 
 EVALUATION: dict[str, Any] = {"confidence": 0.95, "replicates": 50, "seed": 1}
 N = 2500

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,17 @@ from churn_pipeline.modeling.delong import delong_test
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import SigmoidCalibrator
 from churn_pipeline.modeling.target import churned
-from churn_pipeline.pipelines.evaluation.economics import draw_economics, weigh_decisions
+from churn_pipeline.pipelines.decisions.economics import (
+    draw_economics,
+    draw_gains,
+    weigh_decisions,
+)
+from churn_pipeline.pipelines.decisions.nodes import (
+    decide_test_customers,
+    draw_confusion,
+    measure_decisions,
+    trace_confusion,
+)
 from churn_pipeline.pipelines.evaluation.nodes import (
     compare_on_test,
     draw_figures,
@@ -24,7 +35,7 @@ from churn_pipeline.pipelines.evaluation.nodes import (
     trace_curves,
 )
 from churn_pipeline.reporting.names import METRIC_NAMES
-from churn_pipeline.scorer.decisions import Economics
+from churn_pipeline.scorer.decisions import NO_ACTION, Economics
 from tests.bundles import bundle_of
 
 EVALUATION = {
@@ -41,7 +52,7 @@ ECONOMICS = {
     "acceptance_alpha": 6,
     "acceptance_beta": 14,
     "tiers": {
-        "low": {"minimum": 0.0, "action": "nothing"},
+        "low": {"minimum": 0.0, "action": "a letter"},
         "high": {"minimum": 0.6, "action": "a call"},
     },
 }
@@ -77,7 +88,8 @@ def predictions(
     contract: Contract,
 ) -> pd.DataFrame:
     model = bundle_of(models["logistic_regression"], sides[0], contract)
-    return score_test_customers(model, references, sides[1], contract, ECONOMICS)
+    scores = score_test_customers(model, references, sides[1], contract)
+    return decide_test_customers(scores, sides[1], contract, ECONOMICS)
 
 
 def test_every_test_customer_is_scored(
@@ -94,6 +106,7 @@ def test_every_test_customer_is_scored(
         "expected_profit",
         "contacted",
         "tier",
+        "recommended_action",
     ]
     assert predictions[contract.id.name].tolist() == test[contract.id.name].tolist()
     positive = test[contract.target.name] == contract.target.positive
@@ -105,6 +118,9 @@ def test_every_test_customer_is_scored(
     assert predictions["contacted"].dtype == bool
     above = predictions["churn_probability"] > 11 / 67
     assert predictions["contacted"].tolist() == above.tolist()
+    calm = predictions["churn_probability"] < 0.6
+    actions = np.where(above, np.where(calm, "a letter", "a call"), NO_ACTION)
+    assert predictions["recommended_action"].tolist() == actions.tolist()
 
 
 def test_calibration_counts_for_the_decisions(
@@ -114,7 +130,8 @@ def test_calibration_counts_for_the_decisions(
     calibrator = SigmoidCalibrator(slope=0.5, intercept=-1)
     model = ChurnModel.of(plain.candidate, plain.pipeline, plain.inputs, calibrator)
     bundle = bundle_of(model, sides[0], contract)
-    found = score_test_customers(bundle, {}, sides[1], contract, ECONOMICS)
+    scores = score_test_customers(bundle, {}, sides[1], contract)
+    found = decide_test_customers(scores, sides[1], contract, ECONOMICS)
     expected = expit(0.5 * plain.log_odds(sides[1]) - 1)
     np.testing.assert_allclose(found["churn_probability"], expected)
     assert found["contacted"].tolist() == (expected > 11 / 67).tolist()
@@ -131,28 +148,34 @@ def test_a_column_may_hold_the_lifetime_values(
     test = sides[1].copy()
     worth = np.random.default_rng(0).gamma(1, 150, len(test))
     economics = ECONOMICS | {"customer_lifetime_value": "worth"}
-    found = score_test_customers(model, references, test.assign(worth=worth), contract, economics)
+    scores = score_test_customers(model, references, test, contract)
+    found = decide_test_customers(scores, test.assign(worth=worth), contract, economics)
     assert found["customer_lifetime_value"].tolist() == worth.tolist()
     weighed, curve = weigh_decisions(found, economics, EVALUATION)
     assert weighed["threshold"] is None
     assert weighed["assumptions"]["customer_lifetime_value"] == "worth"
     assert curve["threshold"].isna().all()
     with pytest.raises(ParameterError, match="'worth', which is no column"):
-        score_test_customers(model, references, test, contract, economics)
+        decide_test_customers(scores, test, contract, economics)
     derived = contract.derived_columns[0].name
     with pytest.raises(ParameterError, match=f"'{derived}', which is no column") as caught:
-        score_test_customers(
-            model, references, test, contract, economics | {"customer_lifetime_value": derived}
+        decide_test_customers(
+            scores, test, contract, economics | {"customer_lifetime_value": derived}
         )
     assert "'MonthlyCharges'" in str(caught.value)
     worth[3] = np.nan
     with pytest.raises(DataError, match=str(test[contract.id.name].iloc[3])):
-        score_test_customers(model, references, test.assign(worth=worth), contract, economics)
+        decide_test_customers(scores, test.assign(worth=worth), contract, economics)
+
+
+def metrics_of(predictions: pd.DataFrame, economics: dict[str, Any]) -> dict[str, Any]:
+    measured = measure(predictions, EVALUATION)
+    return measure_decisions(predictions, measured, economics, EVALUATION)
 
 
 def test_metrics_are_rounded_json_with_intervals(predictions: pd.DataFrame) -> None:
     economics, _ = weigh_decisions(predictions, ECONOMICS, EVALUATION)
-    found = measure(predictions, economics, EVALUATION)
+    found = metrics_of(predictions, economics)
     assert set(found) == {*METRIC_NAMES, "empc", "empc_fraction", "profit_per_customer"}
     earned = economics["policies"]["model"]["profit_per_customer"]
     assert found["profit_per_customer"] == earned
@@ -164,26 +187,32 @@ def test_metrics_are_rounded_json_with_intervals(predictions: pd.DataFrame) -> N
     precision = precision_score(predictions["churned"], predictions["contacted"])
     assert found["precision"]["value"] == round(precision, 6)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert measure(predictions, economics, EVALUATION) == found
+    assert metrics_of(predictions, economics) == found
 
 
 def test_curves_and_figures_agree_with_the_predictions(predictions: pd.DataFrame) -> None:
     economics, _ = weigh_decisions(predictions, ECONOMICS, EVALUATION)
-    metrics = measure(predictions, economics, EVALUATION)
+    metrics = metrics_of(predictions, economics)
     curves = trace_curves(predictions, EVALUATION)
-    roc, _, calibration, gains, confusion = curves
+    roc, _, calibration, gains = curves
+    confusion = trace_confusion(predictions)
     area = np.trapezoid(roc["true_positive_rate"], roc["false_positive_rate"])
     assert area == pytest.approx(metrics["roc_auc"]["value"], abs=1e-3)
     assert calibration["customers"].sum() == len(predictions)
     assert gains["recall"].iloc[-1] == 1
     agree = (confusion["actual"] == confusion["predicted"]).mean()
     assert agree == pytest.approx(metrics["accuracy"]["value"], abs=1e-6)
-    titles = [figure.axes[0].get_title(loc="left") for figure in draw_figures(*curves, metrics)]
+    drawn = [
+        *draw_figures(*curves[:3], predictions, metrics),
+        draw_gains(gains, economics, metrics),
+        draw_confusion(confusion),
+    ]
+    titles = [figure.axes[0].get_title(loc="left") for figure in drawn]
     assert titles == [
         "ROC curve",
         "Precision and recall",
         "Calibration",
-        "Cumulative gains",
+        "How many churners are found",
         "Confusion matrix of the decision",
     ]
 

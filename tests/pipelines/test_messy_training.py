@@ -21,6 +21,7 @@ from churn_pipeline.io.raw_table import read_raw_table
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.packaging.assembly import assemble, check_parity
+from churn_pipeline.packaging.rules import with_decisions
 from churn_pipeline.pipelines.features.nodes import (
     add_combinations,
     combine_columns,
@@ -74,7 +75,7 @@ def train_on(table: pd.DataFrame, knobs: dict[str, Any], folder: Path) -> Result
     _, model, _ = choose_and_calibrate(
         folds, out_of_fold, fitted, train, contract, settings, knobs["training"]
     )
-    scorer = Scorer(assemble(model, contract, knobs["economics"], train))
+    scorer = Scorer(with_decisions(assemble(model, contract, train), knobs["economics"]))
     check_parity(model, scorer, test, contract)
     auc = roc_auc_score(churned(test, contract), model.churn_probability(test))
     return Result(contract, model, train, test, float(auc), scorer)

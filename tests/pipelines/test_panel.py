@@ -15,9 +15,10 @@ from churn_pipeline.modeling.customers import customer_numbers, in_order_of
 from churn_pipeline.modeling.feature_search import search_columns
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.tuning import tune
-from churn_pipeline.pipelines.evaluation.economics import weigh_decisions
+from churn_pipeline.pipelines.decisions.economics import weigh_decisions
+from churn_pipeline.pipelines.decisions.fairness import audit_fairness
+from churn_pipeline.pipelines.decisions.nodes import decide_test_customers, measure_decisions
 from churn_pipeline.pipelines.evaluation.explanations import explain_test_customers
-from churn_pipeline.pipelines.evaluation.fairness import audit_fairness
 from churn_pipeline.pipelines.evaluation.gates import check_gates
 from churn_pipeline.pipelines.evaluation.nodes import (
     compare_on_test,
@@ -66,7 +67,9 @@ def run(training: dict[str, Any]) -> Run:
         scores, out_of_fold, fitted, train, contract, TUNED, training
     )
     bundle = bundle_of(model, train, contract)
-    predictions = score_test_customers(bundle, references, test, contract, ECONOMICS)
+    predictions = decide_test_customers(
+        score_test_customers(bundle, references, test, contract), test, contract, ECONOMICS
+    )
     return Run(
         contract, train, test, record, out_of_fold, selection, model, references, predictions
     )
@@ -117,7 +120,9 @@ def test_predictions_and_reasons_name_the_snapshot(run: Run) -> None:
 
 def measured(run: Run, predictions: pd.DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
     economics, _ = weigh_decisions(predictions, ECONOMICS, EVALUATION)
-    metrics = measure(predictions, economics, EVALUATION)
+    metrics = measure_decisions(
+        predictions, measure(predictions, EVALUATION), economics, EVALUATION
+    )
     return metrics, compare_on_test(predictions, run.selection, EVALUATION)
 
 
@@ -195,5 +200,5 @@ def test_a_customer_in_one_row_has_no_number(run: Run) -> None:
     once = run.test.drop_duplicates("account")
     assert customer_numbers(once, run.contract) is None
     bundle = bundle_of(run.model, run.train, run.contract)
-    found = score_test_customers(bundle, run.references, once, run.contract, ECONOMICS)
+    found = score_test_customers(bundle, run.references, once, run.contract)
     assert "customer_number" not in found

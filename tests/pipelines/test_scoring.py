@@ -21,8 +21,15 @@ from churn_pipeline.scorer.bundle import to_json
 from tests.bundles import packaged
 
 N = 300
-OUTPUTS = ("scores", "scores_sink", "rejected_to_score")
+OUTPUTS = ("scores", "scores_sink", "rejected_to_score", "not_scored", "scoring_report")
 COLUMNS = ["churn_probability", "tier", "recommended_action", "contact", "expected_profit"]
+
+
+class Kept(MemoryDataset):
+    """A dataset that stays, as a file does, when the last node has read it."""
+
+    def _release(self) -> None:
+        pass
 
 
 def raw_of(folder: Path) -> RawTable:
@@ -62,7 +69,10 @@ def run(
             "params:scoring.sink": MemoryDataset(sink),
             "params:scoring.date": MemoryDataset(date),
             "params:scoring.all_snapshots": MemoryDataset(all_snapshots),
-            "rejected_to_score": MemoryDataset(),
+            "params:split.period": MemoryDataset("month"),
+            "rejected_to_score": Kept(),
+            "not_scored": Kept(),
+            "scoring_report": MemoryDataset(),
         }
     )
     SequentialRunner().run(create_pipeline(), catalog)
@@ -210,6 +220,113 @@ def test_what_is_asked_of_customers_is_what_requests_bring(
     assert contract.target.name not in asked.columns
     assert asked.row_rules == contract.row_rules  # none of them reads the target
     assert list(asked.columns) == [c.name for c in Scorer(bundle).request_columns]
+
+
+# Who has left
+
+
+def test_nobody_who_has_left_is_put_on_the_list(
+    customers: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    target, key = contract.target, contract.id.name
+    file = customers[-N:].reset_index(drop=True).astype({target.name: object})
+    left = set(file[key][file[target.name] == target.positive])
+    file.loc[file.index[file[target.name] != target.positive][:20], target.name] = None
+    outputs = run(file, bundle, tmp_path, "sqlite:///s.db::scores", "2026-01-31")
+    apart, report = outputs["not_scored"], outputs["scoring_report"]
+    assert left
+    assert set(apart[key]) == left
+    assert set(apart["state"]) == {"left"}
+    for listed in (outputs["scores"], outputs["scores_sink"]):
+        assert set(listed[key]) == set(file[key]) - left
+        assert target.name not in listed
+    assert report["rows"] == {
+        "read": N, "rejected": 0, "left": len(left), "absent": 0, "earlier": 0,
+        "scored": N - len(left),
+    }  # fmt: skip
+    assert report["customers"]["left"] == len(left)
+    assert report["outcome"] == {"stayed": N - len(left) - 20, "open": 20, "unreadable": 0}
+    assert report["contacted"] == outputs["scores"]["contact"].sum()
+    assert sum(report["tiers"].values()) == N - len(left)
+
+
+def test_the_spelling_of_the_outcome_does_not_hide_who_has_left(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    target = contract.target
+    file = fresh.assign(**{target.name: None}).astype({target.name: object})
+    file.loc[4, target.name] = f" {str(target.positive).upper()} "
+    file.loc[5, target.name] = "nobody knows"
+    outputs = run(file, bundle, tmp_path)
+    assert outputs["not_scored"][contract.id.name].tolist() == [file[contract.id.name][4]]
+    assert file[contract.id.name][5] in set(outputs["scores"][contract.id.name])
+    found = outputs["scoring_report"]["outcome"]
+    assert found == {"stayed": 0, "open": N - 2, "unreadable": 1}
+
+
+def test_a_file_of_leavers_is_one_sentence(
+    customers: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    gone = customers[customers[contract.target.name] == contract.target.positive][:50]
+    with pytest.raises(DataError, match=r"nobody in customers\.csv is left .* 50 of 50 rows"):
+        run(gone, bundle, tmp_path)
+
+
+def test_the_file_of_the_training_is_recognised(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path
+) -> None:
+    report = run(fresh, bundle, tmp_path)["scoring_report"]
+    assert report["source"]["is_training_file"] is False
+    assert report["source"]["name"] == "customers.csv"
+    assert (report["target"], report["outcome"]) == (None, None)
+    description = bundle.json("description.json")
+    description["data"]["sha256"] = report["source"]["sha256"]
+    same = bundle.with_files({"description.json": to_json(description)})
+    assert run(fresh, same, tmp_path)["scoring_report"]["source"]["is_training_file"] is True
+
+
+def test_of_a_panel_each_present_customer_is_scored_once(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    document = bundle.json("contract.json")
+    document["columns"]["day"] = {"type": "date", "role": "snapshot", "meaning": "The day."}
+    panel = bundle.with_files({"contract.json": to_json(document)})
+    months = [fresh[i:].assign(day=f"2026-0{i // 10 + 1}-15") for i in (0, 10, 20)]
+    months[2] = fresh[:-30].assign(day="2026-03-15")  # the last 30 are in no row of March
+    months[1].loc[fresh.index[50], "day"] = "2026-03-02"
+    months[2] = months[2].drop(index=50)
+    table = pd.concat(months)
+    first = run(table, panel, tmp_path, all_snapshots=False)
+    second = run(table[::-1], panel, tmp_path, all_snapshots=False)
+    scores, apart = first["scores"], first["not_scored"]
+    assert not scores[contract.id.name].duplicated().any()
+    assert set(scores[contract.id.name]) == set(fresh[contract.id.name][:-30])
+    assert set(scores["day"].dt.month) == {3}
+    assert set(apart["state"]) == {"absent", "earlier"}
+    absent = apart[apart["state"] == "absent"]
+    assert set(absent[contract.id.name]) == set(fresh[contract.id.name][-30:])
+    report = first["scoring_report"]
+    assert report == second["scoring_report"] | {"source": report["source"]}
+    assert report["snapshot"] == {"first": "2026-03-02", "last": "2026-03-15"}
+    assert report["customers"] == {"left": 0, "absent": 30}
+    assert sum(report["rows"].values()) == 2 * report["rows"]["read"]
+
+
+def test_long_runs_say_how_far_they_are(
+    fresh: pd.DataFrame,
+    bundle: Bundle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(nodes, "_CUSTOMERS_A_CHUNK", 100)
+    monkeypatch.setattr(nodes, "_SECONDS_BETWEEN_LINES", 0.0)
+    with caplog.at_level("INFO", logger="churn_pipeline"):
+        run(fresh, bundle, tmp_path)
+    lines = [record.getMessage() for record in caplog.records if "  scored " in record.getMessage()]
+    assert [line.split(",")[0] for line in lines] == [
+        "  scored 100 of 300 customers", "  scored 200 of 300 customers",
+    ]  # fmt: skip
 
 
 # The sink

@@ -137,13 +137,14 @@ def economics() -> dict[str, Any]:
                 "share": customers / 1437,
                 "churn_rate": rate,
                 "mean_churn_probability": mean,
+                "contacted": contacted,
                 "action": action,
             }
-            for name, low, high, customers, rate, mean, action in [
-                ("low", 0.0, 0.3, 879, 0.094425, 0.098821, "leave alone"),
-                ("medium", 0.3, 0.6, 352, 0.448864, 0.441207, "send an offer by e-mail"),
-                ("high", 0.6, 0.8, 206, 0.737864, 0.690112, "call, with an offer"),
-                ("critical", 0.8, 1.0, 0, None, None, "call today, offer a better contract"),
+            for name, low, high, customers, rate, mean, contacted, action in [
+                ("low", 0.0, 0.3, 879, 0.094425, 0.098821, 157, "add to the newsletter"),
+                ("medium", 0.3, 0.6, 352, 0.448864, 0.441207, 352, "send an offer by e-mail"),
+                ("high", 0.6, 0.8, 206, 0.737864, 0.690112, 206, "call, with an offer"),
+                ("critical", 0.8, 1.0, 0, None, None, 0, "call today, offer a better contract"),
             ]
         ],
     }

@@ -86,8 +86,8 @@ def readable(line: str) -> str:
         ],
         ["10.52 [9.20, 11.87] CHF", "71.0% [67.8%, 74.1%]", "the 48.7% of the customers"],
         ["contact everyone | 100.0% | 7.324 [5.811, 8.812] | 3.075 [2.601, 3.521]"],
-        ["high | 60% to 80% | 206 | 14.3% | 73.8% | 69.0% | call, with an offer"],
-        ["critical | 80% to 100% | 0 | 0.0% | – | –"],
+        ["high | 60% to 80% | 206 | 14.3% | 73.8% | 69.0% | 206 | call, with an offer"],
+        ["critical | 80% to 100% | 0 | 0.0% | – | – | 0 | call today"],
         # explanations, fairness, gates, seeds
         ["months | Time with us. | 0.741 | 48.3%", "fee_a_month | Fee. | 0.0123 | 0.8%"],
         ["1 | 244 | 41.3% [38.2%, 44.6%] | 63.1% [59.4%, 66.8%]", "+1.2 [−1.9, +3.6]"],

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn_pipeline.scorer.decisions import Decider, Economics, Tier, assign_tier, tiers
+from churn_pipeline.scorer.decisions import (
+    NO_ACTION,
+    Decider,
+    Economics,
+    Tier,
+    assign_tier,
+    recommend,
+    tiers,
+)
 
 MONEY = st.floats(0, 1e9) | st.integers(0, 10_000)
 SHAPE = st.floats(0.01, 100)
@@ -41,20 +49,23 @@ def test_one_customer_is_decided_as_a_table_is(
     assert [score.tier for score in found] == assign_tier(probabilities, levels).tolist()
     assert [score.contact for score in found] == (profits > 0).tolist()
     actions = {level.name: level.action for level in levels}
-    assert all(score.recommended_action == actions[score.tier] for score in found)
+    for score in found:
+        assert score.recommended_action == (actions[score.tier] if score.contact else NO_ACTION)
+    recommended = [score.recommended_action for score in found]
+    assert recommended == recommend(probabilities, profits > 0, levels)
 
 
 @pytest.mark.parametrize("value", [200, 200.0, 10, 1e-9, 0])
 def test_contact_pays_above_the_break_even_probability(value: float) -> None:
     economics = Economics(value, 10, 1, 6, 14)
-    decider = Decider(economics, [Tier("all", 0.0, "none")])
+    decider = Decider(economics, [Tier("all", 0.0, "call")])
     limit = economics.break_even_probability(value)
     for probability in np.linspace(0.001, 0.999, 50).tolist():
         assert decider.decide(probability, value).contact == (probability > limit)
 
 
 def test_a_score_holds_plain_values_that_json_knows() -> None:
-    levels = tiers({"low": {"minimum": 0, "action": "wait"}})
+    levels = tiers({"low": {"minimum": 0, "action": "write"}})
     score: Any = Decider(Economics(200, 10, 1, 6, 14), levels).decide(0.5, 200)
     kinds = (float, str, str, bool, float)
     for name, kind in zip(type(score).__slots__, kinds, strict=True):

@@ -412,3 +412,29 @@ def test_texts_are_taken_as_ingestion_takes_them(
         assert key.strip() in ("", "n/a")
     else:
         assert found.id == key.strip()
+
+
+@pytest.mark.parametrize("fee", [1e39, -1.7976931348623157e308, 10**400, math.inf])
+def test_a_number_beyond_computing_is_refused_with_its_field(
+    reader: RecordReader, fee: float
+) -> None:
+    (error,) = errors_of(reader, GOOD | {"fee": fee})
+    assert error.field == "fee"
+    assert "within ±1e+30" in error.message
+
+
+@pytest.mark.parametrize("key", ["100000.0", "1.00E+05", " 100000 "])
+def test_an_id_is_the_same_however_a_program_spells_it(small: Contract, key: str) -> None:
+    assert RecordReader(small, 200.0).read(GOOD | {"key": key}).id == "100000"
+    table = (
+        pd.DataFrame([{**GOOD, "left": "n", "key": key}]).astype("str").assign(worth="", age="1")
+    )
+    assert find_violations(table, small)[0]["key"].tolist() == ["100000"]
+
+
+def test_codes_of_an_open_category_are_read_as_in_files() -> None:
+    document = copy.deepcopy(SMALL)
+    document["columns"]["region"] |= {"values": ["1", "2"], "open": True}
+    reader = RecordReader(parse_contract(document), 200.0)
+    assert reader.read(GOOD | {"region": "2.0"}).row[-1] == 1.0
+    assert reader.read(GOOD | {"region": "3.0"}).row[-1] == -1.0

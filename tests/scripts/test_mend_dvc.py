@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from churn_pipeline.orchestration.dvc_project import write_dvc_project
 from scripts import mend_dvc
 
 LOCK = """\
@@ -52,13 +53,68 @@ def test_dvc_runs_again_after_a_kill_within_its_write(project: Path, name: str, 
     assert (project / "dvc.lock").read_text(encoding="utf-8") == LOCK
 
 
-def test_the_lock_of_another_data_set_is_mended_too(project: Path) -> None:
-    lock = project / "conf/bank/dvc.lock"
-    lock.parent.mkdir(parents=True)
-    lock.write_text(LOCK[:20], encoding="utf-8")
-    assert mend_dvc.mend(project) == ["conf/bank/dvc.lock"]
-    assert not lock.exists()
-    assert (project / "dvc.lock").read_text(encoding="utf-8") == LOCK
+def test_the_lock_of_another_data_set_is_left_to_its_own_run(project: Path) -> None:
+    other = project / "data/bank/dvc.lock"
+    other.parent.mkdir(parents=True)
+    other.write_text(LOCK[:20], encoding="utf-8")
+    assert mend_dvc.mend(project) == []
+    assert mend_dvc.mend(other.parent) == ["dvc.lock"]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A project in git with a data set `bank`, whose stages lie where they belong."""
+    for folder, name in ((".", "churn"), ("conf/bank", "bank")):
+        where = "data" if folder == "." else "data/bank"
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        text = f"dataset: {{name: {name}, folder: {where}, contract: c.yml}}\n"
+        (tmp_path / folder / "params.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / ".git").touch()  # as in a worktree or a submodule
+    write_dvc_project(tmp_path, "stages: {}\n")
+    write_dvc_project(tmp_path / "data/bank", "stages: {}\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("env", "folder"), [(None, "."), ("bank", "data/bank")])
+def test_the_folder_to_run_in_is_printed(
+    checkout: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    env: str | None,
+    folder: str,
+) -> None:
+    monkeypatch.chdir(checkout)
+    assert mend_dvc.main(env) == 0
+    assert capsys.readouterr() == (f"{checkout / folder}\n", "")
+
+
+def test_an_unpacked_archive_gets_the_remedy(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (checkout / ".git").unlink()
+    monkeypatch.chdir(checkout)
+    assert mend_dvc.main(None) == 1
+    said = capsys.readouterr().err
+    assert "is not a git repository" in said
+    assert said.count("\n") == 1
+    assert dvc(checkout, "config", "--local", "core.no_scm", "true").returncode == 0  # as it says
+    assert mend_dvc.main(None) == 0
+    assert dvc(checkout, "repro").returncode == 0
+
+
+@pytest.mark.parametrize("env", [None, "bank"])
+def test_stages_where_they_formerly_were_get_the_remedy(checkout: Path, env: str | None) -> None:
+    assert mend_dvc.obstacle(checkout, env) is None
+    (checkout / "conf/bank/dvc.yaml").write_text("stages: {}\n", encoding="utf-8")
+    said = mend_dvc.obstacle(checkout, env)
+    assert said is not None
+    assert "in conf/bank instead of in data/bank; run `kedro dvc-yaml --env bank`" in said
+
+
+def test_a_data_set_without_stages_gets_the_remedy(checkout: Path) -> None:
+    (checkout / "data/bank/dvc.yaml").unlink()
+    assert mend_dvc.obstacle(checkout, None) is None
+    assert "run `kedro dvc-yaml --env bank`" in str(mend_dvc.obstacle(checkout, "bank"))
 
 
 def test_sound_and_absent_files_are_left_alone(project: Path) -> None:

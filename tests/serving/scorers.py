@@ -12,6 +12,7 @@ from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.packaging.assembly import assemble
+from churn_pipeline.packaging.rules import with_decisions
 from churn_pipeline.pipelines.features.nodes import derive_features
 from churn_pipeline.scorer import Bundle
 
@@ -22,7 +23,7 @@ ECONOMICS: dict[str, Any] = {
     "acceptance_alpha": 6,
     "acceptance_beta": 14,
     "tiers": {
-        "low": {"minimum": 0.0, "action": "Nothing to do."},
+        "low": {"minimum": 0.0, "action": "Write."},
         "high": {"minimum": 0.4, "action": "Call."},
     },
 }
@@ -121,4 +122,4 @@ def bundle(contract: Contract, customers: pd.DataFrame, **economics: Any) -> Bun
     pipeline = build_candidate("logistic_regression", {"max_iter": 500}, contract, 1)
     pipeline.fit(table[list(contract.model_inputs)], churned(customers, contract))
     model = ChurnModel.of("logistic_regression", pipeline, contract.model_inputs)
-    return assemble(model, contract, {**ECONOMICS, **economics}, table)
+    return with_decisions(assemble(model, contract, table), {**ECONOMICS, **economics})

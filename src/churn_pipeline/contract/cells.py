@@ -8,6 +8,7 @@ import pandas as pd
 from churn_pipeline.contract.cell_dates import read_dates
 from churn_pipeline.contract.cell_numbers import read_numbers
 from churn_pipeline.contract.model import Column, Contract
+from churn_pipeline.contract.whole_text import SPELLED_AS_FLOAT, whole_text
 
 _UNREADABLE = {"integer": "not_an_integer", "number": "not_a_number", "date": "not_a_date"}
 
@@ -50,6 +51,16 @@ def trimmed(text: pd.Series, missing_values: Iterable[str]) -> pd.Series:
     return text.mask(text.isin(["", *missing_values]))
 
 
+def whole_texts(text: pd.Series) -> pd.Series:
+    """Return ids and codes, (n,), those that are spelled as floats as whole numbers."""
+    is_float = text.str.contains(SPELLED_AS_FLOAT, regex=True).fillna(False).astype(bool)
+    if not is_float.any():
+        return text
+    text = text.copy()
+    text[is_float] = [whole_text(cell) for cell in text[is_float]]
+    return text
+
+
 def _read(
     cells: pd.Series, column: Column, missing_values: Iterable[str]
 ) -> tuple[pd.Series, np.ndarray]:
@@ -58,7 +69,8 @@ def _read(
     if column.is_numeric:
         return read_numbers(trimmed(cells, missing_values), column)
     if column.type == "text":
-        return trimmed(cells, missing_values), nothing
+        text = trimmed(cells, missing_values)
+        return (text if column.roles == ("ignored",) else whole_texts(text)), nothing
     # dates and categories are few different texts
     codes, found = pd.factorize(cells)
     text = trimmed(pd.Series(found, dtype="str"), missing_values)
@@ -70,7 +82,14 @@ def _read(
 
 def _categories(text: pd.Series, codes: np.ndarray, column: Column) -> pd.Categorical:
     spelled = {other: value for value, texts in column.spellings.items() for other in texts}
-    meant = text.map(lambda value: spelled.get(value, value), na_action="ignore").tolist()
+    allowed = set(column.values)
+
+    def meaning(value: str) -> str:
+        value = spelled.get(value, value)
+        whole = whole_text(value)
+        return whole if value not in allowed and whole in allowed else value
+
+    meant = text.map(meaning, na_action="ignore").tolist()
     values = list(column.values)
     if not column.is_open:
         values += [value for value in dict.fromkeys(meant) if isinstance(value, str)]

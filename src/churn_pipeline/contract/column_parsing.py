@@ -12,7 +12,8 @@ _ROLES = get_args(Role)
 _KEYS_OF_TYPES = {
     "values": ("category",), "open": ("category",), "spellings": ("category",),
     "decimal": ("integer", "number"), "thousands": ("integer", "number"),
-    "strip": ("integer", "number"), "formats": ("date",), "default": ("date",),
+    "strip": ("integer", "number"), "negative": ("integer", "number"), "formats": ("date",),
+    "default": ("date",),
 }  # fmt: skip
 _KEYS = {
     "type", "role", "meaning", "unit", "minimum", "maximum", "nullable", "positive", "generated",
@@ -56,6 +57,7 @@ def parse_column(name: str, section: Section) -> Column:
         decimal=section.choice("decimal", section.values.get("decimal", "."), (".", ",")),
         thousands=section.text("thousands") if "thousands" in section.values else None,
         strip=tuple(section.texts("strip")),
+        negative=tuple(section.texts("negative")),
         formats=tuple(section.texts("formats")),
         default=section.date("default"),
         is_generated=section.flag("generated"),
@@ -98,9 +100,11 @@ def _check_spellings(column: Column, section: Section) -> None:
     for text in column.missing_values:
         if text in meant:
             section.fail("missing_values", f"holds {text!r}, which is a value as well")
-    for text in column.strip:
-        if not text or any(sign.isdigit() or sign in "+-.,'" for sign in text):
-            section.fail("strip", f"holds {text!r}; only texts without digits and signs fit")
+    for key, texts in (("strip", column.strip), ("negative", column.negative)):
+        for text in texts:
+            is_sign = not text.strip(" .,")
+            if is_sign or any(sign.isdigit() or sign in "+-,'" for sign in text):
+                section.fail(key, f"holds {text!r}; only texts without digits and signs fit")
     for text in column.formats:
         _check_format(text, section)
 

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import pandas as pd
 
+from churn_pipeline.contract.cells import whole_texts
 from churn_pipeline.contract.model import Contract
 
 _DIGEST_BYTES = 8
@@ -34,8 +35,8 @@ def complete_cells(cells: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     DataFrame of str
         With the default snapshot in every row, and with ids that are the BLAKE2 hash of the
         trimmed cells of the features (and of the snapshot if the file has it), so that whoever is
-        scored later gets the same one. Of equal rows the second id ends in ``-2``, the third in
-        ``-3``.
+        scored later gets the same one; 12.0 is the same as 12. Of equal rows the second id ends in
+        ``-2``, the third in ``-3``.
     """
     made = {}
     snapshot = contract.snapshot
@@ -53,7 +54,7 @@ def _generated_ids(cells: pd.DataFrame, contract: Contract) -> pd.Series:
     hashes: list[str] = []
     for start in range(0, len(cells), _ROWS_A_PART):
         part = cells[names].iloc[start : start + _ROWS_A_PART]
-        columns = [part[name].str.strip().tolist() for name in names]
+        columns = [whole_texts(part[name].str.strip()).tolist() for name in names]
         hashes += [_hash(_SEPARATOR.join(row)) for row in zip(*columns, strict=True)]
     base = pd.Series(hashes, index=cells.index, dtype="str")
     repeat = base.groupby(base, sort=False).cumcount().to_numpy()

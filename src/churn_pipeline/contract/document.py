@@ -44,6 +44,7 @@ def _column(column: Column) -> dict[str, Any]:
         decimal=None if column.decimal == "." else column.decimal,
         thousands=column.thousands,
         strip=list(column.strip) or None,
+        negative=list(column.negative) or None,
         formats=list(column.formats) or None,
         default=column.default,
         generated=column.is_generated or None,

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from churn_pipeline.contract.dates import day_of, days_of_array, days_of_text
+from churn_pipeline.contract.limits import LARGEST_NUMBER
 
 Operand = Any  # a numpy array, or a literal of the expression
 Evaluator = Callable[[Mapping[str, Operand]], Operand]
@@ -174,7 +175,7 @@ class Expression:
         Returns
         -------
         ndarray of float64, of the shape of the operands
-            Conditions are 1.0 or 0.0; a result that is not finite is NaN (missing).
+            Conditions are 1.0 or 0.0; a result beyond ±1e30 is NaN (missing).
 
         Raises
         ------
@@ -187,7 +188,7 @@ class Expression:
         if not _is_number(result):
             raise TypeError("the result is a text, not a number or a condition")
         result = result.astype(np.float64)
-        return np.where(np.isfinite(result), result, np.nan)
+        return np.where(np.abs(result) <= LARGEST_NUMBER, result, np.nan)
 
     def holds(self, values: Mapping[str, ArrayLike]) -> NDArray[np.bool_]:
         """Evaluate as a condition; a missing result does not hold."""

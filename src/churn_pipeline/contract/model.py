@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from churn_pipeline.contract.expressions import Expression
+from churn_pipeline.contract.limits import LARGEST_NUMBER
 
 ColumnType = Literal["text", "category", "integer", "number", "date"]
 Role = Literal["id", "target", "feature", "sensitive", "ignored", "snapshot", "customer"]
@@ -48,6 +49,8 @@ class Column:
         What parts the digits of a number in files, if anything does.
     strip : tuple of str
         What may stand before or after a number in files, such as ``$``.
+    negative : tuple of str
+        What makes a number in files negative, such as ``DR``.
     formats : tuple of str
         How files write a date besides ISO 8601, in the codes of ``strptime``; the first that fits.
     default : str or None
@@ -75,6 +78,7 @@ class Column:
     decimal: str = "."
     thousands: str | None = None
     strip: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
     default: str | None = None
     is_generated: bool = False
@@ -85,6 +89,16 @@ class Column:
     def is_numeric(self) -> bool:
         """Whether the cells are numbers."""
         return self.type in ("integer", "number")
+
+    @property
+    def lowest(self) -> float:
+        """The least number that is allowed."""
+        return max(-LARGEST_NUMBER, -LARGEST_NUMBER if self.minimum is None else self.minimum)
+
+    @property
+    def highest(self) -> float:
+        """The largest number that is allowed."""
+        return min(LARGEST_NUMBER, LARGEST_NUMBER if self.maximum is None else self.maximum)
 
     @property
     def is_date(self) -> bool:

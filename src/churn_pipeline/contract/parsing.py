@@ -6,6 +6,7 @@ from datetime import date
 from churn_pipeline.contract.column_parsing import parse_column
 from churn_pipeline.contract.expressions import Expression
 from churn_pipeline.contract.model import Column, Contract, DerivedColumn, Role, RowRule
+from churn_pipeline.contract.reserved import why_reserved
 from churn_pipeline.contract.sections import Section
 
 # what quarantine calls the other reasons
@@ -103,6 +104,9 @@ def _check_names(contract: Contract, root: Section) -> None:
     for column in contract.columns.values():
         if column.name != column.name.strip():
             root.fail("columns", f"names {column.name!r}; the header is read without blanks")
+        why = why_reserved(column.name, column.name in contract.key)
+        if why is not None:
+            root.fail(f"columns.{column.name}", f"cannot have its name: {why}; rename the column")
         for value in column.values:
             if value in contract.missing_values:
                 root.fail(f"columns.{column.name}.values", f"holds {value!r}, a missing value")

@@ -19,9 +19,8 @@ def expectation(column: Column, rule: str, contract: Contract) -> str:
     if rule == "allowed_values":
         return f"is not one of {listed(column.values)}"
     if rule == "range":
-        low = "-∞" if column.minimum is None else f"{column.minimum:g}"
-        high = "∞" if column.maximum is None else f"{column.maximum:g}"
-        return f"is outside {low} to {high} {column.unit or ''}".rstrip()
+        limits = f"{column.lowest:g} to {column.highest:g}"
+        return f"is outside {limits} {column.unit or ''}".rstrip()
     if rule == "not_a_date":
         return f"is not a date of the form {' or '.join((*column.formats, '2026-01-31'))}"
     if rule == "duplicate_id" and contract.snapshot:

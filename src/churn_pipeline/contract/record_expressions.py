@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from churn_pipeline.contract.expressions import Expression, literal_days
+from churn_pipeline.contract.limits import LARGEST_NUMBER
 
 Value = float | str
 RecordFunction = Callable[[Mapping[str, Value]], float]
@@ -179,8 +180,8 @@ def compile_for_record(expression: Expression) -> RecordFunction:
     callable
         Takes a mapping of column names to floats (dates as days since 1970-01-01) or texts, NaN
         where missing. Gives what the
-        expression gives for arrays of one value: conditions are 1.0 or 0.0, a result that is not
-        finite is NaN.
+        expression gives for arrays of one value: conditions are 1.0 or 0.0, a result beyond
+        ±1e30 is NaN.
 
     Examples
     --------
@@ -195,6 +196,6 @@ def compile_for_record(expression: Expression) -> RecordFunction:
 
     def compute(values: Mapping[str, Value]) -> float:
         result = float(evaluate(values))
-        return result if math.isfinite(result) else _NAN
+        return result if -LARGEST_NUMBER <= result <= LARGEST_NUMBER else _NAN
 
     return compute

@@ -53,10 +53,8 @@ def _column_schema(column: Column, is_unique: bool) -> pa.Column:
     checks = []
     if column.type == "category":
         checks.append(pa.Check.isin(column.values, error="allowed_values"))
-    if column.minimum is not None or column.maximum is not None:
-        low = float("-inf") if column.minimum is None else column.minimum
-        high = float("inf") if column.maximum is None else column.maximum
-        checks.append(pa.Check.in_range(low, high, error="range"))
+    if column.is_numeric:
+        checks.append(pa.Check.in_range(column.lowest, column.highest, error="range"))
     return pa.Column(
         _TYPES[column.type],
         checks=checks,

@@ -6,6 +6,7 @@ from pathlib import Path
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 
+from churn_pipeline.environments import dvc_root
 from churn_pipeline.parameters import check_parameters
 
 
@@ -18,3 +19,4 @@ class ParameterHooks:
         loader = context.config_loader
         source = Path(os.path.relpath(loader.params_file, context.project_path)).as_posix()
         check_parameters(loader["parameters"], source)
+        dvc_root(context.project_path, context.env)  # refuses a folder that another data set has

@@ -12,6 +12,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from churn_pipeline.reporting.scoring_summary import summarise_scoring
 from churn_pipeline.reporting.summary import summarise, summarise_data
 
 logger = logging.getLogger(__name__)
@@ -60,15 +61,6 @@ class ProgressHooks:
                 )
             )
         elif "scores" in outputs:
-            n, rejected = len(catalog.load("scores")), len(catalog.load("rejected_to_score"))
-            outputs_folder = f"{folder}/07_model_output"
-            where = f"; see {outputs_folder}/rejected_to_score.parquet" if rejected else ""
-            logger.info(
-                "Scored     %s customers into %s/scores.csv, %s rejected%s",
-                f"{n:,}",
-                outputs_folder,
-                f"{rejected:,}",
-                where,
-            )
+            logger.info(summarise_scoring(catalog.load("scoring_report"), folder))
         elif "data_quality" in outputs:
             logger.info(summarise_data(catalog.load("data_quality"), folder))

@@ -6,7 +6,7 @@ from typing import Any
 from churn_pipeline.inference import names
 from churn_pipeline.inference.features import describe
 from churn_pipeline.inference.keys import Keys
-from churn_pipeline.inference.plan import Notes, Plan
+from churn_pipeline.inference.plan import Cost, Notes, Plan, quoted
 from churn_pipeline.inference.reading import Reading
 
 _OF_CUSTOMERS = 3  # the score of names such as customer_id, account_no
@@ -47,7 +47,8 @@ def plan_customer(reading: Reading, keys: Keys, notes: Notes) -> Plan:
             f"{len(reading.known):,} different {reading.name} stand in {reading.n_rows:,} rows: "
             "which column is the day that a row describes? Without it, customers are parted at "
             "random instead of by time; the rows of one are kept together either way.",
-            f"--snapshot COL, and --id {reading.name} where a day has one row of each",
+            f"--snapshot COL --id {quoted(reading.name)}  where a day has one row of each",
+            Cost.KEY,
         )
     why = "its values repeat: the rows of one customer are kept on one side of the split"
     return Plan(reading.name, plan, describe(reading), why)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn_pipeline.contract.cell_dates import ISO, written_days
 from churn_pipeline.inference import names
 from churn_pipeline.inference.levels import Levels
 
@@ -16,10 +17,7 @@ _LOOKS_LIKE_DATE = (
     r"|[A-Za-z]{3,9}\.?[-/ ]?[0-9]{1,2},? ?[0-9]{4}|[A-Za-z]{3,9}[-/ ][0-9]{4}"
     r"|[0-9]{8}|[0-9]{6})(?:[T ].*)?$"
 )
-_ISO = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?$"
-)
+_ZONE = r":[0-9]{2}(?:\.[0-9]+)? ?(Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)$"
 _DAYS = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d-%b-%Y", "%d %b %Y", "%d/%b/%Y", "%d-%b-%y", "%d%b%Y",
     "%d %b %y", "%d %B %Y", "%d. %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y",
@@ -98,6 +96,15 @@ def epoch_unit(values: NDArray[np.float64], name: str) -> str | None:
     return None
 
 
+def zones(known: Levels) -> list[str]:
+    """Return the time zones that cells write, such as ``+09:00``, the most frequent first."""
+    found = known.texts.str.extract(_ZONE, expand=False)
+    rows = pd.Series(known.counts).groupby(found.to_numpy()).sum()
+    names_of = {name: ("Z" if name in ("UTC", "GMT") else name) for name in rows.index}
+    merged = rows.groupby(names_of).sum().sort_values(ascending=False, kind="stable")
+    return [str(name) for name in merged.index]
+
+
 def sentinel_texts(known: Levels, dates: Dates) -> list[str]:
     """Return spellings of dates that stand for "never" or "unknown", such as 9999-12-31."""
     years = dates.values.astype("datetime64[Y]").astype(float) + 1970
@@ -135,9 +142,8 @@ def _read(
     known: Levels, formats: list[str], pairs: list[tuple[str, str]], order: str | None
 ) -> Dates | None:
     values = np.full(len(known), np.datetime64("NaT"), dtype="datetime64[us]")
-    is_iso = known.texts.str.contains(_ISO, regex=True).to_numpy(dtype=bool)
-    iso = pd.to_datetime(known.texts[is_iso], format="ISO8601", errors="coerce", utc=True)
-    values[is_iso] = iso.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    is_iso = known.texts.str.fullmatch(ISO).to_numpy(dtype=bool)
+    values[is_iso] = written_days(known.texts[is_iso]).to_numpy(dtype="datetime64[us]")
     chosen: list[str] = []
     for form in formats:
         _fill(values, known, form, chosen)

@@ -9,9 +9,31 @@ _MOST_BANDS = 64
 _POSITIVES_A_BAND = 10
 _PRIOR_ROWS = 2.0
 _LEAST_POSITIVES = 20
-_LEAST_ROWS = 20  # of a state that is to prove something
-_MOST_LEVELS = 100  # of a column whose levels are looked at one by one
-_SURE = 0.95  # lower bound of the churn rate among rows of a state
+_LEAST_ROWS = 8  # of a state that is to prove something
+_SURE = 0.95  # share of one outcome among the rows of a state
+_SURE_RANGE = 0.98  # the same of a range: the end of any strong column comes close
+_BESIDE = 0.75  # share beside such a range up to which it stands out
+_TIMES = 10.0  # how much above those of all rows the odds of a state surely are
+_MANY = 0.4  # churn rate from which rows that surely stay are looked for as well
+_Z = 3.0  # of the intervals of states: many are looked at
+
+
+@dataclass(frozen=True)
+class State:
+    """Rows of one value, or of a range of values, which nearly all had one outcome.
+
+    Attributes
+    ----------
+    low, high : float
+        The range; alike where it is one value.
+    rows : int
+    churn_rate : float
+    """
+
+    low: float
+    high: float
+    rows: int
+    churn_rate: float
 
 
 @dataclass(frozen=True)
@@ -23,16 +45,16 @@ class Evidence:
     roc_auc : float or None
         Of the column alone, held out; None with too few churners to say.
     filled_churn, missing_churn : float or None
-        Churn rate of the rows whose cell is filled or missing, where it is all but one beyond
-        chance; else None.
-    sure_level : tuple of float or None
-        The value whose rows churn nearly always, their number and their churn rate.
+        Churn rate of the rows whose cell is filled or missing, where nearly all of them left (or
+        stayed, in a table where many leave); else None.
+    state : State or None
+        The value, or of numbers the range of values, whose rows nearly all did.
     """
 
     roc_auc: float | None
     filled_churn: float | None = None
     missing_churn: float | None = None
-    sure_level: tuple[float, int, float] | None = None
+    state: State | None = None
 
 
 def weigh(values: NDArray[np.float64], churned: NDArray[np.float64], is_number: bool) -> Evidence:
@@ -52,28 +74,39 @@ def weigh(values: NDArray[np.float64], churned: NDArray[np.float64], is_number: 
     Evidence
     """
     n_positive = int(churned.sum())
-    if min(n_positive, len(churned) - n_positive) < _LEAST_POSITIVES:
+    if not 0 < n_positive < len(churned):
         return Evidence(None)
-    codes, levels = _codes(values, is_number, n_positive)
-    base = n_positive / len(churned)
     is_there = ~np.isnan(values)
-    auc = _held_out_auc(codes, churned)
-    if is_number:
-        auc = max(auc, _monotone_auc(values, churned))
+    # where most stay, a value at which all do is nothing odd
+    sides = [churned] if n_positive < _MANY * len(churned) else [churned, 1 - churned]
+    filled = any(_all_are(side[is_there], side) for side in sides)
+    missing = any(_all_are(side[~is_there], side) for side in sides)
+    levels, inverse = np.unique(values[is_there], return_inverse=True)
+    states = [_state(levels, inverse, side[is_there], side, is_number) for side in sides]
+    state = next((found for found in states if found is not None), None)
+    auc = None
+    if min(n_positive, len(churned) - n_positive) >= _LEAST_POSITIVES:
+        codes = _codes(values, levels, inverse, is_number, n_positive)
+        auc = _held_out_auc(codes, churned)
+        if is_number:
+            auc = max(auc, _monotone_auc(values, churned))
     return Evidence(
         auc,
-        _all_churn(churned[is_there], base),
-        _all_churn(churned[~is_there], base),
-        None if len(levels) > _MOST_LEVELS else _sure_level(codes, levels, churned, base),
+        float(churned[is_there].mean()) if filled else None,
+        float(churned[~is_there].mean()) if missing else None,
+        None if state is None else _described(state, values, churned),
     )
 
 
 def _codes(
-    values: NDArray[np.float64], is_number: bool, n_positive: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    values: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    inverse: NDArray[np.int64],
+    is_number: bool,
+    n_positive: int,
+) -> NDArray[np.int64]:
     """Return a band or level for each row, the last one for missing cells."""
     is_there = ~np.isnan(values)
-    levels, inverse = np.unique(values[is_there], return_inverse=True)
     bands = int(np.clip(n_positive // _POSITIVES_A_BAND, 2, _MOST_BANDS))
     if is_number and len(levels) > bands:
         cuts = np.unique(np.quantile(values[is_there], np.linspace(0, 1, bands + 1)[1:-1]))
@@ -82,7 +115,7 @@ def _codes(
         inverse += np.isin(values[is_there], cuts)
     codes = np.full(len(values), int(inverse.max(initial=-1)) + 1, dtype=np.int64)
     codes[is_there] = inverse
-    return codes, levels
+    return codes
 
 
 def _held_out_auc(codes: NDArray[np.int64], churned: NDArray[np.float64]) -> float:
@@ -117,26 +150,81 @@ def _auc(
     return float((positives * below).sum() / (positives.sum() * negatives.sum()))
 
 
-def _all_churn(churned: NDArray[np.float64], base: float) -> float | None:
-    rate = float(churned.mean()) if len(churned) >= _LEAST_ROWS else 0.0
-    is_sure = base < 0.5 and _lower_bound(rate, len(churned)) > _SURE
-    return rate if is_sure else None
+def _all_are(part: NDArray[np.float64], whole: NDArray[np.float64]) -> bool:
+    """Whether the outcome of a part of the rows is all but sure."""
+    return _is_sure(float(part.sum()), len(part), float(whole.mean()))
 
 
-def _sure_level(
-    codes: NDArray[np.int64], levels: NDArray[np.float64], churned: NDArray[np.float64], base: float
-) -> tuple[float, int, float] | None:
-    rows = np.bincount(codes)
-    rates = np.bincount(codes, churned) / np.maximum(rows, 1)
-    rows, rates = rows[: len(levels)], rates[: len(levels)]
-    sure = [
-        i for i in np.flatnonzero(rows >= 5 * _LEAST_ROWS)
-        if base < 0.5 and _lower_bound(rates[i], rows[i]) > _SURE
-    ]  # fmt: skip
-    if not sure:
+def _is_sure(positives: float, rows: int, base: float) -> bool:
+    if rows < _LEAST_ROWS or positives < _SURE * rows:
+        return False
+    return _lower_bound(positives / rows, rows, _Z) >= _raised(base)
+
+
+def _raised(base: float) -> float:
+    """Return the share whose odds are ten times those of ``base``."""
+    odds = _TIMES * base / max(1 - base, 1e-12)
+    return odds / (1 + odds)
+
+
+def _state(
+    levels: NDArray[np.float64],
+    inverse: NDArray[np.int64],
+    outcome: NDArray[np.float64],
+    whole: NDArray[np.float64],
+    is_number: bool,
+) -> tuple[float, float] | None:
+    """Return the value or range of values whose rows nearly all had an outcome.
+
+    Of numbers it is the range with the largest sum, over its rows, of the outcome less a share that
+    is all but sure (the maximum subarray of Kadane): it may be of one value, or of many.
+    """
+    if not len(levels):
         return None
-    best = max(sure, key=lambda i: int(rows[i]))
-    return float(levels[best]), int(rows[best]), float(rates[best])
+    base = float(whole.mean())
+    rows = np.bincount(inverse).astype(np.float64)
+    positives = np.bincount(inverse, outcome)
+    many = np.flatnonzero((rows >= _LEAST_ROWS) & (positives >= _SURE * rows))
+    sure = [i for i in many if _is_sure(positives[i], int(rows[i]), base)]
+    if sure:
+        best = max(sure, key=lambda i: rows[i])
+        return float(levels[best]), float(levels[best])
+    if not is_number:
+        return None
+    gain = np.cumsum(positives - max(_SURE_RANGE - 0.01, _raised(base)) * rows)
+    before = np.concatenate([[0.0], np.minimum.accumulate(np.minimum(gain, 0.0))[:-1]])
+    last = int(np.argmax(gain - before))
+    first = int(np.argmin(np.concatenate([[0.0], gain[:last]])))
+    inside = slice(first, last + 1)
+    found, n = float(positives[inside].sum()), int(rows[inside].sum())
+    if found < _SURE_RANGE * n or not _is_sure(found, n, base):
+        return None
+    if _beside(rows, positives, first, last, n) > max(_BESIDE, (1 + base) / 2):
+        return None  # the end of a column that tells much all along
+    return float(levels[first]), float(levels[last])
+
+
+def _beside(
+    rows: NDArray[np.float64], positives: NDArray[np.float64], first: int, last: int, n: int
+) -> float:
+    """Return the share of the outcome in as many rows on either side of a range."""
+    found, seen = 0.0, 0.0
+    for places in (range(first - 1, -1, -1), range(last + 1, len(rows))):
+        near = 0.0
+        for place in places:
+            if near >= n:
+                break
+            near += rows[place]
+            found += positives[place]
+        seen += near
+    return found / seen if seen else 0.0
+
+
+def _described(
+    state: tuple[float, float], values: NDArray[np.float64], churned: NDArray[np.float64]
+) -> State:
+    inside = (values >= state[0]) & (values <= state[1])
+    return State(*state, int(inside.sum()), float(churned[inside].mean()))
 
 
 def _lower_bound(rate: float, n: int, z: float = 1.96) -> float:

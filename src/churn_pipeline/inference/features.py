@@ -3,15 +3,26 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from churn_pipeline.inference import names
 from churn_pipeline.inference.categories import Category, list_values, why_no_category
 from churn_pipeline.inference.dates import epoch_unit
+from churn_pipeline.inference.doubts import (
+    ask_codes,
+    ask_half_read,
+    ask_infinite,
+    ask_negative,
+    ask_odd_days,
+    ask_spellings,
+    ask_strays,
+)
 from churn_pipeline.inference.evidence import Evidence
-from churn_pipeline.inference.missing import sentinels
-from churn_pipeline.inference.numeric import number_keys, read_labels, why_no_amount
-from churn_pipeline.inference.plan import Notes, Plan, percent
-from churn_pipeline.inference.reading import Reading
+from churn_pipeline.inference.keys import follows_rows, is_row_number
+from churn_pipeline.inference.numbers import is_whole
+from churn_pipeline.inference.numeric import is_year, number_keys, read_labels, why_no_amount
+from churn_pipeline.inference.plan import Cost, Notes, Plan, listed, percent, quoted
+from churn_pipeline.inference.reading import MOST_LEVELS, Reading
 
 _LEAK = 0.99
 _SUSPECT = 0.95
@@ -33,6 +44,7 @@ def ignored(reading: Reading, found: str, why: str) -> Plan:
 def plan_feature(
     reading: Reading,
     evidence: Evidence | None,
+    values: NDArray[np.float64] | None,
     notes: Notes,
     sensitive: bool | None = None,
     keep: bool = False,
@@ -45,6 +57,8 @@ def plan_feature(
     reading : Reading
     evidence : Evidence or None
         What the column alone tells about the target.
+    values : ndarray of float, (n_rows,), or None
+        Its numbers in the order of the file, of a large table on a sample of the rows.
     notes : Notes
         Gains warnings and questions.
     sensitive : bool, optional
@@ -62,19 +76,21 @@ def plan_feature(
     if not keep:
         if reading.known.n_rows < _FEW_FILLED and reading.missing_share > 0.9:
             return ignored(reading, found, f"only {reading.known.n_rows} cells are filled")
-        why = _leak(reading, evidence, notes)
+        why = _row_number(reading, values, notes) or _leak(reading, evidence, notes)
         if why:
             return ignored(reading, found, why)
+    if reading.stray:
+        ask_strays(reading, notes)
     if reading.is_broken:
-        notes.ask(
-            f"{reading.name} mixes numbers with texts such as {_listed(reading.stray[:3])}: what "
-            "do these mean?",
-            "mend the file, or list those that mean missing under `missing_values` of the column",
-        )
         return ignored(reading, found, "it mixes numbers with many different texts")
     plan = _typed(reading, found, notes, keep)
+    if reading.kind == "text":
+        ask_half_read(reading, plan, notes)
     if plan.roles == ["ignored"]:
         return plan
+    if plan.keys["type"] == "category":
+        is_sensitive = names.is_sensitive(reading.name) if sensitive is None else sensitive
+        ask_spellings(reading, is_sensitive, notes)
     if reading.missing_share > nullable_from:
         plan.keys["nullable"] = True
     _mark_sensitive(plan, sensitive, notes)
@@ -96,7 +112,7 @@ def describe(reading: Reading) -> str:
     if reading.kind == "empty":
         return "nothing but missing cells"
     if reading.flag is not None:
-        text = f"flag: {_listed(list(known.by_frequency().texts[:8]))}"
+        text = f"flag: {listed(list(known.by_frequency().texts[:8]))}"
     elif reading.dates is not None:
         days = reading.dates.values[~np.isnat(reading.dates.values)].astype("datetime64[D]")
         text = f"dates from {days.min()} to {days.max()}"
@@ -106,7 +122,7 @@ def describe(reading: Reading) -> str:
     elif names.is_personal(reading.name) or n > _FEW_OF_ALL * known.n_rows:
         text = f"{n:,} different texts"  # none is shown: they may name persons
     else:
-        few = _listed(list(known.by_frequency(6).texts))
+        few = listed(list(known.by_frequency(6).texts))
         text = f"{n:,} different text{'s' if n > 1 else ''}: {few}{', …' if n > 6 else ''}"
     share = reading.missing_share
     if share:
@@ -131,15 +147,17 @@ def _typed(reading: Reading, found: str, notes: Notes, keep: bool) -> Plan:
         if reading.dates.is_ambiguous:
             first, second = reading.dates.formats[0], _swapped(reading.dates.formats[0])
             notes.ask(
-                f"Does {reading.name} write the day first or the month? The cells do not say; "
-                f"{first} is taken.",
+                f"Does {reading.name} write the day first or the month? The cells "
+                f"({listed(reading.known.texts[:2])}) do not say; {first} is taken.",
                 f"`formats: ['{second}']` under columns.{reading.name}",
+                Cost.STYLE,
             )
         if reading.dates.is_mixed:
             notes.warn(
                 f"{reading.name} mixes dates that write the day first with others that write the "
                 f"month first; where both fit, {reading.dates.formats[0]} is taken."
             )
+        ask_odd_days(reading, notes)
         return Plan(reading.name, keys, found)
     if reading.numbers is not None:
         return _numeric(reading, found, notes, keep)
@@ -151,7 +169,8 @@ def _typed(reading: Reading, found: str, notes: Notes, keep: bool) -> Plan:
         notes.ask(
             f"{reading.name} has {len(reading.known):,} different texts, few of them in "
             "20 rows: can it be grouped into fewer?",
-            f"a coarser column in the file, or --keep {_quoted(reading.name)}",
+            f"--keep {quoted(reading.name)}  or a coarser column in the file",
+            Cost.SMALL,
         )
         return ignored(reading, found, "too few rows share a value for a model to learn from it")
     return Plan(reading.name, _category_keys(category), found, _why_category(category))
@@ -162,10 +181,26 @@ def _numeric(reading: Reading, found: str, notes: Notes, keep: bool) -> Plan:
     why = None if keep else why_no_amount(reading)
     if why:
         return ignored(reading, found, why)
+    if not keep and names.is_coordinate(reading.name):
+        notes.ask(
+            f"May the model use {reading.name} ({found}), a place on the map? It is left out: "
+            "customers would be chosen by where they live, and a reason could only name a number.",
+            f"--keep {quoted(reading.name)}",
+            Cost.SMALL,
+        )
+        return ignored(reading, found, "a place on the map")
     labels = read_labels(reading, reading.n_rows)
     if labels is not None:
         why = _and(labels.why, _why_category(labels.category))
         return Plan(reading.name, _category_keys(labels.category), found, why)
+    if not keep and names.is_code(reading.name) and is_whole(reading.numbers.values):
+        notes.ask(
+            f"{reading.name} has {len(reading.known):,} different codes, too few rows of each to "
+            f"learn from ({listed(reading.known.by_frequency(3).texts)}): can they be grouped?",
+            f"--keep {quoted(reading.name)}  for the numbers, or a coarser column in the file",
+            Cost.SMALL,
+        )
+        return ignored(reading, found, "codes, of which too few rows share one")
     plan = Plan(reading.name, number_keys(reading), found)
     if epoch_unit(reading.numbers.values, reading.name):
         plan.keys["unit"] = "seconds since 1970" if _is_seconds(reading) else "ms since 1970"
@@ -173,24 +208,48 @@ def _numeric(reading: Reading, found: str, notes: Notes, keep: bool) -> Plan:
     if reading.numbers.style.is_ambiguous:
         style = reading.numbers.style
         notes.ask(
-            f"Is {style.thousands!r} in {reading.name} a thousands separator, as taken, or does it "
-            "stand before the fraction? Both readings fit.",
+            f"Is {style.thousands!r} in {reading.name} ({listed(_with(reading, style.thousands))}) "
+            "a thousands separator, as taken, or does it stand before the fraction? Both readings "
+            "fit.",
             f"`decimal` and `thousands` under columns.{reading.name}",
+            Cost.STYLE,
         )
-    if reading.stray:
-        notes.warn(
-            f"{reading.name} holds {_listed(reading.stray[:5])} among its numbers; "
-            + ("they are read as missing." if set(reading.stray) <= set(reading.missing)
-               else "these rows will be rejected.")
-        )  # fmt: skip
-    for value in sentinels(reading.numbers.values, reading.known.counts):
-        notes.ask(
-            f"Does {value:g} in {reading.name} mean that the value is missing? It is read as a "
-            "number.",
-            f'`missing_values: ["{value:g}"]` and `nullable: true` under columns.{reading.name}, '
-            "or clear these cells in the file",
-        )
+    ask_infinite(reading, notes)
+    ask_negative(reading, notes)
+    ask_codes(reading, notes)
     return plan
+
+
+def _with(reading: Reading, mark: str | None) -> list[str]:
+    """Return cells that have the mark."""
+    texts = reading.known.texts
+    return texts[texts.str.contains(mark or "", regex=False)].tolist()[:2]
+
+
+def _row_number(reading: Reading, values: NDArray[np.float64] | None, notes: Notes) -> str | None:
+    if reading.numbers is None or not is_whole(reading.numbers.values):
+        return None
+    name, numbers = reading.name, reading.numbers.values
+    if names.is_personal(name) or names.identifier_score(name) >= 2:
+        return None  # for which there are other words
+    if epoch_unit(numbers, name) or is_year(numbers):
+        return None
+    ends = f"{_number(np.nanmin(numbers))} to {_number(np.nanmax(numbers))}"
+    if is_row_number(reading):
+        why = "it counts the rows, or numbers the customers: an identifier"
+        doubt = f"It is left out: {len(reading.known):,} numbers from {ends} that hardly repeat"
+    elif values is not None and follows_rows(values) and not names.unit(name):
+        why = "it rises or falls with the rows of the file: a number in a row, an identifier"
+        doubt = f"It is left out: its numbers, {ends}, only rise or only fall down the file"
+    else:
+        return None
+    if not names.is_index(name):
+        notes.ask(
+            f"Does {name} measure anything of a customer, or number the rows? {doubt}.",
+            f"--keep {quoted(name)}",
+            Cost.LOST,
+        )
+    return why
 
 
 def _leak(reading: Reading, evidence: Evidence | None, notes: Notes) -> str | None:
@@ -207,10 +266,14 @@ def _leak(reading: Reading, evidence: Evidence | None, notes: Notes) -> str | No
         )
     elif evidence.filled_churn is not None:
         why = (
-            f"it is filled only for customers who left ({evidence.filled_churn:.1%} of the filled)"
+            f"it is filled only for customers who {_did(evidence.filled_churn)} "
+            f"({percent(_side(evidence.filled_churn))} of the filled)"
         )
     elif evidence.missing_churn is not None:
-        why = f"it is missing only for customers who left ({evidence.missing_churn:.1%} of these)"
+        why = (
+            f"it is missing only for customers who {_did(evidence.missing_churn)} "
+            f"({percent(_side(evidence.missing_churn))} of these)"
+        )
     elif names.may_be_after_event(name) and _auc(evidence) >= _SUSPECT:
         why = (
             "its name may speak of what is known only after a customer left, and its held-out "
@@ -218,10 +281,25 @@ def _leak(reading: Reading, evidence: Evidence | None, notes: Notes) -> str | No
         )
     if why:
         notes.ask(
-            f"Is {name} known before a customer leaves? It is left out: {why}.",
-            f"--keep {_quoted(name)}",
+            f"Is {name} known before a customer leaves? It is left out: {why} "
+            f"({_samples(reading)}).",
+            f"--keep {quoted(name)}",
+            Cost.LOST if names.is_after_event(name) else Cost.LEAK,
         )
     return why
+
+
+def _did(rate: float) -> str:
+    return "left" if rate > 0.5 else "stayed"
+
+
+def _side(rate: float) -> float:
+    return max(rate, 1 - rate)
+
+
+def _samples(reading: Reading) -> str:
+    found = describe(reading)
+    return found if len(found) <= 100 else found[:99] + "…"
 
 
 def _auc(evidence: Evidence) -> float:
@@ -232,26 +310,45 @@ def _auc(evidence: Evidence) -> float:
 
 def _suspect(reading: Reading, evidence: Evidence, notes: Notes) -> None:
     name = reading.name
+    answer = f"--drop {quoted(name)}  if it is not"
     if _auc(evidence) >= (0.9 if names.speaks_of_leaving(name) else _SUSPECT):
         notes.ask(
             f"Is {name} surely known before a customer leaves? It alone reaches a held-out ROC-AUC "
-            f"of {_auc(evidence):.3f}.",
-            f"--drop {_quoted(name)} if it is not",
+            f"of {_auc(evidence):.3f} ({_samples(reading)}).",
+            answer,
+            Cost.LEAK,
         )
     elif names.may_be_after_event(name):
         notes.ask(
             f"Is {name} known before a customer leaves? Its name may mean either, and nothing else "
-            "speaks against it, so it is kept.",
-            f"--drop {_quoted(name)} if it is not",
+            f"speaks against it, so it is kept ({_samples(reading)}).",
+            answer,
+            Cost.LEAK,
         )
-    elif evidence.sure_level is not None:
-        level, rows, rate = evidence.sure_level
-        shown = f"{level:g}" if reading.kind == "number" else repr(reading.known.texts[int(level)])
+    elif evidence.state is not None and _has_places(reading):
+        state = evidence.state
+        low, high = (_shown(reading, value) for value in (state.low, state.high))
+        is_one = state.low == state.high
+        shown = f"is {low}" if is_one else f"is from {low} to {high}"
         notes.ask(
-            f"Of the {rows:,} customers whose {name} is {shown}, {rate:.1%} left: is that "
-            "known before?",
-            f"--drop {_quoted(name)} if it is not",
+            f"Of the {state.rows:,} customers whose {name} {shown}, {_side(state.churn_rate):.1%} "
+            f"{_did(state.churn_rate)}: is that known before?",
+            answer,
+            Cost.LEAK,
         )
+
+
+def _has_places(reading: Reading) -> bool:
+    """Whether values of the evidence can be named: of very many texts they are mere numbers."""
+    return reading.kind in ("number", "date") or len(reading.known) <= MOST_LEVELS
+
+
+def _shown(reading: Reading, value: float) -> str:
+    if reading.kind == "number":
+        return f"{value:g}" if abs(value) < 1e6 else _number(value)
+    if reading.kind == "date":
+        return str(np.datetime64(int(value), "D"))
+    return repr(reading.known.texts[int(value)])
 
 
 def _mark_sensitive(plan: Plan, sensitive: bool | None, notes: Notes) -> None:
@@ -303,12 +400,3 @@ def _is_seconds(reading: Reading) -> bool:
 
 def _and(first: str, second: str) -> str:
     return f"{first}; {second}" if first and second else first or second
-
-
-def _listed(texts: object) -> str:
-    shown = (text if len(text) <= 30 else f"{text[:29]}…" for text in texts)  # type: ignore[attr-defined]
-    return ", ".join(repr(text) for text in shown)
-
-
-def _quoted(name: str) -> str:
-    return name if name.replace("_", "").isalnum() else f'"{name}"'

@@ -9,12 +9,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_pipeline.errors import DataError
+from churn_pipeline.inference.answers import answered_cells, note_answers
+from churn_pipeline.inference.copies import Copies, ask_copies
 from churn_pipeline.inference.customer import find_customer, plan_customer
 from churn_pipeline.inference.derived import derive_from_dates
 from churn_pipeline.inference.document import contract_text
+from churn_pipeline.inference.economics import hint_lifetime_value
 from churn_pipeline.inference.evidence import Evidence, weigh
 from churn_pipeline.inference.features import describe, ignored, plan_feature
-from churn_pipeline.inference.hints import Hints, check_hints
+from churn_pipeline.inference.hints import Hints, checked_hints
+from churn_pipeline.inference.identifiers import ask_ids, refuse_reserved
 from churn_pipeline.inference.key_plans import (
     plan_generated_id,
     plan_snapshot,
@@ -90,8 +94,8 @@ def infer_contract(
         If the table lacks a column of the hints, or the target cannot be told.
     """
     hints = hints or Hints()
-    cells = raw.cells
-    check_hints(hints, list(cells.columns), raw.name)
+    hints = checked_hints(hints, list(raw.cells.columns), raw.name)
+    cells = answered_cells(raw.cells, hints, raw.name)
     notes = Notes()
     readings, missing_values = read_columns(
         cells, lambda done, of: progress(f"read column {done} of {of}")
@@ -100,11 +104,13 @@ def infer_contract(
     target = find_target(candidates, cells, raw.name, hints.target, hints.positive)
     taken = {target.name, *hints.drop}
     keys = find_keys(readings, cells, raw.name, taken, hints.id, hints.snapshot)
+    refuse_reserved(list(cells.columns), keys, raw.name)
     customer = find_customer(readings, keys, taken)
     rows = _sample(len(cells))
     churned = target_rows(cells[target.name].iloc[rows], target)
     days: dict[str, NDArray[np.float64]] = {}
     limit = np.full(len(rows), np.inf)
+    copies = Copies(churned)
     plans = []
     for number, (column, reading) in enumerate(readings.items()):
         progress(f"weighed column {number + 1} of {len(readings)}")
@@ -125,8 +131,15 @@ def infer_contract(
             if reading.kind == "date" and values is not None:
                 days[column] = values
             plans.append(_plan(reading, values, churned, hints, notes))
+            if values is not None and _describes_customer(plans[-1]):
+                copies.add(values)
             if reading.own_missing and "feature" in plans[-1].roles:
                 plans[-1].keys["missing_values"] = list(reading.own_missing)
+    note_answers(plans, hints, raw.name)
+    for key in dict.fromkeys((keys.id, customer)):
+        if key is not None:
+            ask_ids(readings[key], notes)
+    ask_copies(copies, keys, customer, notes)
     keys, plans = settle_dates(plans, days, limit, readings, keys, notes)
     if keys.id is None:
         plans.insert(0, plan_generated_id(list(cells.columns), notes))
@@ -158,10 +171,16 @@ def infer_contract(
             [plan.name for plan in plans],
         ),
     }  # fmt: skip
+    hint_lifetime_value(plans, readings, notes, name)
     comments = {plan.name: plan.why for plan in plans if plan.why}
     report = render_report(raw, document, plans, notes, target.positive, churn_rate)
     text = contract_text(document, comments)
     return Inference(document, text, report, plans, notes, target, keys, churn_rate)
+
+
+def _describes_customer(plan: Plan) -> bool:
+    """Whether copies of a row would have this cell alike: not so for what only numbers the rows."""
+    return plan.roles != ["ignored"] or "identifier" not in plan.why
 
 
 def _sample(n_rows: int) -> NDArray[np.int64]:
@@ -194,6 +213,7 @@ def _plan(
     return plan_feature(
         reading,
         evidence,
+        values,
         notes,
         True if reading.name in hints.sensitive else None,
         reading.name in hints.keep,

@@ -6,7 +6,7 @@ from typing import Any
 from churn_pipeline.inference.features import describe
 from churn_pipeline.inference.hints import Hints
 from churn_pipeline.inference.keys import Keys
-from churn_pipeline.inference.plan import Notes, Plan, percent
+from churn_pipeline.inference.plan import Cost, Notes, Plan, percent
 from churn_pipeline.inference.reading import Reading
 from churn_pipeline.inference.target import Target, levels_of
 
@@ -41,12 +41,14 @@ def plan_target(reading: Reading, target: Target, hints: Hints, notes: Notes) ->
             f"Does {target.positive!r} in {target.name} say that a customer left? It is taken so, "
             "since the name speaks of those who stayed.",
             "--positive VALUE",
+            Cost.TARGET,
         )
     if target.tier >= 4:
         notes.ask(
             f"Does {target.name} say whether a customer left, with {target.positive!r} for those "
             "who did? Its name is all that speaks for it.",
             "--target COL, --positive VALUE",
+            Cost.TARGET,
         )
     return Plan(target.name, plan, describe(reading), why)
 
@@ -75,6 +77,7 @@ def plan_generated_id(columns: list[str], notes: Notes) -> Plan:
     notes.ask(
         "Which column identifies a customer? None does, so ids are made of the rows' cells.",
         "--id COL",
+        Cost.KEY,
     )
     return Plan(name, plan, "not in the file", "the file has no column of identifiers")
 
@@ -102,6 +105,7 @@ def report_target(reading: Reading, target: Target, notes: Notes) -> float:
         notes.ask(
             f"{rate:.1%} of the customers left, which is much: does {target.positive!r} mean that?",
             "--positive VALUE",
+            Cost.TARGET,
         )
     return rate
 
@@ -116,9 +120,11 @@ def report_keys(keys: Keys, hints: Hints, readings: Mapping[str, Reading], notes
             "stays, later ones will be rejected."
         )
     if keys.question:
-        notes.ask(keys.question, "--snapshot COL; a column of dates that is none: --drop COL")
+        answer = "--snapshot COL  or, of a column of dates that is none, `--drop COL`"
+        notes.ask(keys.question, answer, Cost.KEY)
     if keys.snapshot in readings and hints.horizon_days is None:
         notes.ask(
             "How many days after the snapshot is it known who left?",
-            "--horizon-days N (key `horizon_days` of the target)",
+            "--horizon-days N  (key `horizon_days` of the target)",
+            Cost.KEY,
         )

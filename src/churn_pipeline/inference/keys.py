@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from churn_pipeline.errors import DataError
 from churn_pipeline.inference import names
-from churn_pipeline.inference.numbers import is_whole
+from churn_pipeline.inference.numbers import is_integral, is_whole
 from churn_pipeline.inference.reading import Reading
 
 _UNIQUE = 0.95  # share of distinct ids from which repeated ones count as mistakes
@@ -19,6 +20,8 @@ _PHONE = r"^\+?[0-9(][0-9()\-. /]{5,}[0-9]$"
 _CODE = r"^[A-Za-z0-9_\-:./{}#+=]{2,64}$"
 _MANY_VALUES = 50  # from which a column called just "customer" identifies them
 _REPEATED = 0.8  # share of distinct ids up to which a date is sought that tells their rows apart
+_LEAST_NUMBERED = 50  # rows from which numbers in a row are no chance
+_LEAST_CHANCE = 10.0  # repeated values that are to be expected before their lack says anything
 _FEW_DAYS = 12  # of a column called just "date", with which it may be the snapshot of single rows
 
 
@@ -127,14 +130,37 @@ def is_phone(reading: Reading) -> bool:
 
 
 def is_row_number(reading: Reading) -> bool:
-    """Whether the column counts the rows, in whatever order."""
-    if reading.numbers is None or reading.n_missing or not is_whole(reading.numbers.values):
+    """Whether the column counts the rows, in whatever order, by whatever step, with gaps or copies.
+
+    Numbers that are drawn by chance from a range repeat (of n from R, R(1 - exp(-n/R)) are expected
+    to be distinct); those that number something do not.
+    """
+    if reading.numbers is None or not is_whole(reading.numbers.values):
         return False
-    if len(reading.known) < reading.n_rows:
+    values, n = np.unique(reading.numbers.values), reading.known.n_rows
+    if len(values) < _UNIQUE * n or len(values) < 2:
         return False
-    values = reading.numbers.values
-    is_dense = values.max() - values.min() + 1 <= 1.05 * len(values)
-    return bool(is_dense and (len(values) >= 50 or names.is_index(reading.name)))
+    steps = np.diff(values).astype(np.int64)
+    size = float(steps.sum() / np.gcd.reduce(steps)) + 1
+    if names.is_index(reading.name) and size <= 1.05 * len(values):
+        return True
+    chance = n - size * -np.expm1(-n / size)  # repeated by chance
+    return bool(n >= _LEAST_NUMBERED and chance >= _LEAST_CHANCE and n - len(values) < 0.2 * chance)
+
+
+def follows_rows(values: NDArray[np.float64]) -> bool:
+    """Whether whole numbers only rise, or only fall, from row to row of the file.
+
+    Parameters
+    ----------
+    values : ndarray of float, (n_rows,)
+        In the order of the file; NaN where missing.
+    """
+    there = values[~np.isnan(values)]
+    if len(there) < _LEAST_NUMBERED or len(np.unique(there)) < _UNIQUE * len(there):
+        return False
+    steps = np.diff(there)
+    return bool(max((steps >= 0).mean(), (steps <= 0).mean()) >= 1 - (1 - _UNIQUE) / 5)
 
 
 def _share(reading: Reading, pattern: str) -> float:
@@ -152,7 +178,7 @@ def _id_score(reading: Reading) -> float:
         return 0
     if names.is_index(reading.name):
         return 0
-    if reading.numbers is not None and not is_whole(reading.numbers.values):
+    if reading.numbers is not None and not is_integral(reading.numbers.values):
         return 0
     score = names.identifier_score(reading.name)
     if names.is_who(reading.name) and len(reading.known) > _MANY_VALUES:

@@ -43,7 +43,7 @@ _CODES = _set(
     "district city town branch store shop type category segment industry sector occupation job "
     "profession country territory zone route cluster campaign channel plan group marital method "
     "brand model status package currency language area kind division department warehouse agent "
-    "race religion nationality sex cohort msa geo geography vendor supplier"
+    "race religion nationality sex cohort msa geo geography vendor supplier fips sic naics iso ags"
 )
 _PLACES = _set(
     "zip zipcode postcode postal postalcode pincode plz city town state province county district "
@@ -55,9 +55,15 @@ _MEASURES = _set(
     "fees revenue rev balance bal value val score index length duration days months years hours "
     "minutes mins seconds size spend spending spent usage used age rank level frequency freq "
     "recency limit volume time times per diff difference change growth calls visits orders "
-    "transactions trans logins tickets points income salary debt mou longitude latitude "
+    "transactions trans logins tickets points income salary debt mou "
     "distance satisfaction involvement engagement population clicks contacts sessions trips "
     "upgrades loyalty switches moves opens density turnover temperature"
+)
+_COORDINATES = _set("latitude longitude lat lon lng")
+_LIFETIME_VALUE = re.compile(r"(customer|cust|client)?(lifetimevalue|c?ltv|clv)(usd|eur|gbp)?")
+_WORTH = re.compile(
+    r"(total|annual|yearly|monthly|avg|average)?(revenue|arpu|mrr|arr|turnover|premium|charges?|"
+    r"fees?|spend|spending|value|bill)"
 )
 _KEY_ENDS = _set("id ids identifier key number num no nbr nr code cd")
 _COUNTERS = _set("number num no count counts cnt ct qty quantity nr n nbr")
@@ -216,6 +222,21 @@ def is_code(name: str) -> bool:
     if "to" in parts or not parts or _MEASURES & set(parts):
         return False
     return parts[-1] in _CODES or end in ("code", "cd")
+
+
+def is_coordinate(name: str) -> bool:
+    """Whether the name is that of a latitude or longitude."""
+    return bool(_COORDINATES & set(words(name)[-1:] + words(name)[:1]))
+
+
+def is_lifetime_value(name: str) -> bool:
+    """Whether the name is that of what a customer is worth."""
+    return _LIFETIME_VALUE.fullmatch(joined(name)) is not None
+
+
+def is_worth(name: str) -> bool:
+    """Whether the name is that of what a customer brings: a revenue, a fee."""
+    return _WORTH.fullmatch(joined(name)) is not None
 
 
 def is_place(name: str) -> bool:

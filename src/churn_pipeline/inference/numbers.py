@@ -9,13 +9,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from churn_pipeline.contract.limits import LARGEST_EXACT_INTEGER, LARGEST_NUMBER
+from churn_pipeline.contract.number_text import PLAIN, uniform
 from churn_pipeline.inference.levels import Levels
 
-_PLAIN = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
-_UNITS = {
-    "$": "USD", "US$": "USD", "USD": "USD", "usd": "USD", "€": "EUR", "EUR": "EUR", "eur": "EUR",
-    "£": "GBP", "GBP": "GBP", "¥": "JPY", "₹": "INR", "Rs": "INR", "INR": "INR",
-    "CHF": "CHF", "kr": "kr", "zł": "PLN", "R$": "BRL", "%": "%", "GB": "GB", "MB": "MB",
+_PLAIN = f"^{PLAIN}$"
+_CODES = re.findall(
+    "[A-Z]{3}",
+    "USD EUR GBP JPY CNY RMB INR CHF PLN BRL AUD CAD NZD HKD TWD SGD KRW RUB TRY UAH VND THB ILS "
+    "NGN SEK NOK DKK CZK HUF RON BGN MXN ZAR AED SAR IDR MYR PHP KES EGP ARS CLP COP PEN PKR BDT "
+    "LKR MAD QAR KWD",
+)
+_CURRENCIES = {
+    "$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "円": "JPY", "元": "CNY",
+    "₹": "INR", "Rs": "INR", "Rs.": "INR", "kr": "kr", "kr.": "kr", "zł": "PLN", "R$": "BRL",
+    "A$": "AUD", "C$": "CAD", "NZ$": "NZD", "HK$": "HKD", "NT$": "TWD", "S$": "SGD", "₩": "KRW",
+    "원": "KRW", "₽": "RUB", "₺": "TRY", "₴": "UAH", "₫": "VND", "฿": "THB", "₪": "ILS",
+    "₦": "NGN", "Fr.": "CHF", "Kč": "CZK", "Ft": "HUF", "RM": "MYR", "Rp": "IDR",
+    **{code: code for code in _CODES},
+    "usd": "USD", "eur": "EUR",
+}  # fmt: skip
+_UNITS = _CURRENCIES | {
+    "%": "%", "GB": "GB", "MB": "MB",
     "TB": "TB", "KB": "KB", "kB": "KB", "gb": "GB", "mb": "MB", "kWh": "kWh", "km": "km",
     "months": "months", "month": "months", "Months": "months", "mo": "months", "mths": "months",
     "days": "days", "day": "days", "Days": "days", "d": "days", "years": "years",
@@ -24,18 +39,18 @@ _UNITS = {
     "minutes": "minutes", "minute": "minutes", "mins": "minutes", "min": "minutes",
     "seconds": "seconds", "secs": "seconds", "sec": "seconds", "pts": "points", "miles": "miles",
 }  # fmt: skip
-_SIGNS = sorted(_UNITS, key=len, reverse=True)
-_LEADING = [sign for sign in _SIGNS if not sign.islower() and sign not in ("%", "GB", "MB", "KB")]
+_DEBIT = ("DR", "Dr", "dr", "DB")
+_CREDIT = ("CR", "Cr", "cr")
 _GAPS = " '"
+# what stands beside the digits is looked up afterwards: long alternatives make this slow
 _SPELLED = (
-    r"^(?P<sign>[+-]?)[ \x{00a0}]*"
-    rf"(?P<before>{'|'.join(map(re.escape, _LEADING))})?[ \x{{00a0}}]*(?P<inner>[+-]?)"
-    r"(?P<digits>(?:[0-9][0-9.,'’ \x{00a0}\x{202f}]*[0-9.,]|[0-9]|[.,][0-9]+))"
-    r"(?P<exponent>(?:[eE][+-]?[0-9]+)?)[ \x{00a0}]*"
-    rf"(?P<after>{'|'.join(map(re.escape, _SIGNS))})?$"
+    r"^(?P<sign>[+-]?) *(?P<before>[^0-9 .,'+-][^0-9+-]*)?"
+    r"(?P<digits>(?:[0-9][0-9.,' ]*[0-9.,]|[0-9]|[.,][0-9]+))"
+    r"(?P<exponent>(?:[eE][+-]?[0-9]+)?) *(?P<after>[^0-9 .,'+-][^0-9+-]*)?$"
 )
+_SHOWN = 3
 _FEW = 20  # dotted numbers below this show no habit
-_LARGEST_EXACT_INTEGER = 2.0**53
+_LEAST = 1e-300  # magnitude below which floats lose their digits
 
 
 @dataclass(frozen=True)
@@ -49,6 +64,8 @@ class NumberStyle:
         What stands between groups of three digits; a comma also between India's of two.
     strip : tuple of str
         Signs and units before or after the digits.
+    negative : tuple of str
+        What makes a number negative: ``DR``, or ``CR`` where there is no ``DR``.
     unit : str or None
         What the signs say, if they agree.
     is_ambiguous : bool
@@ -58,6 +75,7 @@ class NumberStyle:
     decimal: str = "."
     thousands: str | None = None
     strip: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
     unit: str | None = None
     is_ambiguous: bool = False
 
@@ -69,7 +87,7 @@ class Numbers:
     Attributes
     ----------
     values : ndarray of float64, (n_levels,)
-        NaN where a level is no number.
+        NaN where a level is no number, or one that cannot be computed with.
     style : NumberStyle
     decimal : str or None
         What surely stands before a fraction; None where the column does not tell.
@@ -96,6 +114,7 @@ def read_numbers(known: Levels, decimal: str | None = None) -> Numbers | None:
         None where less than half of the rows can be numbers, signs and units disagree, or the
         digits are labels: with leading zeros, or too long to be exact.
     """
+    known = Levels(uniform(known.texts), known.counts)
     if not _may_be_numbers(known):
         return None
     texts = pa.array(known.texts)
@@ -125,13 +144,20 @@ def is_whole(values: NDArray[np.float64]) -> bool:
     return bool(
         len(there)
         and (there == np.floor(there)).all()
-        and (abs(there) < _LARGEST_EXACT_INTEGER).all()
+        and (abs(there) < LARGEST_EXACT_INTEGER).all()
     )
+
+
+def is_integral(values: NDArray[np.float64]) -> bool:
+    """Whether all numbers that are there are whole, however large."""
+    there = values[~np.isnan(values)]
+    return bool(len(there) and (there == np.floor(there)).all())
 
 
 def read_in_style(texts: pd.Series, style: NumberStyle) -> NDArray[np.float64]:
     """Read texts in a known style; NaN where that does not work."""
-    if (style.decimal, style.thousands, style.strip) == (".", None, ()):
+    texts = uniform(texts)
+    if (style.decimal, style.thousands, style.strip, style.negative) == (".", None, (), ()):
         values = np.full(len(texts), np.nan)
         array = pa.array(texts)
         is_plain = pc.match_substring_regex(array, _PLAIN)
@@ -167,17 +193,54 @@ def _are_labels(known: Levels) -> bool:
 def _to_float(texts: pa.Array) -> NDArray[np.float64]:
     without_plus = pc.replace_substring_regex(texts, r"^\+", "")
     values = without_plus.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return np.where(np.isfinite(values), values, np.nan)
+    return _usable(values)
+
+
+def _usable(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    size = np.abs(values)
+    is_usable = (size <= LARGEST_NUMBER) & ((size >= _LEAST) | (size == 0))
+    return np.where(is_usable, values, np.nan)
 
 
 def _parts(texts: pd.Series) -> pd.DataFrame:
+    """Take numbers apart: sign, before, digits, exponent, after, mark; digits are missing where
+    what stands beside them is no known unit."""
     fields = pc.extract_regex(pa.array(texts), _SPELLED)
     named = zip(fields.type, fields.flatten(), strict=True)
     parts = pd.DataFrame({field.name: values.to_pandas() for field, values in named}, dtype="str")
-    # blanks and apostrophes of another kind
-    parts["digits"] = parts["digits"].str.replace("[\u00a0\u202f]", " ", regex=True)
-    parts["digits"] = parts["digits"].str.replace("’", "'", regex=False)
+    codes, found = pd.factorize(parts["before"])
+    before = [_before(text) for text in found]
+    is_good = np.array([unit is not None for unit, _ in before] + [True])[codes]
+    parts["before"] = np.array([unit or "" for unit, _ in before] + [""], dtype=object)[codes]
+    points = np.array([point for _, point in before] + [""], dtype=object)[codes]
+    if (points != "").any():
+        parts["digits"] = points + parts["digits"].astype(object)
+    codes, found = pd.factorize(parts["after"])
+    after = [_after(text) for text in found]
+    is_good &= np.array([unit is not None for unit, _ in after] + [True])[codes]
+    parts["after"] = np.array([unit or "" for unit, _ in after] + [""], dtype=object)[codes]
+    parts["mark"] = np.array([mark for _, mark in after] + [""], dtype=object)[codes]
+    parts["digits"] = parts["digits"].where(is_good).astype("str")
     return parts
+
+
+def _before(text: str) -> tuple[str | None, str]:
+    """Return the currency before a number, None if it is none, and the point of ``$.50``."""
+    text = text.strip()
+    if text in _CURRENCIES or not text:
+        return text, ""
+    if text[-1] in ".," and (unit := text[:-1].strip()) in _CURRENCIES:
+        return unit, text[-1]
+    return None, ""
+
+
+def _after(text: str) -> tuple[str | None, str]:
+    """Return the unit after a number, None if it is none, and the mark of debit or credit."""
+    text = text.strip()
+    for mark in (*_DEBIT, *_CREDIT):
+        if text.endswith(mark) and (unit := text.removesuffix(mark).strip()) in (*_UNITS, ""):
+            return unit, mark
+    return (text, "") if text in _UNITS or not text else (None, "")
 
 
 def _pattern(style: NumberStyle) -> str:
@@ -197,7 +260,9 @@ def _spelled(known: Levels, style: NumberStyle) -> NDArray[np.float64]:
     digits = pa.array(parts["digits"].astype("str"))
     is_good = pc.match_substring_regex(digits, _pattern(style)).fill_null(False)
     good = is_good.to_numpy(zero_copy_only=False)
-    good &= ~((parts["sign"].fillna("") != "") & (parts["inner"].fillna("") != "")).to_numpy()
+    is_marked = parts["mark"].isin(style.negative).to_numpy(dtype=bool)
+    is_minus = (parts["sign"] == "-").to_numpy(dtype=bool)
+    good &= ~(is_marked & is_minus)
     if style.thousands is not None:
         digits = pc.replace_substring(digits, style.thousands, "")
     if style.decimal != ".":
@@ -206,9 +271,7 @@ def _spelled(known: Levels, style: NumberStyle) -> NDArray[np.float64]:
     exponent = parts["exponent"].fillna("").to_numpy(dtype=object)
     found = pd.Series(digits.to_pandas()).to_numpy(dtype=object)[good] + exponent[good]
     numbers[good] = np.array(found, dtype=object).astype(np.float64)
-    is_negative = ((parts["sign"] == "-") | (parts["inner"] == "-")).to_numpy(dtype=bool)
-    numbers = np.where(is_negative, -numbers, numbers)
-    return np.where(np.isfinite(numbers), numbers, np.nan)
+    return _usable(np.where(is_marked | is_minus, -numbers, numbers))
 
 
 def _find_style(known: Levels, decimal: str | None) -> NumberStyle | None:
@@ -218,8 +281,8 @@ def _find_style(known: Levels, decimal: str | None) -> NumberStyle | None:
     )
     if not there.any():
         return None
-    strip, unit = _signs(parts[there])
-    if unit == "":
+    strip, negative, units = _signs(parts[there])
+    if len(units) > 1:
         return None
     digits = Levels(
         parts.loc[there, "digits"].astype("str").reset_index(drop=True), known.counts[there]
@@ -248,7 +311,8 @@ def _find_style(known: Levels, decimal: str | None) -> NumberStyle | None:
         is_long = bool((whole.str.len() > 3).any())
         chosen = NumberStyle(",") if is_long or decimal == "," else NumberStyle(".", ",")
         is_ambiguous = not is_long and decimal is None
-    return NumberStyle(chosen.decimal, chosen.thousands, strip, unit, is_ambiguous)
+    unit = next(iter(units), None)
+    return NumberStyle(chosen.decimal, chosen.thousands, strip, negative, unit, is_ambiguous)
 
 
 def _judge_dots(digits: Levels, decimal: str | None) -> NumberStyle | None:
@@ -272,9 +336,63 @@ def _rows_read(digits: Levels, style: NumberStyle) -> int:
     return int(digits.counts[matches.to_numpy(zero_copy_only=False)].sum())
 
 
-def _signs(parts: pd.DataFrame) -> tuple[tuple[str, ...], str | None]:
-    """Return the signs beside the digits and their unit: None without any, "" if they disagree."""
-    found = {*parts["before"].dropna().unique(), *parts["after"].dropna().unique()} - {""}
-    strip = tuple(sorted(found))
-    units = {_UNITS[sign] for sign in strip}
-    return strip, next(iter(units), None) if len(units) < 2 else ""
+def _signs(parts: pd.DataFrame) -> tuple[tuple[str, ...], tuple[str, ...], list[str]]:
+    """Return the signs beside the digits, those that make negative, and the units."""
+    found = sorted({*parts["before"].dropna().unique(), *parts["after"].dropna().unique()} - {""})
+    marks = sorted({*parts["mark"].dropna().unique()} - {""})
+    debit = [mark for mark in marks if mark in _DEBIT]
+    credit = [mark for mark in marks if mark in _CREDIT]
+    # beside debits, credits are what is not negative; alone, they are what a bill takes off
+    strip, negative = ([*found, *credit], debit) if debit else (found, credit)
+    return tuple(strip), tuple(negative), sorted({_UNITS[sign] for sign in found})
+
+
+@dataclass(frozen=True)
+class HalfRead:
+    """A column of texts of which many are numbers.
+
+    Attributes
+    ----------
+    share : float
+        Of its rows that are numbers.
+    unreadable : tuple of str
+        The most frequent of the others.
+    units : tuple of str
+        Of the numbers, where they disagree.
+    has_both_marks : bool
+        Whether both points and commas stand among the digits.
+    beyond : tuple of str
+        Numbers that cannot be computed with.
+    """
+
+    share: float
+    unreadable: tuple[str, ...]
+    units: tuple[str, ...]
+    has_both_marks: bool
+    beyond: tuple[str, ...]
+
+
+def half_read(known: Levels) -> HalfRead | None:
+    """Say what of a column of texts could be numbers; None where that is less than half."""
+    plain = Levels(uniform(known.texts), known.counts)
+    if not _may_be_numbers(plain):
+        return None
+    parts = _parts(plain.texts)
+    is_number = (parts["digits"].fillna("") != "").to_numpy(dtype=bool)
+    share = float(known.counts[is_number].sum() / known.n_rows)
+    if share < 0.5:
+        return None
+    units = _signs(parts[is_number])[2]
+    others = tuple(known.keep(~is_number).by_frequency(_SHOWN).texts)
+    digits = parts.loc[is_number, "digits"]
+    marks = [bool(digits.str.contains(mark, regex=False).any()) for mark in ".,"]
+    is_plain = pc.match_substring_regex(pa.array(plain.texts), _PLAIN)
+    is_beyond = is_plain.to_numpy(zero_copy_only=False).copy()
+    is_beyond[is_beyond] = np.isnan(_to_float(pa.array(plain.texts).filter(is_plain)))
+    return HalfRead(
+        share,
+        others,
+        tuple(units) if len(units) > 1 else (),
+        all(marks),
+        tuple(known.keep(is_beyond).texts[:_SHOWN]),
+    )

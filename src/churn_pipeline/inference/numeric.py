@@ -10,9 +10,8 @@ import pandas as pd
 from churn_pipeline.inference import names
 from churn_pipeline.inference.categories import Category, list_values
 from churn_pipeline.inference.dates import epoch_unit
-from churn_pipeline.inference.keys import is_row_number
 from churn_pipeline.inference.levels import Levels
-from churn_pipeline.inference.numbers import NumberStyle, is_whole
+from churn_pipeline.inference.numbers import NumberStyle, is_integral, is_whole
 from churn_pipeline.inference.reading import Reading
 
 _ROOM = 0.5  # share of the observed span that is allowed beyond either end
@@ -32,21 +31,27 @@ def why_no_amount(reading: Reading) -> str | None:
     """Return why a column of numbers is left alone, or None."""
     assert reading.numbers is not None
     values, known = reading.numbers.values, reading.known
-    if is_row_number(reading):
-        return "it counts the rows, or numbers the customers: an identifier"
-    if not is_whole(values) or epoch_unit(values, reading.name):
+    if not is_integral(values) or epoch_unit(values, reading.name):
         return None
     distinct = len(known) / known.n_rows
     score = names.identifier_score(reading.name)
     if len(known) > _LABELS and (score >= 4 or (score >= 2 and distinct > 0.2)):
         return "an identifier: its digits are no amount"
-    if names.is_personal(reading.name) and distinct > 0.5:
+    if names.is_personal(reading.name) and len(known) > _LABELS:
         return "numbers of persons, such as telephones: personal data, and no amount"
+    if score >= 2 and not is_whole(values):
+        return "an identifier: digits beyond what a number keeps"
     lengths = np.unique(np.floor(np.log10(np.maximum(np.abs(values), 1))))
     if distinct == 1 and known.n_rows >= _LABELS and len(lengths) == 1:
         if lengths[0] >= 7 and not names.unit(reading.name) and values.min() > 0:
             return "every row has another number of as many digits: an identifier"
     return None
+
+
+def is_year(values: np.ndarray) -> bool:
+    """Whether the numbers may be years."""
+    there = values[~np.isnan(values)]
+    return bool(len(there) and there.min() >= 1850 and there.max() <= 2150)
 
 
 def read_labels(reading: Reading, n_rows: int) -> Labels | None:
@@ -114,6 +119,8 @@ def spelling_keys(style: NumberStyle) -> dict[str, Any]:
         keys["thousands"] = style.thousands
     if style.strip:
         keys["strip"] = list(style.strip)
+    if style.negative:
+        keys["negative"] = list(style.negative)
     return keys
 
 

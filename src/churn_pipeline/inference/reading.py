@@ -18,7 +18,7 @@ Kind = Literal["empty", "flag", "number", "date", "text"]
 _MIXED = 0.8  # share of rows that must be numbers where the others count as missing
 _STRAY = 0.002  # share of unreadable cells that is left to quarantine
 _MOST_STRAY_SPELLINGS = 20
-_MOST_LEVELS = 1000  # of a column whose values others must not call missing
+MOST_LEVELS = 1000  # of a column whose values others must not call missing
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def row_values(cells: pd.Series, reading: Reading) -> NDArray[np.float64]:
     levels, codes = code_rows(cells)
     if reading.kind == "number" and reading.numbers is not None:
         return read_in_style(levels.texts, reading.numbers.style)[codes]
-    if len(reading.known) <= _MOST_LEVELS and reading.dates is None:
+    if len(reading.known) <= MOST_LEVELS and reading.dates is None:
         known = pd.Index(reading.known.texts).get_indexer(pd.Index(levels.texts))
         return np.where(known < 0, np.nan, known.astype(np.float64))[codes]
     position = np.arange(len(levels), dtype=np.float64)
@@ -201,7 +201,7 @@ def _agree_on_missing(readings: dict[str, Reading]) -> tuple[dict[str, Reading],
     taken = {
         text
         for r in readings.values()
-        if r.kind in ("flag", "text") and len(r.known) <= _MOST_LEVELS
+        if r.kind in ("flag", "text") and len(r.known) <= MOST_LEVELS
         for text in r.known.texts
     }
     readings = {name: _leave(reading, taken) for name, reading in readings.items()}

@@ -1,11 +1,14 @@
 """The report on an inference: every column, every decision, and what only the user can know."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from churn_pipeline.inference.plan import Notes, Plan
 from churn_pipeline.io.raw_table import RawTable
 from churn_pipeline.reporting.templates import code_span, escape_markdown
+
+_MOST_AT_ONCE = 7
 
 
 def render_report(
@@ -37,19 +40,27 @@ def render_report(
         f"{code_span(name)}. {_decided(plans, positive, churn_rate)}"
     )
     lines += ["", "## Questions", ""]
-    if notes.questions:
+    asked = [
+        f"{number}. {escape_markdown(question.text)} → {_answer(question.answer)}"
+        for number, question in enumerate(notes.ranked(), start=1)
+    ]
+    if asked:
         lines += [
-            "What the table alone does not tell. Answer by the flag in `kedro contract infer … "
-            "--force`, which writes the contract anew and keeps nothing of it, or by the key in "
-            f"{code_span(f'conf/{name}/contract.yml')}.",
+            "What the table alone does not tell, first what a wrong answer costs most. Answer by "
+            "the flag in `kedro contract infer … --force`, which writes the contract anew and "
+            f"keeps nothing of it, or by the key in {code_span(f'conf/{name}/contract.yml')}.",
             "",
+            *asked[:_MOST_AT_ONCE],
         ]
-        for number, question in enumerate(notes.questions, start=1):
-            lines.append(f"{number}. {escape_markdown(question.text)} → {_answer(question.answer)}")
+        if asked[_MOST_AT_ONCE:]:
+            more = len(asked) - _MOST_AT_ONCE
+            lines += ["", f"<details><summary>{more} more, which cost less</summary>", ""]
+            lines += [*asked[_MOST_AT_ONCE:], "", "</details>"]
     else:
         lines.append("There are none.")
-    lines += ["", "## Warnings", ""]
-    lines += [f"- {escape_markdown(text)}" for text in notes.warnings] or ["There are none."]
+    for title, texts in (("Warnings", notes.warnings), ("Hints", notes.hints)):
+        if texts:
+            lines += ["", f"## {title}", "", *(f"- {_with_code(text)}" for text in texts)]
     missing = [text for text in document["missing_values"] if text]
     lines += ["", "## Columns", ""]
     if missing:
@@ -96,11 +107,27 @@ def _decided(plans: Sequence[Plan], positive: str, churn_rate: float) -> str:
 
 
 def _answer(answer: str) -> str:
-    return (
-        code_span(answer)
-        if answer.startswith("--") and "(" not in answer
-        else str(escape_markdown(answer.replace("`", "")))
+    """Return the answer; flags before two blanks, or all of it, are code that can be pasted."""
+    if not answer.startswith("--"):
+        return _with_code(answer)
+    flags, _, rest = answer.partition("  ")
+    return _pasted(flags) + (f" {_with_code(rest)}" if rest else "")
+
+
+def _with_code(text: str) -> str:
+    """Return a sentence in which what stands between backticks is code."""
+    parts = text.split("`")
+    return "".join(
+        _pasted(part) if place % 2 and place < len(parts) - 1 else str(escape_markdown(part))
+        for place, part in enumerate(parts)
     )
+
+
+def _pasted(text: str) -> str:
+    """Return a code span that holds the text letter by letter, outside of a table."""
+    fence = "`" * (1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
 
 
 def _decision(plan: Plan) -> str:

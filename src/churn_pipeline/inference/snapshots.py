@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from churn_pipeline.inference import names
 from churn_pipeline.inference.dates import epoch_unit
+from churn_pipeline.inference.doubts import ask_zones
 from churn_pipeline.inference.features import ignored
 from churn_pipeline.inference.keys import Keys
-from churn_pipeline.inference.plan import Notes, Plan
+from churn_pipeline.inference.plan import Cost, Notes, Plan
 from churn_pipeline.inference.reading import Reading
 
 _LATER = 0.002  # share of rows that may have a date after the snapshot: they will be rejected
@@ -47,6 +48,9 @@ def settle_dates(
         With the snapshot that was made, if any.
     plans : list of Plan
     """
+    for plan in plans:
+        if plan.name in readings and plan.keys["type"] == "date":
+            ask_zones(readings[plan.name], notes)
     epochs = epochs_of(plans, readings)
     plans = _of_one_century(plans, epochs, readings, notes)
     dates = [plan for plan in plans if plan.keys["type"] == "date" and "feature" in plan.roles]
@@ -75,7 +79,8 @@ def settle_dates(
         plans = [Plan(name, snapshot, "not in the file", why), *plans]
         notes.ask(
             f"On which day was the table taken? {default}, its latest date, is assumed.",
-            f"`default` under columns.{name}, or --snapshot COL for a column of the file",
+            f"`default` under columns.{name}, or `--snapshot COL` for a column of the file",
+            Cost.KEY,
         )
         keys = replace(keys, snapshot=name, why_snapshot=why)
         limit = np.full(len(limit), float(default.astype(np.int64)))
@@ -128,6 +133,7 @@ def _wrong_century(
     notes.ask(
         f"Of which century are the years of {plan.name}? They have two digits.",
         "years of four digits in the file",
+        Cost.LOST,
     )
     return ignored(readings[plan.name], plan.found, why)
 
@@ -138,6 +144,7 @@ def _of_no_day(plan: Plan, readings: dict[str, Reading], notes: Notes) -> Plan:
     notes.ask(
         f"On which day was the table taken? {plan.name} is left out, since that is not known.",
         "a column of that day in the file, or one of ages",
+        Cost.LOST,
     )
     return ignored(readings[plan.name], plan.found, why)
 
@@ -154,9 +161,12 @@ def _not_later(
     later = float(np.mean(days[plan.name] > limit))
     if later > _LATER:
         why = f"{later:.1%} of its dates are later than the snapshot, so it may be known only later"
+        if np.nanmax(days[plan.name] - limit) <= 1:
+            why += " (by one day at most: it may be of another time zone)"
         notes.ask(
             f"{plan.name} is left out: {why}. Is it known on the day that a row describes?",
             "a column of days left in the file, which may be used",
+            Cost.LOST,
         )
         return ignored(readings[plan.name], plan.found, why)
     if later:

@@ -1,5 +1,6 @@
 """Addresses of tables: what ``ingestion.source`` and the sinks may name, told apart by form."""
 
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -161,6 +162,41 @@ def project_folder() -> Path | None:
     return root
 
 
+def from_project(source: str, project: Path) -> str:
+    """Return a source that was typed in the current folder as ``ingestion.source`` takes it.
+
+    Parameters
+    ----------
+    source : str
+        Path or address; a relative path is meant from the current folder, or, if there is nothing,
+        from the project's root, as in ``params.yaml``.
+    project : Path
+        The project's root.
+
+    Returns
+    -------
+    str
+        The same with a path from the root, or an absolute one if the file lies elsewhere.
+
+    Raises
+    ------
+    DataError
+        See :func:`parse_address`.
+    """
+    address = parse_address(source, "SOURCE")
+    path = address.local_path
+    here, root = Path.cwd(), project.resolve()
+    if path is None or path.is_absolute() or here.resolve() == root:
+        return source
+    if not (here / path).exists() and (root / path).exists():
+        return source
+    found = Path(os.path.normpath(here.resolve() / path))
+    place = found.relative_to(root) if found.is_relative_to(root) else found
+    scheme = _SCHEME.match(source)
+    start = scheme.end() + 1 if scheme else 0  # of an embedded database: `sqlite:///`
+    return source[:start] + source[start:].replace(address.place, place.as_posix(), 1)
+
+
 def shown(source: str) -> str:
     """Return the address for messages: as it is, unless it holds a password."""
     return "an address that holds a password" if _holds_password(source) else source
@@ -194,6 +230,11 @@ def _parts(source: str) -> tuple[str, str | None]:
 
 def _file(place: str, part: str | None, knob: str) -> Address:
     name = place.rpartition("/")[2]
+    if not name or (place.startswith("s3://") and place.count("/") < 3):
+        raise DataError(
+            f"{place or 'an empty text'} names no file; set {knob} to a file"
+            f"{', such as s3://BUCKET/FOLDER/customers.csv' if place.startswith('s3:') else ''}"
+        )
     path = Path(name.lower())
     is_compressed = path.suffix == ".gz"
     ending = Path(path.stem).suffix if is_compressed else path.suffix

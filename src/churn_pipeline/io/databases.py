@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.addresses import Address
 from churn_pipeline.io.credentials import database_credentials
+from churn_pipeline.io.database_errors import explained
 
 SECONDS_TO_CONNECT = 10
 SECONDS_TO_WAIT = 60  # for the lock of another writer
@@ -28,7 +29,24 @@ _TABLES = {
     "postgresql": "select n.nspname, c.relname from pg_class c join pg_namespace n "
     "on n.oid = c.relnamespace where c.relkind in ('r', 'v', 'm', 'p', 'f') "
     "and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' "
-    "and has_table_privilege(c.oid, 'select')",
+    "and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')",
+}
+
+# Texts of values, and so the hash of a table, must not depend on settings of a role, a database,
+# the server's configuration or the environment (PGTZ, PGDATESTYLE, PGOPTIONS).
+_SESSION = {
+    "postgresql": (
+        "set local datestyle = 'ISO, YMD'",
+        "set local intervalstyle = 'postgres'",
+        "set local timezone = 'UTC'",
+        "set local extra_float_digits = 1",
+        "set local bytea_output = 'hex'",
+        "set local lc_monetary = 'C'",
+        "set local xmloption = 'content'",
+        "set local standard_conforming_strings = on",
+    ),
+    "duckdb": ("set timezone = 'UTC'",),
+    "sqlite": (),
 }
 
 
@@ -68,9 +86,11 @@ def _transaction(
     refusals = (sa.exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error)
     try:
         with _connected(engine, write) as opened, opened.begin():
+            for statement in _SESSION[opened.dialect.name]:
+                run(opened, statement)
             yield opened
     except refusals as error:
-        raise _explained(error, address, secrets) from None
+        raise explained(error, address, secrets, write=write) from None
     finally:
         engine.dispose()
 
@@ -135,13 +155,17 @@ def _postgresql(address: Address, secrets: Mapping[str, str], write: bool) -> sa
         database=url.database or known.database,
         query={**known.query, **url.query},
     )
-    options: dict[str, Any] = {"isolation_level": "READ COMMITTED" if write else "REPEATABLE READ"}
-    connect_args: dict[str, Any] = {"application_name": "churn_pipeline"}
+    # part of the transaction, so that it holds behind a connection pooler too
+    options = {
+        "isolation_level": "READ COMMITTED" if write else "REPEATABLE READ",
+        "postgresql_readonly": not write,
+    }
+    # whatever PGCLIENTENCODING says: every text of the database can be read
+    connect_args: dict[str, Any] = {"application_name": "churn_pipeline", "client_encoding": "utf8"}
     if "connect_timeout" not in url.query and "PGCONNECT_TIMEOUT" not in os.environ:
         connect_args["connect_timeout"] = SECONDS_TO_CONNECT
-    if not write:
-        connect_args["options"] = "-c default_transaction_read_only=on"
-    return sa.create_engine(url, poolclass=NullPool, connect_args=connect_args, **options)
+    engine = sa.create_engine(url, poolclass=NullPool, connect_args=connect_args)
+    return engine.execution_options(**options)
 
 
 def _sqlite(path: Path, write: bool) -> sa.Engine:
@@ -177,29 +201,3 @@ def _duckdb(path: Path, write: bool, folder: str) -> sa.Engine:
         poolclass=NullPool,
         connect_args={"read_only": not write, "config": config},
     )
-
-
-def _explained(error: Exception, address: Address, secrets: Mapping[str, str]) -> DataError:
-    original = getattr(error, "orig", None) or error
-    lines = [line.strip() for line in str(original).splitlines() if line.strip()]
-    reason = (lines[0] if lines else type(original).__name__)[:300].rstrip(".")
-    for secret in filter(None, [secrets.get("password"), secrets.get("url")]):
-        reason = reason.replace(secret, "***")
-    place = Address(address.kind, address.place, None, address.knob).name
-    state = getattr(original, "sqlstate", None)
-    if "lock on file" in reason or "database is locked" in reason or state == "55P03":
-        return DataError(
-            f"{place} is in use by another program, which locks it; close that program and run "
-            "again"
-        )
-    if "password" in reason:
-        return DataError(
-            f"{place} refused user and password ({reason}); put them into "
-            "conf/local/credentials.yml (docs/sources.md) or PGUSER and PGPASSWORD"
-        )
-    if address.kind == "postgresql" and state is None:
-        return DataError(
-            f"{place} cannot be reached ({reason}); is the server running, and is {address.knob} "
-            "its address?"
-        )
-    return DataError(f"{address.name} cannot be used: {reason}")

@@ -6,18 +6,19 @@ import pandas as pd
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import DataError, ParameterError
+from churn_pipeline.io.sink_types import typed
 
 
 def dated(
     table: pd.DataFrame, contract: Contract, column: str, date: str | None, knob: str
 ) -> pd.DataFrame:
-    """Add the day that each row is of, by which the sink tells runs apart.
+    """Type a table for a database, and add the day of each row, which tells runs apart there.
 
     Parameters
     ----------
     table : DataFrame
     contract : Contract
-        Names the snapshot, if there is one.
+        Names the snapshot, if there is one, and the types of the columns.
     column : str
         Name of the new column.
     date : str or None
@@ -36,6 +37,7 @@ def dated(
         raise DataError(
             f"the table has a column {column!r}, which {knob.partition('.')[0]} adds; rename it"
         )
+    table = typed(table, contract)
     if date is not None:
         return table.assign(**{column: day.fromisoformat(date)})
     snapshot = contract.snapshot

@@ -171,10 +171,12 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
 
     Parameters
     ----------
-    filepath : str
-        Path or address; see :func:`read_raw_table`.
+    filepath : str or None
+        Path or address; see :func:`read_raw_table`. None for ``default``.
     knob : str
         Key of ``params.yaml`` that it is from, for the messages.
+    default : str, optional
+        What is read where ``filepath`` is None.
     credentials : dict, optional
         See :func:`read_raw_table`.
     metadata : dict, optional
@@ -184,12 +186,16 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
     def __init__(
         self,
         *,
-        filepath: str,
+        filepath: str | None,
         knob: str = "ingestion.source",
+        default: str | None = None,
         credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._filepath = filepath
+        source = default if filepath is None else filepath
+        if source is None:
+            raise DataError(f"{knob} is null; set it in params.yaml to your customer table")
+        self._filepath = source
         self._knob = knob
         self._credentials = credentials
         self.metadata = metadata

@@ -12,14 +12,16 @@ import sqlalchemy as sa
 
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.databases import quoted, run
+from churn_pipeline.io.sink_types import DATE
 
 _ROWS_A_PIECE = 20_000
 _LONGEST_NAME = 63  # bytes, of PostgreSQL, which cuts longer ones off
 _DIGITS = 8
+_NO_PRIVILEGE = "42501"  # the SQLSTATE
 
 
 def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Sequence[str]) -> int:
-    """Replace the rows that have the same keys; create the database's table if there is none.
+    """Replace the rows that have the same keys; create the table only if there is none.
 
     Names of columns that are too long for PostgreSQL are shortened: their start, and some digits of
     a hash of the whole name.
@@ -46,7 +48,8 @@ def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Se
     Raises
     ------
     DataError
-        If the table that is there lacks a column, a key is missing, or two columns differ by case
+        If the table that is there lacks a column, there is none and the user may not create it, a
+        key is missing, or two columns differ by case
         only and the database does not tell them apart.
     """
     for key in keys:
@@ -59,23 +62,12 @@ def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Se
         keys = [_shortened(key) for key in keys]
     else:
         _require_distinct(table, name)
-    # always quoted: what are words of SQL differs from database to database
-    columns = [sa.Column(str(name), _type(table[name]), quote=True) for name in table.columns]
-    target = sa.Table(
-        plain, sa.MetaData(), *columns, schema=schema or None, quote=True, quote_schema=True
-    )
-    opened.execute(sa.schema.CreateTable(target, if_not_exists=True))
-    if opened.dialect.name != "duckdb":  # which needs none
-        index = sa.Index(f"{plain}_{'_'.join(keys)}"[:60], *(target.c[key] for key in keys))
-        opened.execute(sa.schema.CreateIndex(index, if_not_exists=True))
-    there = list(run(opened, f"select * from {quoted(name)} limit 0").keys())
-    absent = [column.name for column in columns if column.name not in there]
-    if absent:
-        raise DataError(
-            f"the table {name} has no column {', '.join(absent)}; add "
-            f"{'them' if len(absent) > 1 else 'it'} to the table, or name another one, which "
-            "will be created"
-        )
+    target = _target(table, schema, plain)
+    if sa.inspect(opened).has_table(plain, schema=schema or None):
+        # it may belong to somebody else: the writer needs no more than its rows
+        _require_columns(opened, name, target)
+    else:
+        _create(opened, name, target, keys)
     replaced = 0
     for values in table[list(keys)].drop_duplicates().itertuples(index=False):
         conditions = [target.c[key] == _plain(x) for key, x in zip(keys, values, strict=True)]
@@ -84,6 +76,48 @@ def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Se
     for start in range(0, len(table), _ROWS_A_PIECE):
         insert[opened.dialect.name](opened, name, table.iloc[start : start + _ROWS_A_PIECE])
     return max(replaced, 0)
+
+
+def _target(table: pd.DataFrame, schema: str, plain: str) -> sa.Table:
+    # always quoted: what are words of SQL differs from database to database
+    columns = [sa.Column(str(name), _type(table[name]), quote=True) for name in table.columns]
+    return sa.Table(
+        plain, sa.MetaData(), *columns, schema=schema or None, quote=True, quote_schema=True
+    )
+
+
+def _require_columns(opened: sa.Connection, name: str, target: sa.Table) -> None:
+    """Raise a DataError with the statements that add the columns that the table lacks."""
+    there = list(run(opened, f"select * from {quoted(name)} limit 0").keys())
+    absent = [column for column in target.columns if column.name not in there]
+    if not absent:
+        return
+    table = quoted(name)
+    columns = [sa.schema.CreateColumn(column).compile(dialect=opened.dialect) for column in absent]
+    additions = [f"ALTER TABLE {table} ADD COLUMN {column};" for column in columns]
+    raise DataError(
+        f"the table {name} has no column {', '.join(column.name for column in absent)}; let its "
+        f"owner run {' '.join(additions)} or name another table, which will be created"
+    )
+
+
+def _create(opened: sa.Connection, name: str, target: sa.Table, keys: Sequence[str]) -> None:
+    """Create the table with an index on its keys; a DataError says who has to where we may not."""
+    statement = sa.schema.CreateTable(target)
+    try:
+        opened.execute(statement)
+        if opened.dialect.name != "duckdb":  # which needs none
+            index = sa.Index(f"{target.name}_{'_'.join(keys)}"[:60], *(target.c[k] for k in keys))
+            opened.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+    except sa.exc.ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _NO_PRIVILEGE:
+            raise
+        sql = " ".join(str(statement.compile(dialect=opened.dialect)).split())
+        raise DataError(
+            f"the table {name} does not exist, and this user may not create it; let an owner of "
+            f"the schema run {sql}; and grant SELECT, INSERT and DELETE on it, or set the sink to "
+            "a table that exists"
+        ) from None
 
 
 def _require_distinct(table: pd.DataFrame, name: str) -> None:
@@ -124,6 +158,8 @@ def _type(column: pd.Series) -> sa.types.TypeEngine[Any]:
         return sa.BigInteger()
     if pd.api.types.is_float_dtype(column):
         return sa.Double()
+    if column.dtype == DATE:
+        return sa.Date()
     if pd.api.types.is_datetime64_any_dtype(column):
         return sa.DateTime()
     is_day = [type(value) is datetime.date for value in column.dropna().iloc[:1]]

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from churn_pipeline.contract import Contract, DerivedColumn, Expression
 from churn_pipeline.contract.expressions import reference
+from churn_pipeline.contract.limits import LARGEST_NUMBER
 from churn_pipeline.features.encoding import tree_encoder
 from churn_pipeline.modeling.folds import Split, stratified_splits
 from churn_pipeline.modeling.sampling import first_customers
@@ -54,7 +55,7 @@ class Combination:
     signs: tuple[int, ...]
 
     def values(self, table: dict[str, Floats]) -> Floats:
-        """Compute the combination, NaN where it is not finite."""
+        """Compute the combination, NaN where it is beyond ±1e30."""
         first, *others = (table[name] for name in self.columns)
         with np.errstate(all="ignore"):
             if self.operator == "+":
@@ -63,7 +64,7 @@ class Combination:
                     result = result + sign * column
             else:
                 result = first / others[0] if self.operator == "/" else first * others[0]
-        return np.where(np.isfinite(result), result, np.nan)
+        return np.where(np.abs(result) <= LARGEST_NUMBER, result, np.nan)
 
     def derived_column(self, contract: Contract) -> DerivedColumn:
         """Return the combination as a derived column of the contract."""

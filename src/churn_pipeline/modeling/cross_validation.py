@@ -14,7 +14,8 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import ThreadpoolController
 from tqdm import tqdm
 
-from churn_pipeline.errors import ParameterError
+from churn_pipeline.contract.limits import LARGEST_NUMBER
+from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.modeling.folds import stratified_splits
 from churn_pipeline.modeling.model import log_odds
 
@@ -40,10 +41,24 @@ def fit_on(
         with _thread_pools().limit(limits=1):
             return clone(candidate).fit(inputs, churned)
     except (ValueError, TypeError, LightGBMError) as error:  # what libraries say of bad settings
+        beyond = _beyond_computing(inputs)
+        if beyond is not None:
+            raise DataError(
+                f"the column {beyond} has numbers beyond ±{LARGEST_NUMBER:g}, which candidate "
+                f"{name} cannot compute with; set it to role ignored in contract.yml, or limit it "
+                "by minimum and maximum there"
+            ) from error
         raise ParameterError(
             f"candidate {name} cannot be fitted: {' '.join(str(error).split())}; look at "
             f"candidates.{name} in params.yaml"
         ) from error
+
+
+def _beyond_computing(inputs: pd.DataFrame) -> str | None:
+    """Return a column with numbers that are too large or infinite, None where there is none."""
+    numbers = inputs.select_dtypes("number")
+    is_beyond = (numbers.abs() > LARGEST_NUMBER).any()
+    return next((str(name) for name in numbers if is_beyond[name]), None)
 
 
 def cross_validate(

@@ -36,7 +36,7 @@ class MetricSettings:
 def compute_metrics(
     churned: ArrayLike,
     churn_probability: ArrayLike,
-    contacted: ArrayLike,
+    contacted: ArrayLike | None,
     settings: MetricSettings,
     weights: ArrayLike | None = None,
 ) -> dict[str, Floats]:
@@ -46,8 +46,8 @@ def compute_metrics(
     ----------
     churned : array-like of 0 and 1, (n,)
     churn_probability : array-like of float, (n,)
-    contacted : array-like of bool, (n,)
-        The decision about each customer.
+    contacted : array-like of bool, (n,), or None
+        The decision about each customer; None leaves out the metrics of the decision.
     settings : MetricSettings
     weights : array-like, (m, n), optional
         Non-negative weights, one row a weighting; by default one row of ones.
@@ -64,13 +64,13 @@ def compute_metrics(
     y = np.asarray(churned, dtype=np.float64)
     p = np.asarray(churn_probability, dtype=np.float64)
     order = np.argsort(-p, kind="stable")
-    y, p, decided = y[order], p[order], np.asarray(contacted, dtype=np.bool_)[order]
+    y, p = y[order], p[order]
     w = np.ones((1, len(p))) if weights is None else np.asarray(weights, dtype=np.float64)[:, order]
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             **_ranking_metrics(y, p, w, settings.top_share),
             **_probability_metrics(y, p, w, settings.calibration_bins),
-            **_decision_metrics(y, decided, w),
+            **({} if contacted is None else _decision_metrics(y, np.asarray(contacted)[order], w)),
         }
 
 
@@ -118,6 +118,7 @@ def _probability_metrics(y: Floats, p: Floats, w: Floats, n_bins: int) -> dict[s
 
 
 def _decision_metrics(y: Floats, is_contacted: NDArray[np.bool_], w: Floats) -> dict[str, Floats]:
+    is_contacted = is_contacted.astype(np.bool_)
     contacted = w[:, is_contacted].sum(axis=1)
     found = (w * y)[:, is_contacted].sum(axis=1)
     positive = (w * y).sum(axis=1)
@@ -134,7 +135,7 @@ def _decision_metrics(y: Floats, is_contacted: NDArray[np.bool_], w: Floats) -> 
 def bootstrap_metrics(
     churned: ArrayLike,
     churn_probability: ArrayLike,
-    contacted: ArrayLike,
+    contacted: ArrayLike | None,
     settings: MetricSettings,
     *,
     replicates: int,
@@ -187,3 +188,34 @@ def bootstrap_metrics(
     )
     interval = Interval(error, min(lowest, error), max(highest, error))
     return intervals | {"expected_calibration_error": interval}
+
+
+def bootstrap_decisions(
+    churned: ArrayLike,
+    contacted: ArrayLike,
+    *,
+    replicates: int,
+    confidence: float,
+    seed: int,
+    customer_numbers: NDArray[np.int64] | None = None,
+) -> dict[str, Interval]:
+    """Compute the metrics of the decision alone, over the replicates of :func:`bootstrap_metrics`.
+
+    Returns
+    -------
+    dict of str to Interval
+        ``accuracy``, ``precision``, ``recall`` and ``f1``.
+    """
+    y, decided = np.asarray(churned, dtype=np.float64), np.asarray(contacted, dtype=np.bool_)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = _decision_metrics(y, decided, np.ones((1, len(y))))
+        chunks = [
+            _decision_metrics(y, decided, np.asarray(weights, dtype=np.float64))
+            for weights in resamplings(len(y), replicates, seed, customer_numbers)
+        ]
+    return {
+        name: percentile_interval(
+            float(value[0]), np.concatenate([chunk[name] for chunk in chunks]), confidence
+        )
+        for name, value in values.items()
+    }

@@ -10,7 +10,7 @@ from churn_pipeline.scorer.decisions import Tier, tier_index
 
 
 def summarise_tiers(
-    target: ArrayLike, churn_probability: ArrayLike, tiers: Sequence[Tier]
+    target: ArrayLike, churn_probability: ArrayLike, contacted: ArrayLike, tiers: Sequence[Tier]
 ) -> list[dict[str, Any]]:
     """Say who is in each tier and what happened to them.
 
@@ -18,10 +18,11 @@ def summarise_tiers(
     -------
     list of dict
         ``tier``, ``minimum`` and ``maximum`` of the churn probability, ``customers``, their
-        ``share``, ``churn_rate`` and ``mean_churn_probability`` (both None in an empty tier) and
-        ``action``; in ascending order.
+        ``share``, ``churn_rate`` and ``mean_churn_probability`` (both None in an empty tier),
+        how many of them are ``contacted``, and the ``action`` for those; in ascending order.
     """
     y, p = np.asarray(target, dtype=np.float64), np.asarray(churn_probability, dtype=np.float64)
+    decided = np.asarray(contacted, dtype=bool)
     member = tier_index(p, tiers)
     maximums = [*(tier.minimum for tier in tiers[1:]), 1.0]
     return [
@@ -33,6 +34,7 @@ def summarise_tiers(
             "share": round(float((member == i).mean()), 6),
             "churn_rate": _mean(y[member == i]),
             "mean_churn_probability": _mean(p[member == i]),
+            "contacted": int((decided & (member == i)).sum()),
             "action": tier.action,
         }
         for i, (tier, maximum) in enumerate(zip(tiers, maximums, strict=True))

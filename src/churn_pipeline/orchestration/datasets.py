@@ -11,20 +11,23 @@ from kedro.framework.startup import bootstrap_project
 
 from churn_pipeline.environments import PARAMS, environment_folder
 from churn_pipeline.errors import DatasetNameError, ParameterError
+from churn_pipeline.orchestration.dvc_project import remove_former_stages, write_dvc_project
 from churn_pipeline.orchestration.dvc_yaml import render_dvc_yaml
 
 _HEADER = """\
 # Every knob of the data set {name}. Kedro reads this file as its parameters, DVC as its params:
-# edit it and run `dvc repro conf/{name}/dvc.yaml`, or try a value with
-# `dvc exp run conf/{name}/dvc.yaml -S conf/{name}/params.yaml:training.repeats=5`.
+# edit it and run `make repro ENV={name}`, or try a value, in the folder data/{name}, with
+# `dvc exp run -S ../../conf/{name}/params.yaml:training.repeats=5`.
 """
-_WRITTEN = (PARAMS, "contract.yml", "inference.md", "dvc.yaml", "dvc.lock")
+_WRITTEN = (PARAMS, "contract.yml", "inference.md", "dvc.yaml", "dvc.lock")  # two of them formerly
 
 
 def create_dataset(
     project: Path, name: str, contract_text: str, source: str, report: str, force: bool
 ) -> Path:
-    """Write ``conf/NAME``: contract, parameters, ``dvc.yaml`` and the report of the inference.
+    """Write ``conf/NAME``: contract, parameters and the report of the inference.
+
+    Its stages are written to ``data/NAME``, which becomes a DVC project of its own.
 
     The parameters are the root's ``params.yaml`` as it stands, comments included, but for the
     section ``dataset``, the sources, the places of the serving section that lie in the root's data
@@ -71,8 +74,8 @@ def create_dataset(
         PARAMS: params,
         "contract.yml": contract_text,
         "inference.md": report,
-        "dvc.yaml": render_dvc_yaml(bootstrap_project(project), name, params),
     }
+    stages = render_dvc_yaml(bootstrap_project(project), name, params)
     for leftover in (staged, old):
         shutil.rmtree(leftover, ignore_errors=True)
     if folder.exists():
@@ -81,10 +84,12 @@ def create_dataset(
         staged.mkdir(parents=True)
     for file, text in files.items():
         (staged / file).write_text(text, encoding="utf-8")
+    write_dvc_project(project / "data" / name, stages)  # first: alone it is nobody's data set
     if folder.exists():
         folder.rename(old)
     staged.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+    remove_former_stages(project, name)
     return folder
 
 
@@ -103,12 +108,12 @@ def _own_params(text: str, name: str, source: str) -> str:
             "data set takes over"
         ) from None
     folder = f"data/{name}"
-    changes: dict[tuple[str, str], str | float] = {
+    changes: dict[tuple[str, str], str | float | None] = {
         ("dataset", "name"): name,
         ("dataset", "folder"): folder,
         ("dataset", "contract"): f"conf/{name}/contract.yml",
         ("ingestion", "source"): source,
-        ("scoring", "source"): source,
+        ("scoring", "source"): None,
         # what is good for one table is out of reach for another; this asks for more than chance
         ("gates", "minimum_roc_auc"): 0.6,
     }
@@ -120,7 +125,7 @@ def _own_params(text: str, name: str, source: str) -> str:
     return _HEADER.format(name=name) + "".join(lines[beginning:])
 
 
-def _replaced(text: str, changes: Mapping[tuple[str, str], str | float]) -> str:
+def _replaced(text: str, changes: Mapping[tuple[str, str], str | float | None]) -> str:
     """Return YAML with other values under ``section.key``; all else stays byte for byte."""
     document = yaml.compose(text, Loader=yaml.SafeLoader)
     assert isinstance(document, yaml.MappingNode)
@@ -139,7 +144,7 @@ def _replaced(text: str, changes: Mapping[tuple[str, str], str | float]) -> str:
     return text
 
 
-def _scalar(value: str | float) -> str:
-    """Return a text or number as YAML writes it within a line."""
+def _scalar(value: str | float | None) -> str:
+    """Return a text, number or null as YAML writes it within a line."""
     listed = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=sys.maxsize)
     return listed.strip()[1:-1]

@@ -14,6 +14,7 @@ from kedro.inspection import get_project_snapshot
 from kedro.inspection.models import PipelineSnapshot
 
 from churn_pipeline.environments import PARAMS, has_own_table, params_file, params_name
+from churn_pipeline.errors import ParameterError
 from churn_pipeline.orchestration.imports import files_behind
 from churn_pipeline.pipeline_registry import ON_DEMAND, SIMULATION
 
@@ -35,7 +36,7 @@ class _Environment:
     Attributes
     ----------
     name : str
-        Its folder in ``conf``; empty for the built-in one, whose ``dvc.yaml`` is in the root.
+        Its folder in ``conf``; empty for the built-in one.
     parameters : mapping
         Its params file.
     catalog : mapping of str to mapping
@@ -51,8 +52,8 @@ class _Environment:
 
     @property
     def folder(self) -> str:
-        """Return where its ``dvc.yaml`` lies."""
-        return f"conf/{self.name}" if self.name else "."
+        """Return where its ``dvc.yaml`` lies and its stages run, from the project's root."""
+        return self.value("dataset.folder") if self.name else "."
 
     def path(self, entry: str) -> str:
         """Return a catalog entry's path; a knob in it becomes DVC's own interpolation."""
@@ -61,7 +62,13 @@ class _Environment:
             key = match[1]
             return str(self.value(key)) if key.startswith(_LITERAL) else f"${{{key}}}"
 
-        return _KNOB.sub(knob, self.catalog[entry]["filepath"])
+        path = _KNOB.sub(knob, self.catalog[entry]["filepath"])
+        # what the knobs hold now says whether the path is absolute
+        return path if Path(self.location(entry)).is_absolute() else self.from_folder(path)
+
+    def from_folder(self, path: str) -> str:
+        """Return a path that is relative to the project's root as one from :attr:`folder`."""
+        return Path(os.path.relpath(path, self.folder)).as_posix()
 
     def value(self, key: str) -> Any:
         """Return the value of a knob, such as ``ingestion.source``."""
@@ -92,6 +99,7 @@ def render_dvc_yaml(
     A stage depends on the files its pipeline reads, on the code that its nodes and datasets
     execute, on the catalog entries it uses (as DVC params, so that a change to another entry does
     not matter), on the parameters its nodes take, and on the locked versions of the libraries.
+    Paths are relative to the data set's folder, which is a DVC project of its own.
     Where the customer table has an address instead of a path, DVC cannot tell whether it changed:
     that stage always runs.
 
@@ -108,6 +116,8 @@ def render_dvc_yaml(
     ------
     DatasetNameError
         If there is no such data set.
+    ParameterError
+        If an output of the data set would lie outside of its folder.
     """
     root = Path(metadata.project_path)
     name = params_name(root, env) if params_text is None else str(env)
@@ -120,7 +130,10 @@ def render_dvc_yaml(
         if item.name not in _NO_STAGES and (has_simulation or item.name != SIMULATION)
     ]
     stages = {item.name: _stage(item, environment, metadata) for item in pipelines}
-    document = {"stages": stages, "plots": _plots(pipelines, environment)}
+    document: dict[str, Any] = {"stages": stages, "plots": _plots(pipelines, environment)}
+    if environment.name:
+        own = f"conf/{environment.name}/{PARAMS}"
+        document = {"vars": [environment.from_folder(own)], **document}
     command = "kedro dvc-yaml" + (f" --env {environment.name}" if environment.name else "")
     text = yaml.safe_dump(document, sort_keys=False, width=100, allow_unicode=True)
     return _HEADER.format(command=command) + text
@@ -168,12 +181,13 @@ def _stage(
         # named, or a KEDRO_ENV of the shell would choose another
         "cmd": f"kedro run --env {environment.name or 'local'} --pipelines {pipeline.name}",
     }
-    if environment.name:
-        stage["wdir"] = os.path.relpath(".", environment.folder)
     stage["deps"] = [
         *sorted({environment.path(name) for name in seen}),
-        *sorted(path.relative_to(metadata.project_path).as_posix() for path in code),
-        _LOCK,
+        *sorted(
+            environment.from_folder(path.relative_to(metadata.project_path).as_posix())
+            for path in code
+        ),
+        environment.from_folder(_LOCK),
     ]
     stage["params"] = _params(pipeline, environment, used)
     if len(seen) < len(inputs):
@@ -203,21 +217,20 @@ def _params(
     files: dict[str, list[str]] = {}
     for name in entries:
         files.setdefault(environment.files[name], []).append(name)
-    catalogs = [{file: files[file]} for file in sorted(files)]
+    catalogs = [{environment.from_folder(file): files[file]} for file in sorted(files)]
     if not environment.name:
         return [*knobs, *catalogs]
-    # else DVC would take them from the root's params.yaml, since stages run there
-    own = f"{environment.folder}/{PARAMS}"
+    own = environment.from_folder(f"conf/{environment.name}/{PARAMS}")
     return [*([{own: knobs}] if knobs else []), *catalogs]
 
 
 def _plots(pipelines: list[PipelineSnapshot], environment: _Environment) -> list[Any]:
-    """Return the top-level section ``plots``, with paths from the folder of ``dvc.yaml``."""
+    """Return the top-level section ``plots``."""
     plots: list[Any] = []
     for name in (name for item in pipelines for name in _outputs(item, environment)):
         dvc = environment.dvc(name)
         if dvc.get("kind") in ("plot", "image"):
-            path = os.path.relpath(environment.path(name), environment.folder)
+            path = environment.path(name)
             plots.append({path: dvc["plot"]} if "plot" in dvc else path)
     return plots
 
@@ -233,4 +246,12 @@ def _outputs(pipeline: PipelineSnapshot, environment: _Environment) -> list[str]
 
 def _out(environment: _Environment, name: str) -> str | dict[str, Any]:
     path = environment.path(name)
-    return {path: {"cache": False}} if environment.dvc(name).get("cache") is False else path
+    if environment.name and (path.startswith("../") or Path(path).is_absolute()):
+        raise ParameterError(
+            f"{environment.files[name]}: {name} is written to {environment.location(name)}, "
+            f"outside of {environment.folder}, where DVC cannot keep it; use a path in that folder"
+        )
+    # git keeps small results of the built-in data set alone: an experiment of one data set brings
+    # the files that git tracks to what they were when it ran, those of all data sets
+    in_git = not environment.name and environment.dvc(name).get("cache") is False
+    return {path: {"cache": False}} if in_git else path

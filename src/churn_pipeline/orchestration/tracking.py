@@ -14,9 +14,12 @@ def tracking_root() -> Path:
     """Return the folder of the MLflow store.
 
     DVC runs experiments in throw-away copies of the project (``dvc exp run --temp``) and names the
-    real one in ``DVC_ROOT``: their runs belong into the same store as all others.
+    real DVC project in ``DVC_ROOT``: their runs belong into the same store as all others.
     """
-    return Path(os.environ.get("DVC_ROOT", PROJECT_ROOT))
+    root = Path(os.environ.get("DVC_ROOT", PROJECT_ROOT)).resolve()
+    # of a data set: the DVC project lies within this project
+    folders = (folder for folder in (root, *root.parents) if (folder / "pyproject.toml").is_file())
+    return next(folders, root)
 
 
 def mlflow_tracking_uri() -> str:

@@ -1,9 +1,5 @@
 """Assemble a bundle of the champion, without any pickle."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
-
 import numpy as np
 import onnxruntime
 import pandas as pd
@@ -15,24 +11,19 @@ from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.packaging.explainer import explainer_arrays, to_npz
 from churn_pipeline.packaging.graph import to_onnx
 from churn_pipeline.scorer.bundle import Bundle, to_json
-from churn_pipeline.scorer.decisions import Economics, tiers
+from churn_pipeline.scorer.model import Model
 from churn_pipeline.scorer.rows import table_rows
-from churn_pipeline.scorer.scorer import Scorer
 
 MAX_DIFFERENCE = 1e-6  # in probability, between the fitted estimator and the bundle
 
 
-def assemble(
-    model: ChurnModel, contract: Contract, economics: Mapping[str, Any], train: pd.DataFrame
-) -> Bundle:
-    """Make the bundle that scores and explains as the model does.
+def assemble(model: ChurnModel, contract: Contract, train: pd.DataFrame) -> Bundle:
+    """Make the bundle that scores and explains as the model does, and decides nothing yet.
 
     Parameters
     ----------
     model : ChurnModel
     contract : Contract
-    economics : mapping
-        The parameters of this name.
     train : DataFrame
         The training customers, to which a linear model's explanations compare.
 
@@ -41,15 +32,10 @@ def assemble(
     BundleError
         If the model has no ONNX form.
     """
-    decisions = {
-        "economics": asdict(Economics.of(economics)),
-        "tiers": [asdict(tier) for tier in tiers(economics["tiers"])],
-    }
     graph = to_onnx(model, contract)
     files = {
         "model.onnx": graph,
         "contract.json": to_json(contract_document(contract), sort_keys=False),
-        "decisions.json": to_json(decisions),
     }
     terms = np.empty((0, 0))
     if model.trees is None:
@@ -61,7 +47,7 @@ def assemble(
 
 
 def check_parity(
-    model: ChurnModel, scorer: Scorer, customers: pd.DataFrame, contract: Contract
+    model: ChurnModel, scorer: Model, customers: pd.DataFrame, contract: Contract
 ) -> dict[str, float]:
     """Compare the bundle's churn probabilities with the fitted estimator's, customer by customer.
 

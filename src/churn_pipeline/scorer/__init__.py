@@ -6,6 +6,7 @@ What was evaluated is what is served: evaluation, batch scoring and the service 
 from churn_pipeline.scorer.bundle import Bundle, read_bundle
 from churn_pipeline.scorer.decisions import Score, Tier
 from churn_pipeline.scorer.explanation import Explanation, Reason
+from churn_pipeline.scorer.model import Model
 from churn_pipeline.scorer.records import Customer, FieldError, InvalidRecord
 from churn_pipeline.scorer.scorer import Scorer, load_scorer
 
@@ -15,6 +16,7 @@ __all__ = [
     "Explanation",
     "FieldError",
     "InvalidRecord",
+    "Model",
     "Reason",
     "Score",
     "Scorer",

@@ -1,4 +1,8 @@
-"""What is decided of a score: the tier, the action, whether to contact and what that earns.
+"""What is decided of a score: whether to contact, what that earns, and by which action.
+
+There is one decision: a customer is contacted where that is expected to pay. The tier says how
+probable churn is; its action is how those of the tier who are contacted are approached, and nobody
+else gets one.
 
 A contact costs ``f``. A customer who would churn accepts the incentive ``d`` with probability gamma
 and then stays, worth the customer lifetime value; one who would have stayed takes it for nothing.
@@ -17,6 +21,14 @@ from numpy.typing import ArrayLike, NDArray
 from churn_pipeline.errors import ParameterError
 
 Floats = NDArray[np.float64]
+
+NO_ACTION = "No action."
+"""What is recommended for everyone who is not contacted."""
+
+_NO_ACTIONS = (
+    "do nothing, do not contact, ignore, leave alone, n/a, no action, no action needed, "
+    "no action required, no contact, none, nothing, nothing to do, not contacted"
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +97,10 @@ class Economics:
 
 @dataclass(frozen=True)
 class Tier:
-    """Customers of at least ``minimum`` churn probability, up to the next tier."""
+    """Customers of at least ``minimum`` churn probability, up to the next tier.
+
+    ``action`` is for those of them who are contacted.
+    """
 
     name: str
     minimum: float
@@ -108,7 +123,7 @@ def tiers(parameters: Mapping[str, Mapping[str, Any]]) -> tuple[Tier, ...]:
     Raises
     ------
     ParameterError
-        If the minimums do not ascend from 0, staying below 1.
+        If the minimums do not ascend from 0, staying below 1, or an action is none.
     """
     found = tuple(
         Tier(name, float(tier["minimum"]), str(tier["action"])) for name, tier in parameters.items()
@@ -122,12 +137,40 @@ def tiers(parameters: Mapping[str, Mapping[str, Any]]) -> tuple[Tier, ...]:
                 f"params.yaml: economics.tiers.{tier.name}.minimum is {tier.minimum:g}; it must be "
                 f"above the {before.minimum:g} of {before.name}, the tier before it, and below 1"
             )
+    for tier in found:
+        if is_no_action(tier.action):
+            raise ParameterError(
+                f"params.yaml: economics.tiers.{tier.name}.action is {tier.action!r}; {ACTION_RULE}"
+            )
     return found
+
+
+ACTION_RULE = (
+    "it must say how customers of the tier whom it pays to contact are contacted; "
+    f"the others get {NO_ACTION!r} by themselves"
+)
+
+
+def is_no_action(action: str) -> bool:
+    """Tell whether a text says that nothing is done, which no tier may advise."""
+    letters = _letters(action)
+    return not letters or letters in map(_letters, _NO_ACTIONS.split(", "))
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def assign_tier(probabilities: ArrayLike, tiers: Sequence[Tier]) -> NDArray[np.str_]:
     """Return the name of the tier of each churn probability, (n,)."""
     return np.array([tier.name for tier in tiers])[tier_index(probabilities, tiers)]
+
+
+def recommend(probabilities: ArrayLike, contacted: ArrayLike, tiers: Sequence[Tier]) -> list[str]:
+    """Return the action for each customer, (n,): of the tier if they are contacted, else none."""
+    actions = [tier.action for tier in tiers]
+    decided = zip(tier_index(probabilities, tiers), np.asarray(contacted), strict=True)
+    return [actions[place] if contact else NO_ACTION for place, contact in decided]
 
 
 def tier_index(probabilities: ArrayLike, tiers: Sequence[Tier]) -> NDArray[np.int64]:
@@ -143,7 +186,10 @@ class Score:
     Attributes
     ----------
     churn_probability : float
-    tier, recommended_action : str
+    tier : str
+        Of the churn probability.
+    recommended_action : str
+        How to contact the customer; :data:`NO_ACTION` where ``contact`` is False.
     contact : bool
         Whether contacting the customer is expected to pay.
     expected_profit : float
@@ -176,4 +222,5 @@ class Decider:
         """Decide of a customer."""
         profit = self._profit(churn_probability, lifetime_value)
         name, action = self._tiers[bisect_right(self._minimums, churn_probability) - 1]
-        return Score(churn_probability, name, action, profit > 0, profit)
+        contact = profit > 0
+        return Score(churn_probability, name, action if contact else NO_ACTION, contact, profit)

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from churn_pipeline.contract import Column, Contract
 from churn_pipeline.contract.dates import days_of_text
+from churn_pipeline.contract.limits import LARGEST_EXACT_INTEGER, LARGEST_NUMBER
 from churn_pipeline.contract.record_expressions import compile_for_record
+from churn_pipeline.contract.whole_text import whole_text
 from churn_pipeline.errors import ParameterError
 
 _LONGEST_NAME = 64
@@ -16,8 +18,6 @@ _MOST_UNKNOWN = 20  # names that are complained of one by one
 _MOST_VALUES = 20  # of a category that one message lists
 _MOST_EXAMPLES = 3
 MAX_TEXT = 256  # characters of a text, such as an id
-_LARGEST_EXACT_INTEGER = 2.0**53
-_LARGEST = 1.7976931348623157e308
 _NAN = math.nan
 _UNSEEN = -1.0  # the code of a missing category
 
@@ -174,8 +174,8 @@ class RecordReader:
             {value: float(code) for code, value in enumerate(column.values)}
             if column.type == "category"
             else None,
-            -_LARGEST if column.minimum is None else column.minimum,
-            _LARGEST if column.maximum is None else column.maximum,
+            column.lowest,
+            column.highest,
         )
 
     def _check(self, field: _Field) -> Callable[[Any], float | str | None]:
@@ -192,6 +192,8 @@ class RecordReader:
                         return value if value in codes else None
                     value = value.strip()
                     value = spelled.get(value, value)
+                    if value not in codes:
+                        value = whole_text(value)
                     return value if value in codes else _NAN
                 return nothing if value is None else None
 
@@ -206,10 +208,11 @@ class RecordReader:
             return date
         if field.column.type == "text":
             spelled_missing = frozenset(self._contract.missing_values)
+            # as ingestion reads it
 
             def text(value: Any) -> float | str | None:
                 if type(value) is str:
-                    trimmed = value.strip()  # as ingestion reads it
+                    trimmed = whole_text(value.strip())
                     is_good = len(value) <= MAX_TEXT and trimmed not in spelled_missing
                     return trimmed if trimmed and is_good else None
                 return nothing if value is None else None
@@ -223,7 +226,7 @@ class RecordReader:
                 if low <= value <= high:  # not NaN
                     if not is_integer:
                         return float(value)
-                    if value == value // 1 and abs(value) < _LARGEST_EXACT_INTEGER:
+                    if value == value // 1 and abs(value) < LARGEST_EXACT_INTEGER:
                         return float(value)
                 return None
             return nothing if value is None else None
@@ -252,6 +255,8 @@ class RecordReader:
                     # as ingestion reads it, since it would not be refused
                     value = value.strip()
                     value = spelled.get(value, value)
+                    if value not in codes:
+                        value = whole_text(value)
                     code = codes.get(value, _UNSEEN)
                 codes_of_row.append(code)
                 values[name] = value if code >= 0 else _NAN
@@ -287,7 +292,7 @@ class RecordReader:
     def _id_text(self, value: float | str) -> str:
         if isinstance(value, str):
             return value
-        is_whole = abs(value) < _LARGEST_EXACT_INTEGER and value == int(value)
+        is_whole = abs(value) < LARGEST_EXACT_INTEGER and value == int(value)
         return str(int(value)) if is_whole else repr(value)
 
     def _refusal(self, record: Mapping[Any, Any]) -> InvalidRecord:
@@ -321,6 +326,9 @@ class RecordReader:
         if record.get(name) is None:
             problem = "is missing" if name not in record else "is null"
             return FieldError(name, f"{name} {problem}; it must be {wanted}")
+        value = record[name]
+        if type(value) in (int, float) and not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+            wanted += f", and within ±{LARGEST_NUMBER:g}"
         if field.column.nullable:
             wanted += ", or null"
         return FieldError(name, f"{name} must be {wanted}")

@@ -1,6 +1,5 @@
 """Score and explain customers by a bundle."""
 
-import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -11,28 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_pipeline.contract import Column, Contract, parse_contract
-from churn_pipeline.errors import BundleError, ChurnPipelineError, ParameterError
+from churn_pipeline.contract import Column
+from churn_pipeline.errors import BundleError, ParameterError
 from churn_pipeline.scorer.bundle import Bundle, read_bundle
 from churn_pipeline.scorer.decisions import Decider, Economics, Score, Tier, tiers
 from churn_pipeline.scorer.example import example_record
-from churn_pipeline.scorer.explanation import (
-    Explainer,
-    Explanation,
-    Reason,
-    reason_text,
-    value_of,
-)
+from churn_pipeline.scorer.explanation import Explanation, Reason, reason_text, value_of
+from churn_pipeline.scorer.model import Model
 from churn_pipeline.scorer.records import Customer, RecordReader
-from churn_pipeline.scorer.rows import Table, table_rows
 
 Floats = NDArray[np.float64]
 
-CERTAIN = 1e-6  # nobody is that sure of a customer
-MAX_LOG_ODDS = float(np.log((1 - CERTAIN) / CERTAIN))
-_LOG_ODDS = ["log_odds"]
 _UNSEEN = ("refuse", "missing")
-_ROWS_A_CALL = 10_000  # bounds the memory of large tables
 
 
 def load_scorer(folder: Path, unseen_category: str = "refuse") -> "Scorer":
@@ -46,11 +35,8 @@ def load_scorer(folder: Path, unseen_category: str = "refuse") -> "Scorer":
     return Scorer(read_bundle(folder), unseen_category)
 
 
-class Scorer:
-    """A loaded bundle.
-
-    Customers get the same bits one by one, in batches and in tables: the ONNX model computes each
-    row's log-odds by itself, in float64.
+class Scorer(Model):
+    """A loaded bundle: the model and what is decided of its scores.
 
     Parameters
     ----------
@@ -70,39 +56,24 @@ class Scorer:
                 f"params.yaml: serving.unseen_category is {unseen_category!r}; "
                 f"valid options: {', '.join(_UNSEEN)}"
             )
-        self.version = bundle.version
-        try:
-            self._take(bundle, unseen_category == "missing")
-        except ChurnPipelineError:
-            raise
-        except Exception as error:
-            raise BundleError(
-                f"the bundle {self.version} cannot be used ({type(error).__name__}: {error}); "
-                "package the model again"
-            ) from error
+        self._unseen_as_missing = unseen_category == "missing"
+        super().__init__(bundle)
 
-    def _take(self, bundle: Bundle, unseen_as_missing: bool) -> None:
-        self.contract: Contract = parse_contract(bundle.json("contract.json"), "contract.json")
+    def _take(self, bundle: Bundle) -> None:
+        super()._take(bundle)
         decisions = bundle.json("decisions.json")
         self.economics = Economics.of(decisions["economics"])
-        self.tiers: tuple[Tier, ...] = tiers({tier["name"]: tier for tier in decisions["tiers"]})
+        try:
+            self.tiers: tuple[Tier, ...] = tiers(
+                {tier["name"]: tier for tier in decisions["tiers"]}
+            )
+        except ParameterError as error:
+            raise BundleError(f"the bundle {self.version} was packaged with {error}") from None
         self._decider = Decider(self.economics, self.tiers)
         told = bundle.files.get("description.json", b"{}")
         self.description: dict[str, Any] = {**json.loads(told), "version": self.version}
-        self._session = _session(bundle)
-        # the wrapper of onnxruntime's Python class costs as much as a small model
-        self._run = self._session._sess.run
-        self._outputs = [output.name for output in self._session.get_outputs()]
-        (taken,) = (value.shape[1] for value in self._session.get_inputs())
-        if taken != len(self.contract.model_inputs):
-            raise BundleError(
-                f"model.onnx takes {taken} inputs, contract.json describes "
-                f"{len(self.contract.model_inputs)}; package the model again"
-            )
         worth = self.economics.customer_lifetime_value
-        self._reader = RecordReader(self.contract, worth, unseen_as_missing)
-        with np.load(io.BytesIO(bundle.content("explainer.npz")), allow_pickle=False) as arrays:
-            self._explainer = Explainer.of(dict(arrays), self.contract)
+        self._reader = RecordReader(self.contract, worth, self._unseen_as_missing)
 
     @property
     def request_columns(self) -> tuple[Column, ...]:
@@ -113,16 +84,6 @@ class Scorer:
     def example(self) -> dict[str, Any]:
         """A record that :meth:`read` accepts, unless no trying meets the contract's row rules."""
         return example_record(self._reader)
-
-    @property
-    def explained_inputs(self) -> tuple[str, ...]:
-        """Names of what :meth:`contributions` are of."""
-        return self._explainer.names
-
-    @property
-    def base_log_odds(self) -> float:
-        """Log-odds before anything is known of a customer."""
-        return self._explainer.calibrated_base
 
     def read(self, record: Any) -> Customer:
         """Check a decoded JSON value by the contract.
@@ -184,44 +145,3 @@ class Scorer:
             )
             for value, place in order[:n]
         ]
-
-    def log_odds(self, rows: Floats) -> Floats:
-        """Return the calibrated log-odds of churn, (n,), of rows (n, n_inputs)."""
-        if len(rows) <= _ROWS_A_CALL:
-            return self._run(_LOG_ODDS, {"rows": rows}, None)[0]
-        starts = range(0, len(rows), _ROWS_A_CALL)
-        return np.concatenate([self.log_odds(rows[i : i + _ROWS_A_CALL]) for i in starts])
-
-    def churn_probability(self, rows: Floats) -> Floats:
-        """Return the churn probabilities, (n,), never closer than 1e-6 to 0 or 1."""
-        log_odds = self.log_odds(rows)
-        if len(log_odds) == 1:  # the same steps without the cost of arrays
-            alone = min(max(float(log_odds[0]), -MAX_LOG_ODDS), MAX_LOG_ODDS)
-            return np.array([1.0 / (1.0 + float(np.exp(-alone)))])
-        return 1.0 / (1.0 + np.exp(-np.minimum(np.maximum(log_odds, -MAX_LOG_ODDS), MAX_LOG_ODDS)))
-
-    def contributions(self, rows: Floats) -> Floats:
-        """Return SHAP values in log-odds, (n, n_explained); see :attr:`explained_inputs`."""
-        parts = [np.empty((0, len(self._explainer.names)))]
-        for start in range(0, len(rows), _ROWS_A_CALL):
-            part = rows[start : start + _ROWS_A_CALL]
-            log_odds, *more = self._run(self._outputs, {"rows": part}, None)
-            terms = more[0] if more else np.empty((len(part), 0))
-            parts.append(self._explainer.explain(part, terms, log_odds))
-        return parts[1] if len(parts) == 2 else np.concatenate(parts)
-
-    def rows(self, table: Table) -> Floats:
-        """Return the rows of a table, see :func:`churn_pipeline.scorer.rows.table_rows`."""
-        return table_rows(table, self.contract)
-
-
-def _session(bundle: Bundle) -> Any:
-    import onnxruntime  # a tenth of a second, which those who only decide need not wait
-
-    model = bundle.content("model.onnx")
-    options = onnxruntime.SessionOptions()
-    # one row is too small a work to share, and shared sums could have other bits
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

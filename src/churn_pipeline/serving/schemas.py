@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from churn_pipeline.contract import Column
 from churn_pipeline.scorer import Scorer
+from churn_pipeline.scorer.decisions import NO_ACTION
 from churn_pipeline.scorer.records import MAX_TEXT
 from churn_pipeline.serving.feedback import OUTCOMES
 from churn_pipeline.serving.settings import Mode, ServingSettings, UnseenCategory
@@ -138,11 +139,18 @@ def component_schemas(scorer: Scorer, settings: ServingSettings) -> dict[str, Sc
             "maximum": 1,
             "description": "Calibrated probability that the customer churns.",
         },
-        "tier": {"enum": [tier.name for tier in scorer.tiers], "description": "Tier of risk."},
-        "recommended_action": {**text, "description": "What is advised for the tier."},
+        "tier": {
+            "enum": [tier.name for tier in scorer.tiers],
+            "description": "Tier of the churn probability; it decides nothing by itself.",
+        },
+        "recommended_action": {
+            "enum": [NO_ACTION, *dict.fromkeys(tier.action for tier in scorer.tiers)],
+            "description": f"How to contact the customer, by their tier; {NO_ACTION!r} exactly "
+            "where contact is false.",
+        },
         "contact": {
             "type": "boolean",
-            "description": "Whether contacting the customer is expected to pay.",
+            "description": "The decision: whether contacting the customer is expected to pay.",
         },
         "expected_profit": {**number, "description": "Of contacting the customer."},
     }

@@ -16,6 +16,7 @@ _ROWS_A_PIECE = 20_000
 _SHOWN = 20
 # PostgreSQL's numbers of types, DuckDB's names
 _BOOLEAN = ("16", "BOOLEAN")
+_MONEY = ("790",)
 _WITH_NAN = ("700", "701", "1700", "FLOAT", "DOUBLE")
 
 
@@ -59,17 +60,25 @@ def _source(address: Address, opened: sa.Connection) -> str:
     assert address.part is not None
     if address.is_query:
         return f"({address.part}\n) as asked"  # it may end in a comment
-    tables = table_names(opened)
-    if address.part in tables:
-        return quoted(address.part)
     schema, _, name = address.part.rpartition(".")
-    if name in tables and schema in ("main", "public"):
+    inspector = sa.inspect(opened)
+    if inspector.has_table(name, schema=schema or None):
         return quoted(address.part)
-    more = f" and {len(tables) - _SHOWN} more" if len(tables) > _SHOWN else ""
+    place = address.name.partition("::")[0]
+    schemas = inspector.get_schema_names()
+    if schema and schema not in schemas:
+        raise DataError(f"{place} has no schema {schema!r}; its schemas are {_some(schemas)}")
+    tables = table_names(opened)
     raise DataError(
-        f"{address.name.partition('::')[0]} has no table {address.part!r}; "
-        + (f"its tables are {', '.join(tables[:_SHOWN])}{more}" if tables else "it has no tables")
+        f"{place} has no table {address.part!r}; "
+        + (f"its tables are {_some(tables)}" if tables else "it has no tables that can be read")
     )
+
+
+def _some(names: list[str]) -> str:
+    shown = sorted(name for name in names if name != "information_schema")
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return f"{', '.join(shown[:_SHOWN])}{more}"
 
 
 def _select(names: list[str], types: list[Any], source: str, dialect: str) -> str:
@@ -78,7 +87,9 @@ def _select(names: list[str], types: list[Any], source: str, dialect: str) -> st
     texts = []
     for name, kind in zip(names, types, strict=True):
         column = '"' + name.replace('"', '""') + '"'
-        text = f"cast({column} as varchar)"
+        # of money, the digits only: its currency sign and separators are the server's
+        number = f"cast({column} as numeric)" if str(kind) in _MONEY else column
+        text = f"cast({number} as varchar)"
         if str(kind) in _WITH_NAN:
             text = f"nullif(lower({text}), 'nan')"
         if str(kind) in _BOOLEAN:

@@ -11,6 +11,8 @@ from churn_pipeline.errors import DataError
 from churn_pipeline.io.addresses import Address
 from churn_pipeline.io.credentials import storage_credentials
 
+_SHOWN = 10  # names of files in a message
+
 
 @contextmanager
 def fetched(address: Address, credentials: Mapping[str, Any] | None = None) -> Iterator[Path]:
@@ -49,7 +51,7 @@ def fetched(address: Address, credentials: Mapping[str, Any] | None = None) -> I
             storage.get_file(address.place, str(path))
         except FileNotFoundError:
             raise DataError(
-                f"{address.place} does not exist; set {address.knob} to a file that does"
+                f"{_absent(storage, address.place)}; set {address.knob} to one that does"
             ) from None
         except (PermissionError, BotoCoreError, ClientError, OSError) as error:
             endpoint = known.get("endpoint_url") or os.environ.get("AWS_ENDPOINT_URL")
@@ -59,3 +61,17 @@ def fetched(address: Address, credentials: Mapping[str, Any] | None = None) -> I
                 "and keys in conf/local/credentials.yml (docs/sources.md) right?"
             ) from None
         yield path
+
+
+def _absent(storage: Any, place: str) -> str:
+    """Say whether the bucket, the folder or only the file is not there, as far as one may look."""
+    bucket, _, key = place.removeprefix("s3://").partition("/")
+    folder = f"{bucket}/{key}".rpartition("/")[0]
+    try:
+        if not storage.exists(bucket):
+            return f"{place} does not exist (there is no bucket {bucket!r})"
+        there = sorted(path.rpartition("/")[2] for path in storage.ls(folder, detail=False))
+    except Exception:  # who may read a file need not be allowed to list
+        return f"{place} does not exist"
+    names = [name for name in there if name][:_SHOWN]
+    return f"{place} does not exist (s3://{folder}/ has {', '.join(names) or 'no files'})"

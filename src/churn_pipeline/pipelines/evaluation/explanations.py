@@ -9,7 +9,7 @@ from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.customers import key_columns
 from churn_pipeline.modeling.explanation import dependence, importance, top_reasons
 from churn_pipeline.reporting import explanation_figures
-from churn_pipeline.scorer import Bundle, Scorer
+from churn_pipeline.scorer import Bundle, Model
 
 _REASONS = 3
 _INPUTS_IN_DETAIL = 6
@@ -45,7 +45,7 @@ def explain_test_customers(
         Values and SHAP values of the six most important inputs at most for 500 customers at most,
         see :func:`churn_pipeline.modeling.explanation.dependence`.
     """
-    champion = Scorer(scorer)
+    champion = Model(scorer)
     rows = champion.rows(test)
     contributions = pd.DataFrame(
         champion.contributions(rows), columns=list(champion.explained_inputs)

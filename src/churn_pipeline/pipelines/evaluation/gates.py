@@ -20,7 +20,7 @@ from churn_pipeline.modeling.gates import (
 )
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.reporting.gates_table import gates_table
-from churn_pipeline.scorer import Bundle, Scorer
+from churn_pipeline.scorer import Bundle, Model
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def check_gates(
         gates,
         Measured(
             metrics,
-            _time(Scorer(scorer), customers) if is_on(gates, SCORING_TIME) else None,
+            _time(Model(scorer), customers) if is_on(gates, SCORING_TIME) else None,
             compare_with_champion(
                 test_predictions["churned"].to_numpy(dtype=np.int8),
                 test_predictions["churn_probability"].to_numpy(dtype=np.float64),
@@ -96,5 +96,5 @@ def check_gates(
     }
 
 
-def _time(scorer: Scorer, customers: pd.DataFrame) -> float:
+def _time(scorer: Model, customers: pd.DataFrame) -> float:
     return time_scoring(scorer.churn_probability, scorer.rows(customers))

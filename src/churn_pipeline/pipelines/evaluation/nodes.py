@@ -1,4 +1,4 @@
-"""Nodes of the evaluation pipeline: the one place that reads the test side."""
+"""Nodes of the evaluation pipeline: the one place that scores the test side."""
 
 from typing import Any
 
@@ -17,11 +17,9 @@ from churn_pipeline.modeling.customers import (
 from churn_pipeline.modeling.delong import delong_test
 from churn_pipeline.modeling.metrics import MetricSettings, bootstrap_metrics
 from churn_pipeline.modeling.model import ChurnModel
-from churn_pipeline.modeling.profit import add_decisions
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.reporting import figures
-from churn_pipeline.scorer import Bundle, Scorer
-from churn_pipeline.scorer.decisions import Economics, assign_tier, tiers
+from churn_pipeline.scorer import Bundle, Model
 
 _REFERENCES = ("runner_up", "baseline")
 
@@ -31,25 +29,17 @@ def score_test_customers(
     reference_models: dict[str, ChurnModel],
     test: pd.DataFrame,
     contract: Contract,
-    economics: dict[str, Any],
 ) -> pd.DataFrame:
-    """Score the test side by what will be shipped, and decide whom to contact.
+    """Score the test side by what will be shipped.
 
     Returns
     -------
     DataFrame
         One line a row: the id column and the snapshot if the contract names one, ``churned`` (0 or
         1), ``churn_probability``, ``runner_up_probability`` (absent if there is one candidate
-        only), ``baseline_probability``, what
-        :func:`churn_pipeline.modeling.profit.add_decisions` adds, ``tier``, and
-        ``customer_number`` where a customer has several rows.
-
-    Raises
-    ------
-    ParameterError, DataError
-        If ``economics.customer_lifetime_value`` names a column that does not hold such values.
+        only), ``baseline_probability``, and ``customer_number`` where a customer has several rows.
     """
-    champion = Scorer(scorer)
+    champion = Model(scorer)
     scores = {
         f"{role}_probability": reference_models[role].churn_probability(test)
         for role in _REFERENCES
@@ -63,20 +53,12 @@ def score_test_customers(
             **scores,
         }
     )
-    # a derived column is no amount of money
-    own = test.drop(columns=[column.name for column in contract.derived_columns])
-    decided = add_decisions(predictions, own, Economics.of(economics), contract.id.name)
-    tier = assign_tier(decided["churn_probability"], tiers(economics["tiers"]))
     numbers = customer_numbers(test, contract)
-    return decided.assign(
-        tier=pd.array(tier, dtype="str"), **({} if numbers is None else {NUMBER: numbers})
-    )
+    return predictions if numbers is None else predictions.assign(**{NUMBER: numbers})
 
 
-def measure(
-    predictions: pd.DataFrame, economics: dict[str, Any], evaluation: dict[str, Any]
-) -> dict[str, Any]:
-    """Compute the test metrics, each with a seeded bootstrap interval; the profits join them.
+def measure(scores: pd.DataFrame, evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Compute the test metrics of the probabilities, each with a seeded bootstrap interval.
 
     Returns
     -------
@@ -84,26 +66,22 @@ def measure(
         Metric → ``value``, ``low``, ``high``, rounded to six decimals.
     """
     intervals = bootstrap_metrics(
-        predictions["churned"],
-        predictions["churn_probability"],
-        predictions["contacted"],
+        scores["churned"],
+        scores["churn_probability"],
+        None,
         MetricSettings(
             top_share=evaluation["top_share"], calibration_bins=evaluation["calibration_bins"]
         ),
         replicates=evaluation["replicates"],
         confidence=evaluation["confidence"],
         seed=evaluation["seed"],
-        customer_numbers=numbers_of(predictions),
+        customer_numbers=numbers_of(scores),
     )
-    return {name: interval.rounded() for name, interval in intervals.items()} | {
-        "empc": economics["empc"],
-        "empc_fraction": economics["empc_fraction"],
-        "profit_per_customer": economics["policies"]["model"]["profit_per_customer"],
-    }
+    return {name: interval.rounded() for name, interval in intervals.items()}
 
 
 def compare_on_test(
-    predictions: pd.DataFrame, selection: dict[str, Any], evaluation: dict[str, Any]
+    scores: pd.DataFrame, selection: dict[str, Any], evaluation: dict[str, Any]
 ) -> dict[str, Any]:
     """Compare the champion's ROC-AUC with the runner-up's and the baseline's by DeLong's test.
 
@@ -117,14 +95,14 @@ def compare_on_test(
     names = {"runner_up": selection["runner_up"], BASELINE: BASELINE}
     comparisons = {}
     for role in _REFERENCES:
-        if f"{role}_probability" not in predictions:
+        if f"{role}_probability" not in scores:
             continue
         test = delong_test(
-            predictions["churned"],
-            predictions["churn_probability"],
-            predictions[f"{role}_probability"],
+            scores["churned"],
+            scores["churn_probability"],
+            scores[f"{role}_probability"],
             evaluation["confidence"],
-            numbers_of(predictions),
+            numbers_of(scores),
         )
         comparisons[role] = {
             "candidate": names[role],
@@ -138,17 +116,15 @@ def compare_on_test(
 
 
 def trace_curves(
-    predictions: pd.DataFrame, evaluation: dict[str, Any]
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Compute the points of the ROC, precision-recall, calibration and gains curves, and the
-    actual and predicted class of each customer."""
-    y, p = predictions["churned"], predictions["churn_probability"]
+    scores: pd.DataFrame, evaluation: dict[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Compute the points of the ROC, precision-recall, calibration and gains curves."""
+    y, p = scores["churned"], scores["churn_probability"]
     return (
         curves.roc_curve(y, p),
         curves.precision_recall_curve(y, p),
         curves.calibration_curve(y, p, evaluation["calibration_bins"]),
         curves.gains_curve(y, p),
-        curves.confusion(y, predictions["contacted"]),
     )
 
 
@@ -156,18 +132,13 @@ def draw_figures(
     roc_curve: pd.DataFrame,
     precision_recall_curve: pd.DataFrame,
     calibration_curve: pd.DataFrame,
-    gains_curve: pd.DataFrame,
-    confusion: pd.DataFrame,
+    scores: pd.DataFrame,
     metrics: dict[str, Any],
-) -> tuple[Figure, Figure, Figure, Figure, Figure]:
+) -> tuple[Figure, Figure, Figure]:
     """Draw the curves as pictures."""
-    churn_rate = float((confusion["actual"] == "churned").mean())
-    precision, recall = metrics["precision"]["value"], metrics["recall"]["value"]
-    decision = (recall * churn_rate / precision, recall) if precision else None
+    churn_rate = float(scores["churned"].mean())
     return (
         figures.roc(roc_curve, metrics["roc_auc"]),
         figures.precision_recall(precision_recall_curve, metrics["average_precision"], churn_rate),
         figures.calibration(calibration_curve, metrics["expected_calibration_error"]),
-        figures.gains(gains_curve, decision),
-        figures.confusion(confusion),
     )

@@ -7,7 +7,7 @@ import pandas as pd
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.packaging.assembly import assemble, check_parity
-from churn_pipeline.scorer import Bundle, Scorer
+from churn_pipeline.scorer import Bundle, Model
 
 
 def export_scorer(
@@ -15,9 +15,11 @@ def export_scorer(
     features: pd.DataFrame,
     train: pd.DataFrame,
     contract: Contract,
-    economics: dict[str, Any],
 ) -> tuple[Bundle, dict[str, Any]]:
     """Turn the champion into a scorer without pickles, and prove that it gives the same scores.
+
+    It holds no rules of decisions: the packaging adds them, so that another cost or tier needs no
+    new export.
 
     Returns
     -------
@@ -31,6 +33,6 @@ def export_scorer(
     BundleError
         If the model cannot be converted, or a customer gets another probability.
     """
-    scorer = assemble(model, contract, economics, train)
-    facts = check_parity(model, Scorer(scorer), features, contract)
+    scorer = assemble(model, contract, train)
+    facts = check_parity(model, Model(scorer), features, contract)
     return scorer, {"candidate": model.candidate, **facts}

@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 export_scorer,
-                inputs=["model", "features", "train", "model_contract", "params:economics"],
+                inputs=["model", "features", "train", "model_contract"],
                 outputs=["scorer", "parity"],
                 name="export_scorer",
             ),

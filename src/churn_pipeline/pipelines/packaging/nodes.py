@@ -4,9 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from churn_pipeline.contract import Contract
 from churn_pipeline.packaging.description import describe
-from churn_pipeline.packaging.reference import reference_statistics
+from churn_pipeline.packaging.rules import with_decisions
 from churn_pipeline.scorer import Bundle
 from churn_pipeline.scorer.bundle import to_json
 
@@ -18,11 +17,11 @@ def package_model(
     metrics: dict[str, Any],
     economics: dict[str, Any],
     data_quality: dict[str, Any],
-    train: pd.DataFrame,
+    reference: dict[str, Any],
     test_predictions: pd.DataFrame,
-    contract: Contract,
+    rules: dict[str, Any],
 ) -> Bundle:
-    """Add to the scorer what the model is and what it was trained on.
+    """Add to the scorer what it decides, what the model is and what it was trained on.
 
     Parameters
     ----------
@@ -31,15 +30,18 @@ def package_model(
         What the gates said; there is none of a model that failed one.
     selection, metrics, economics, data_quality : dict
         The reports of these names.
-    train, test_predictions : DataFrame
-    contract : Contract
+    reference : dict
+        See :func:`churn_pipeline.packaging.reference.reference_statistics`.
+    test_predictions : DataFrame
+        Is counted.
+    rules : dict
+        The parameters ``economics``.
 
     Returns
     -------
     Bundle
-        With ``description.json`` (see :func:`churn_pipeline.packaging.description.describe`) and
-        ``reference.json`` (see
-        :func:`churn_pipeline.packaging.reference.reference_statistics`).
+        With ``decisions.json``, ``description.json`` (see
+        :func:`churn_pipeline.packaging.description.describe`) and ``reference.json``.
     """
     description = describe(
         scorer,
@@ -48,10 +50,9 @@ def package_model(
         metrics=metrics,
         economics=economics,
         data_quality=data_quality,
-        train_customers=len(train),
+        train_customers=reference["customers"],
         test_customers=len(test_predictions),
     )
-    reference = reference_statistics(train, test_predictions, contract)
-    return scorer.with_files(
+    return with_decisions(scorer, rules).with_files(
         {"description.json": to_json(description), "reference.json": to_json(reference)}
     )

@@ -1,5 +1,7 @@
 """Nodes of the scoring pipeline."""
 
+import logging
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -7,22 +9,30 @@ import pandas as pd
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.derivation import derive
+from churn_pipeline.contract.model import Column
 from churn_pipeline.errors import DataError, ParameterError
+from churn_pipeline.features.periods import Unit
 from churn_pipeline.io.dates import dated
 from churn_pipeline.io.raw_table import RawTable
+from churn_pipeline.modeling.current_customers import states
 from churn_pipeline.modeling.explanation import top_reasons
 from churn_pipeline.scorer import Bundle, Scorer
 
 _REASONS = 3
 _CUSTOMERS_A_CHUNK = 50_000
+_SECONDS_BETWEEN_LINES = 10.0
+
+logger = logging.getLogger(__name__)
 
 
 def contract_of_requests(bundle: Bundle, raw: RawTable, date: str | None) -> Contract:
-    """Return what is asked of customers to score: no target, nor what the model does not see.
+    """Return what is asked of customers to score: not what the model does not see.
 
-    The snapshot is asked for where the table has it, so that the scores can be told apart by it. A
-    table without it describes its customers on ``date``: the day of the contract was that of the
-    training file.
+    A target that the table has is read as text, whatever it holds: it says who has left already,
+    and of others the outcome is open. The column of the customers is read where ids are those of
+    rows. The snapshot is asked for where the table has it, so that the scores can be told apart by
+    it. A table without it describes its customers on ``date``: the day of the contract was that of
+    the training file.
 
     Raises
     ------
@@ -44,38 +54,83 @@ def contract_of_requests(bundle: Bundle, raw: RawTable, date: str | None) -> Con
     if snapshot is not None and (snapshot.default or snapshot.name in raw.cells):
         columns[snapshot.name] = snapshot
     rules = [rule for rule in scorer.contract.row_rules if columns.keys() >= {*rule.check.columns}]
+    target, customer = scorer.contract.target, scorer.contract.customer
+    if target.name in raw.cells:
+        columns[target.name] = Column(
+            target.name, "text", ("ignored",), target.meaning, nullable=True,
+            missing_values=target.missing_values,
+        )  # fmt: skip
+    if customer is not None and customer.name in raw.cells:
+        columns[customer.name] = replace(customer, nullable=True)
     return replace(scorer.contract, columns=columns, row_rules=tuple(rules))
 
 
-def latest_snapshot(
-    accepted: pd.DataFrame, contract: Contract, all_snapshots: bool
-) -> pd.DataFrame:
-    """Keep the rows of the latest snapshot: nobody contacts the customers of last summer.
+def set_apart(
+    accepted: pd.DataFrame,
+    contract: Contract,
+    bundle: Bundle,
+    raw: RawTable,
+    all_snapshots: bool,
+    period: Unit,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Separate the rows to score from those of customers who have left, and from earlier ones.
 
     Parameters
     ----------
     accepted : DataFrame
+        Rows that meet the contract.
     contract : Contract
         Of the requests.
+    bundle : Bundle
+    raw : RawTable
+        The table that they are from, for the error.
     all_snapshots : bool
-        Keeps all rows, to look back.
+        Keeps earlier rows of those who are customers still, to look back.
+    period : {"day", "week", "month", "quarter"}
+        See :func:`churn_pipeline.modeling.current_customers.states`.
+
+    Returns
+    -------
+    described : DataFrame
+        The latest row of each present customer.
+    set_apart : DataFrame
+        All other rows: the key, the target where the table has it, and ``state``, which is
+        ``left``, ``absent`` or ``earlier``.
+
+    Raises
+    ------
+    DataError
+        If no row of the file meets the contract, or nobody is left to score.
     """
-    if all_snapshots or contract.snapshot is None or contract.snapshot.name not in accepted:
-        return accepted
-    days = accepted[contract.snapshot.name]
-    return accepted[days == days.max()].reset_index(drop=True)
+    if accepted.empty:
+        raise DataError(
+            f"no row of {raw.name} meets the contract; the rows and their reasons are in "
+            "07_model_output/rejected_to_score.parquet of the data folder"
+        )
+    target = Scorer(bundle).contract.target
+    state = states(accepted, contract, target, period, all_snapshots)
+    is_current = state == "current"
+    if not is_current.any():
+        n_left = int((state == "left").sum())
+        raise DataError(
+            f"nobody in {raw.name} is left to score: {n_left:,} of {len(state):,} rows are of "
+            f"customers who have left by {target.name}; set scoring.source in params.yaml to a "
+            "table of present customers"
+        )
+    names = [name for name in (*contract.key, target.name) if name in accepted]
+    apart = accepted.loc[~is_current, names].assign(state=state[~is_current])
+    described = accepted if is_current.all() else accepted[is_current]
+    return described.reset_index(drop=True), apart.reset_index(drop=True)
 
 
-def score_customers(accepted: pd.DataFrame, bundle: Bundle, raw: RawTable) -> pd.DataFrame:
+def score_customers(described: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     """Score customers and rank them by what contacting them is worth.
 
     Parameters
     ----------
-    accepted : DataFrame
-        Customers that meet the contract.
+    described : DataFrame
+        At least one customer who meets the contract.
     bundle : Bundle
-    raw : RawTable
-        The file that they are from, for the error.
 
     Returns
     -------
@@ -84,20 +139,16 @@ def score_customers(accepted: pd.DataFrame, bundle: Bundle, raw: RawTable) -> pd
         ``tier``, ``recommended_action``, ``contact``, ``expected_profit``, ``reason_1`` … and
         ``contribution_1`` … (see :func:`churn_pipeline.modeling.explanation.top_reasons`), and
         ``model_version``; the highest expected profit first.
-
-    Raises
-    ------
-    DataError
-        If no row of the file meets the contract.
     """
-    if accepted.empty:
-        raise DataError(
-            f"no row of {raw.name} meets the contract; the rows and their reasons are in "
-            "07_model_output/rejected_to_score.parquet of the data folder"
-        )
     scorer = Scorer(bundle)
-    starts = range(0, len(accepted), _CUSTOMERS_A_CHUNK)
-    parts = [_score(accepted.iloc[i : i + _CUSTOMERS_A_CHUNK], scorer) for i in starts]
+    n, started = len(described), time.monotonic()
+    parts, told = [], started
+    for start in range(0, n, _CUSTOMERS_A_CHUNK):
+        parts.append(_score(described.iloc[start : start + _CUSTOMERS_A_CHUNK], scorer))
+        done, now = min(start + _CUSTOMERS_A_CHUNK, n), time.monotonic()
+        if now - told >= _SECONDS_BETWEEN_LINES and done < n:
+            told, left = now, (now - started) * (n - done) / done
+            logger.info("  scored %s of %s customers, %.0f s left", f"{done:,}", f"{n:,}", left)
     scores = pd.concat(parts, ignore_index=True).assign(model_version=scorer.version)
     order = np.argsort(-scores["expected_profit"].to_numpy(), kind="stable")
     return scores.iloc[order].reset_index(drop=True)

@@ -6,9 +6,10 @@ from churn_pipeline.pipelines.ingestion.nodes import check_customers, quarantine
 from churn_pipeline.pipelines.scoring.nodes import (
     contract_of_requests,
     date_scores,
-    latest_snapshot,
     score_customers,
+    set_apart,
 )
+from churn_pipeline.pipelines.scoring.report import report_scoring
 
 
 def create_pipeline() -> Pipeline:
@@ -39,14 +40,21 @@ def create_pipeline() -> Pipeline:
                 name="quarantine_customers_to_score",
             ),
             node(
-                latest_snapshot,
-                inputs=["accepted_to_score", "request_contract", "params:scoring.all_snapshots"],
-                outputs="described_customers",
-                name="latest_snapshot",
+                set_apart,
+                inputs=[
+                    "accepted_to_score",
+                    "request_contract",
+                    "bundle",
+                    "customers_to_score",
+                    "params:scoring.all_snapshots",
+                    "params:split.period",
+                ],
+                outputs=["described_customers", "not_scored"],
+                name="set_apart",
             ),
             node(
                 score_customers,
-                inputs=["described_customers", "bundle", "customers_to_score"],
+                inputs=["described_customers", "bundle"],
                 outputs="ranked_customers",
                 name="score_customers",
             ),
@@ -60,6 +68,22 @@ def create_pipeline() -> Pipeline:
                 ],
                 outputs=["scores", "scores_sink"],
                 name="date_scores",
+            ),
+            node(
+                report_scoring,
+                inputs=[
+                    "customers_to_score",
+                    "rejected_to_score",
+                    "not_scored",
+                    "described_customers",
+                    "ranked_customers",
+                    "bundle",
+                    "request_contract",
+                    "params:scoring.sink",
+                    "params:scoring.date",
+                ],
+                outputs="scoring_report",
+                name="report_scoring",
             ),
         ],
         tags="scoring",

@@ -153,3 +153,20 @@ def choose_and_calibrate(
     }
     model = ChurnModel.of(champion, fitted_candidates[champion], contract.model_inputs, calibrator)
     return selection, model, models
+
+
+def list_candidate_metrics(selection: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Return the cross-validated means as metrics that DVC and MLflow compare between runs.
+
+    Returns
+    -------
+    dict
+        ``log_loss`` and ``roc_auc`` of the ``champion``, whichever it is, and of each candidate
+        and the baseline by name.
+    """
+    candidates = selection["candidates"]
+    means = {
+        name: {metric: figures[metric]["mean"] for metric in ("log_loss", "roc_auc")}
+        for name, figures in candidates.items()
+    }
+    return {"champion": means[selection["champion"]], **means}

@@ -6,6 +6,7 @@ from churn_pipeline.pipelines.training.nodes import (
     choose_and_calibrate,
     cross_validate_candidates,
     fit_candidates,
+    list_candidate_metrics,
 )
 
 
@@ -38,6 +39,12 @@ def create_pipeline() -> Pipeline:
                 ],
                 outputs=["selection", "model", "reference_models"],
                 name="choose_and_calibrate",
+            ),
+            node(
+                list_candidate_metrics,
+                inputs="selection",
+                outputs="candidate_metrics",
+                name="list_candidate_metrics",
             ),
         ],
         tags="training",

@@ -1,4 +1,4 @@
-"""Nodes of the evaluation pipeline: what the decisions of the model are worth."""
+"""Nodes of the decisions pipeline: what the decisions of the model are worth."""
 
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +11,7 @@ from churn_pipeline.modeling.maximum_profit import bootstrap_maximum_profit
 from churn_pipeline.modeling.policies import weigh_policies
 from churn_pipeline.modeling.profit import best_share, profit_curve
 from churn_pipeline.modeling.tiers import summarise_tiers
-from churn_pipeline.reporting import economics_figures
+from churn_pipeline.reporting import economics_figures, figures
 from churn_pipeline.scorer.decisions import Economics, tiers
 
 
@@ -68,7 +68,7 @@ def weigh_decisions(
             }
             for name, policy in policies.items()
         },
-        "tiers": summarise_tiers(churned, probability, levels),
+        "tiers": summarise_tiers(churned, probability, test_predictions["contacted"], levels),
     }
     return weighed, profit_curve(churned, probability, values, assumed)
 
@@ -76,3 +76,11 @@ def weigh_decisions(
 def draw_economics(profit_curve: pd.DataFrame, economics: dict[str, Any], currency: str) -> Figure:
     """Draw the profit curve with what the policies earn."""
     return economics_figures.profit(profit_curve, economics, currency)
+
+
+def draw_gains(
+    gains_curve: pd.DataFrame, economics: dict[str, Any], metrics: dict[str, Any]
+) -> Figure:
+    """Draw the gains curve with the decision to contact."""
+    contacted = economics["policies"]["model"]["contacted_share"]
+    return figures.gains(gains_curve, (contacted, metrics["recall"]["value"]))
