@@ -56,7 +56,7 @@ telco: setup  ## fetch the public Telco file, or take TELCO_CSV=path/to/it
 	python scripts/fetch_telco.py $(if $(TELCO_CSV),--from "$(TELCO_CSV)")
 
 kedro-viz: setup  ## the pipelines in the browser: http://127.0.0.1:4141
-	kedro viz run --host 127.0.0.1 --port 4141
+	python scripts/view_pipelines.py --port 4141
 
 mlflow-ui: setup  ## the runs in the browser: http://127.0.0.1:5000
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 --host 127.0.0.1 --port 5000 \

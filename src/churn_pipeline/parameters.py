@@ -113,6 +113,7 @@ class _Tier(_Section):
 
 
 class _Economics(_Section):
+    currency: str = Field(pattern=r"^\S(.{0,18}\S)?$")
     customer_lifetime_value: Any  # a union would report every mistake once for each type
     incentive_cost: float = Field(ge=0)
     contact_cost: float = Field(ge=0)

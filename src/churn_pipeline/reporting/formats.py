@@ -9,9 +9,7 @@ _NO_BREAK = "\u00a0"
 
 
 def _decimals(size: float, digits: int) -> int:
-    if size == 0:
-        return 0
-    return min(_MOST_DECIMALS, max(0, digits - 1 - math.floor(math.log10(size))))
+    return max(0, _place(size, digits))
 
 
 def _fixed(value: float, decimals: int, sign: bool = False) -> str:
@@ -31,6 +29,34 @@ def number(value: float | None, digits: int = 3) -> str:
     if value is None:
         return UNDEFINED
     return _fixed(value, _decimals(abs(value), digits))
+
+
+def about(value: float, digits: int = 3) -> str:
+    """Write an amount with so many significant digits, the others zero."""
+    return _rounded(value, _place(abs(value), digits))
+
+
+def about_bounds(metric: Mapping[str, float], digits: int = 3) -> str:
+    """Write the interval of such an amount, rounded as its larger end."""
+    low, high = metric["low"], metric["high"]
+    place = _place(max(abs(low), abs(high)), digits)
+    return _between(_rounded(low, place), _rounded(high, place))
+
+
+def bounds(metric: Mapping[str, float], digits: int = 3) -> str:
+    """Write the interval of a value alone, as :func:`interval` writes both."""
+    size = max(abs(metric[key]) for key in ("value", "low", "high"))
+    decimals = _decimals(size, digits)
+    return _between(*(_fixed(metric[key], decimals) for key in ("low", "high")))
+
+
+def _place(size: float, digits: int) -> int:
+    """Return the decimals that so many digits need, below 0 if they end before the point."""
+    return 0 if size == 0 else min(_MOST_DECIMALS, digits - 1 - math.floor(math.log10(size)))
+
+
+def _rounded(value: float, place: int) -> str:
+    return _fixed(round(value, place), max(0, place))
 
 
 def fixed(value: float | None, decimals: int = 4) -> str:
@@ -102,7 +128,11 @@ def points_interval(metric: Mapping[str, float] | None) -> str:
 
 
 def _bracketed(value: str, low: str, high: str) -> str:
-    return f"{value} [{low},{_NO_BREAK}{high}]"
+    return f"{value} {_between(low, high)}"
+
+
+def _between(low: str, high: str) -> str:
+    return f"[{low},{_NO_BREAK}{high}]"
 
 
 def count_passed(verdicts: Sequence[bool | None]) -> str:

@@ -41,6 +41,8 @@ ASSUMPTIONS = {
     "acceptance_beta": ("β", "the larger α + β, the surer is that share"),
 }  # fmt: skip
 
+AMOUNTS = frozenset({"customer_lifetime_value", "incentive_cost", "contact_cost"})  # of money
+
 GATES = {
     "minimum_roc_auc": "ROC-AUC, at least",
     "minimum_average_precision": "average precision, at least",

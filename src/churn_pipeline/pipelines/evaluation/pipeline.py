@@ -27,6 +27,7 @@ _CURVES = [
     "calibration_curve",
     "gains_curve",
 ]
+_DRAWN = _CURVES[:-1]  # the gains are drawn with the decision
 
 
 def create_pipeline() -> Pipeline:
@@ -86,8 +87,8 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 draw_figures,
-                inputs=[*_CURVES, "test_scores", "model_metrics"],
-                outputs=[f"{curve}_figure" for curve in _CURVES],
+                inputs=[*_DRAWN, "test_scores", "model_metrics"],
+                outputs=[f"{curve}_figure" for curve in _DRAWN],
                 name="draw_figures",
                 tags="reporting",
             ),
