@@ -56,7 +56,7 @@ telco: setup  ## fetch the public Telco file, or take TELCO_CSV=path/to/it
 	python scripts/fetch_telco.py $(if $(TELCO_CSV),--from "$(TELCO_CSV)")
 
 kedro-viz: setup  ## the pipelines in the browser: http://127.0.0.1:4141
-	kedro viz run --host 127.0.0.1 --port 4141
+	python scripts/view_pipelines.py --port 4141
 
 mlflow-ui: setup  ## the runs in the browser: http://127.0.0.1:5000
 	kedro model ui --port 5000
@@ -72,6 +72,7 @@ benchmark-serving: setup  ## measure the service side by side with others (half 
 	python -m benchmarks.serving
 
 clean:  ## remove what was generated; DVC's cache, MLflow's runs and Optuna's studies stay
+	$(if $(wildcard $(BIN)/python),python -m churn_pipeline.locking) git clean -qfdX -e '!.*.lock' \
+		-- data ':!data/*/.dvc'
 	rm -rf .venv .viz .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
-	git clean -qfdX -- data ':!data/*/.dvc'

@@ -25,6 +25,7 @@ from dvc.repo import Repo
 
 from churn_pipeline.environments import dvc_root, params_file, params_name, read_dataset
 from churn_pipeline.errors import ChurnPipelineError, GateError
+from churn_pipeline.locking import WAIT, hold, place
 from churn_pipeline.scorer import Scorer, load_scorer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -258,7 +259,8 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         env = params_name(ROOT, arguments.env)
-        tag, folder = build(ROOT, check(ROOT, arguments.stale, env), env)
+        with hold([place(ROOT, env)], option=f"{WAIT}=1"):
+            tag, folder = build(ROOT, check(ROOT, arguments.stale, env), env)
     except ChurnPipelineError as error:
         sys.exit(f"{error}")
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
+from churn_pipeline.staging import staged_path
+
 _TARGET = Path(__file__).resolve().parents[1] / "data" / "01_raw" / "telco.csv"
 _ADDRESS = (
     "https://raw.githubusercontent.com/IBM/telco-customer-churn-on-icp4d/master/data/"
@@ -55,7 +57,7 @@ def fetch(source: str, target: Path) -> str:
             "set ingestion.source in params.yaml to its path instead"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
-    staged = target.with_name(f".{target.name}.partial")
+    staged = staged_path(target)
     staged.write_bytes(content)
     staged.replace(target)
     return f"{target} written"

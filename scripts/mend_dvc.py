@@ -3,6 +3,7 @@
 DVC writes `dvc.lock` and `.dvc/tmp/rwlock` in place. A kill within that write leaves a file that
 makes every later `dvc repro` fail, so broken ones are removed: without them DVC runs the stages
 again, or takes their results from its cache. Nothing is lost but time.
+While another command works on the data set, nothing is removed: it may be writing just now.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from voluptuous import Invalid
 
 from churn_pipeline.environments import dvc_root, dvc_yaml_path, params_name
 from churn_pipeline.errors import ChurnPipelineError
+from churn_pipeline.locking import BusyError, hold, place
 from churn_pipeline.orchestration.dvc_project import former_data_sets
 
 _SECONDS_OF_A_WRITE = 1.0
@@ -47,7 +49,7 @@ def mend(root: Path) -> list[str]:
     broken = [file for file in files if _is_broken(file)]
     if not broken:
         return []
-    time.sleep(_SECONDS_OF_A_WRITE)  # another dvc may be at work, and writing just now
+    time.sleep(_SECONDS_OF_A_WRITE)  # a dvc that holds no lock of a data set may be writing them
     broken = [file for file in broken if _is_broken(file)]
     for file in broken:
         file.unlink()
@@ -97,7 +99,12 @@ def main(env: str | None) -> int:
     if problem:
         print(f"Error: {problem}", file=sys.stderr)
         return 1
-    for name in mend(folder):
+    try:
+        with hold([place(project, env)], wait=False):
+            mended = mend(folder)
+    except BusyError:
+        mended = []
+    for name in mended:
         print(f"removed {name}, which a killed run had left half-written", file=sys.stderr)
     print(folder)
     return 0

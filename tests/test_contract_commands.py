@@ -12,6 +12,7 @@ from kedro.framework.startup import bootstrap_project
 from benchmarks.telco import simulate_customers
 from churn_pipeline.cli import cli
 from churn_pipeline.io.contract_dataset import ContractDataset
+from churn_pipeline.io.raw_table import RawTableDataset
 from tests.inference.tables import amounts, churn, ids
 
 N = 400
@@ -102,7 +103,10 @@ def test_a_data_set_is_never_overwritten_silently(project: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere.csv"], "nowhere.csv does not exist"),
+        (["nowhere.csv"], "nowhere.csv does not exist; give as SOURCE the path of your customer"),
+        (["data/01_raw"], "data/01_raw is a folder; SOURCE needs one file, of which it has: Gym"),
+        ([SOURCE, "--encoding", "klingon"], "--encoding 'klingon' is no text encoding"),
+        ([SOURCE, "--separator", "||"], "--separator '||': it takes one ASCII character"),
         ([SOURCE, "--target", "visits"], "has 9 values"),
         ([SOURCE, "--target", "canceled"], "did you mean 'cancelled'"),
         ([SOURCE, "--env", "base"], "'base' cannot be the name"),
@@ -119,6 +123,35 @@ def test_mistakes_are_one_sentence_and_write_nothing(
     assert message in result.output
     assert "Traceback" not in result.output
     assert sorted((project / "conf").rglob("*")) == before
+
+
+def test_the_layout_of_a_file_is_asked_about_and_kept(project: Path) -> None:
+    path = project / SOURCE
+    lines = path.read_text(encoding="utf-8").replace("F;", "жен;").splitlines()
+    lines.insert(1, "номер;взнос;визиты;пол;отток;заметки")
+    lines = ["Members of the gym", "", *lines, "Total;1;2;;;"]
+    path.write_bytes("\n".join(lines).encode("cp1251"))
+    result = kedro(project, "infer", SOURCE, "--positive", "yes", "--encoding", "cp1251")
+    assert result.exit_code == 0, result.output
+    folder = project / "conf" / "gym_members"
+    text = (folder / "contract.yml").read_text(encoding="utf-8")
+    document = yaml.safe_load(text)
+    assert document["file"] == {
+        "encoding": "cp1251", "skip_rows": 2, "header_rows": 2, "footer": ["Total"]
+    }  # fmt: skip
+    assert "жен" in document["columns"]["gender"]["values"]
+    report = (folder / "inference.md").read_text(encoding="utf-8")
+    assert "--skip-rows N" in report
+    assert "--header-rows 1" in report
+    # the catalog's data sets read it the same way
+    check = kedro(project, "check", "--env", "gym_members")
+    assert "400 of 400 rows meet the contract" in check.output
+    contract = str(folder / "contract.yml")
+    loaded = RawTableDataset(filepath=str(path), contract=contract).load()
+    assert (len(loaded.cells), loaded.encoding) == (400, "cp1251")
+    path.write_text("\n".join(lines), encoding="utf-16-be")
+    again = kedro(project, "check", "--env", "gym_members", "--source", SOURCE)
+    assert "400 of 400 rows meet the contract" in again.output
 
 
 def test_check_counts_what_a_table_breaks(project: Path) -> None:

@@ -46,6 +46,7 @@ def test_parameters_of_the_project_are_fine(parameters: dict[str, Any]) -> None:
         ("tuning.max_seconds", None), ("tuning.max_seconds", 0.5), ("tuning.max_seconds", 60),
         ("tuning.folds", 2), ("tuning.workers", None), ("tuning.workers", 1),
         ("tuning.seed", 2**32 - 1), ("feature_search.rounds", 1),
+        ("economics.currency", "$"), ("economics.currency", "Swiss francs"),
         ("economics.customer_lifetime_value", 0.5), ("economics.customer_lifetime_value", "value"),
         ("economics.incentive_cost", 0), ("economics.contact_cost", 0),
         ("economics.tiers", {"all": {"minimum": 0, "action": "call"}}),
@@ -82,6 +83,8 @@ def test_limits_are_allowed(parameters: dict[str, Any], key: str, value: Any) ->
         ("evaluation.confidence", 1), ("evaluation.confidence", 95), ("evaluation.replicates", 0),
         ("evaluation.seed", None), ("evaluation", None),
         ("feature_search.rounds", 0), ("feature_search.ignore_derived", "no"),
+        ("economics.currency", ""), ("economics.currency", " "), ("economics.currency", None),
+        ("economics.currency", "a\nb"), ("economics.currency", 5), ("economics.currency", "e" * 21),
         ("economics.customer_lifetime_value", 0), ("economics.customer_lifetime_value", True),
         ("economics.customer_lifetime_value", ""), ("economics.customer_lifetime_value", None),
         ("economics.customer_lifetime_value", float("nan")), ("economics.incentive_cost", -1),
@@ -139,7 +142,11 @@ def test_missing_key_is_named(parameters: dict[str, Any], key: str) -> None:
         ("economics.tiers.low.minimum", 0.1, "must start at 0 and rise from tier to tier"),
         ("economics.tiers.medium.minimum", 0.9, "must start at 0 and rise from tier to tier"),
         ("economics.tiers.low.name", "a", r"is not a key; valid keys: minimum, action$"),
-        ("gates.minimum_auc", 0.9, r"is not a key; valid keys: minimum_roc_auc, .*no_regression$"),
+        (
+            "gates.minimum_auc",
+            0.9,
+            r"is not a key; valid keys: minimum_roc_auc, .*no_regression, regression_margin$",
+        ),
     ],
 )
 def test_unusable_mapping_is_one_sentence(

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import configparser
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 _QUESTION = """
@@ -48,3 +50,32 @@ def test_the_tools_own_settings_say_no(root: Path) -> None:
     dvc.read(root / ".dvc/config")
     assert not dvc.getboolean("core", "analytics")
     assert not dvc.getboolean("core", "check_update")
+
+
+_SESSION = """
+import sys
+import onnx.helper as make
+if sys.argv[1] == "ours":
+    import churn_pipeline
+import onnxruntime
+number = [make.make_tensor_value_info(name, 1, [1]) for name in "xy"]
+graph = make.make_graph([make.make_node("Neg", ["x"], ["y"])], "g", number[:1], number[1:])
+model = make.make_model(graph, ir_version=8, opset_imports=[make.make_opsetid("", 17)])
+onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+"""
+
+
+@pytest.mark.parametrize("who", ["ours", "others"])
+def test_onnx_runtime_reports_nothing(root: Path, tmp_path: Path, who: str) -> None:
+    kept = {k: v for k, v in os.environ.items() if "TELEMETRY" not in k and k != "CI"}
+    hidden = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    subprocess.run(
+        [sys.executable, "-c", _SESSION, who],
+        cwd=root / "src",
+        env={**kept, **hidden, **nowhere},
+        check=True,
+    )
+    # it keeps an identity of the machine where it reports; without it, it cannot
+    left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert bool(left) == (who == "others"), left

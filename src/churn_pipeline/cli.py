@@ -14,6 +14,7 @@ from churn_pipeline.contract_commands import contract
 from churn_pipeline.environments import dvc_yaml_path, environments, params_name
 from churn_pipeline.errors import ChurnPipelineError
 from churn_pipeline.io.storage import storage_error
+from churn_pipeline.locking.options import wait_parameter
 from churn_pipeline.model_commands import environment_option, model
 from churn_pipeline.pipeline_registry import PIPELINES
 from churn_pipeline.serving.key_commands import api_key
@@ -59,7 +60,10 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 cli.add_command(
     _RunCommand(
-        name="run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help
+        name="run",
+        callback=kedro_run.callback,
+        params=[*kedro_run.params, wait_parameter],
+        help=kedro_run.help,
     )
 )
 cli.add_command(model)

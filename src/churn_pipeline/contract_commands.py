@@ -11,6 +11,9 @@ from kedro.framework.startup import ProjectMetadata
 
 from churn_pipeline.environments import environment_folder
 from churn_pipeline.errors import ChurnPipelineError, DataError
+from churn_pipeline.file_options import file_format, file_options
+from churn_pipeline.locking import hold, new_place
+from churn_pipeline.locking.options import wait_option
 
 _LONGEST_NAME = 40
 _SECONDS_BETWEEN_MESSAGES = 5.0
@@ -39,6 +42,7 @@ def _column(flag: str, text: str, many: bool = False) -> Any:
     )
 
 
+@wait_option
 @contract.command()
 @click.argument("source")
 @click.option("--env", "name", metavar="NAME", help="Of the data set; else that of the file.")
@@ -75,10 +79,12 @@ def _column(flag: str, text: str, many: bool = False) -> Any:
     metavar="SHARE",
     help="Reject rows with a missing cell in columns that miss at most this share.",
 )
+@file_options
 @click.option("--force", is_flag=True, help="Overwrite conf/NAME; nothing of it is kept.")
 @click.pass_obj
 def infer(
     metadata: ProjectMetadata | None,
+    /,
     source: str,
     name: str | None,
     target: str | None,
@@ -93,6 +99,7 @@ def infer(
     same: tuple[str, ...],
     nullable_from: float,
     force: bool,
+    **file: Any,
 ) -> None:
     """Look at the table SOURCE and write conf/NAME: its contract, parameters and a report.
 
@@ -104,6 +111,7 @@ def infer(
       kedro contract infer data/01_raw/bank.csv
       kedro contract infer data/01_raw/bank.csv --env bank --target Exited --positive 1
       kedro contract infer sqlite:///crm.db::members --env gym --drop notes --keep score
+      kedro contract infer data/01_raw/export.csv --encoding cp1251 --skip-rows 3 --footer Total
     """
     from churn_pipeline.inference import Hints, infer_contract
     from churn_pipeline.io.addresses import from_project, refuse_password
@@ -121,17 +129,20 @@ def infer(
                 f"conf/{name} exists; choose another --env, or add --force to write it anew "
                 "(nothing of it is kept)"
             )
+        click.get_current_context().with_resource(hold([new_place(project, name)]))
         click.echo(f"conf/{name} is written anew; nothing of it is kept", err=True)
     click.echo(f"reading {source}", err=True)
     credentials = project_credentials(project)["source"]
-    raw = read_raw_table(source, knob="SOURCE", credentials=credentials, folder=project)
+    layout = file_format(**file)
+    raw = read_raw_table(source, "SOURCE", credentials, project, file=layout, look=True)
     click.echo(f"{len(raw.cells):,} rows of {raw.cells.shape[1]:,} columns", err=True)
     hints = Hints(
         target, positive, id, snapshot, horizon_days, drop, keep, sensitive, nullable_from,
         missing, same,
     )  # fmt: skip
-    found = infer_contract(raw, name, hints, _Progress())
-    folder = create_dataset(project, name, found.contract_text, source, found.report, force)
+    found = infer_contract(raw, name, hints, _Progress(), layout.over(raw.found))
+    with hold([new_place(project, name)]):
+        folder = create_dataset(project, name, found.contract_text, source, found.report, force)
     _summarise(name, _shown(folder, project), found)
 
 
@@ -162,7 +173,9 @@ def check(metadata: ProjectMetadata | None, name: str, source: str | None) -> No
     project = Path(metadata.project_path) if metadata else Path.cwd()
     folder = project / "conf" / name
     known = ContractDataset(filepath=str(folder / "contract.yml")).load()
+    knob = "--source"
     if source is None:
+        knob = "ingestion.source"
         own = folder / "params.yaml"
         params = own if own.exists() else project / "params.yaml"
         source = yaml.safe_load(params.read_text(encoding="utf-8"))["ingestion"]["source"]
@@ -170,7 +183,7 @@ def check(metadata: ProjectMetadata | None, name: str, source: str | None) -> No
         refuse_password(source, "--source")
         source = from_project(source, project)
     credentials = project_credentials(project, name)["source"]
-    raw = read_raw_table(source, credentials=credentials, folder=project)
+    raw = read_raw_table(source, knob, credentials, project, known.file)
     table, violations = check_customers(raw, known)
     _, rejected = quarantine_customers(raw, table, violations, known)
     quality = report_data_quality(raw, table, rejected, known)

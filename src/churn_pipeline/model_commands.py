@@ -15,6 +15,8 @@ from kedro.framework.startup import ProjectMetadata
 from churn_pipeline.environments import Dataset, params_file, read_dataset
 from churn_pipeline.errors import ChurnPipelineError, RegistryError
 from churn_pipeline.io.storage import storage_error
+from churn_pipeline.locking import all_places, hold, place
+from churn_pipeline.locking.options import wait_option
 from churn_pipeline.orchestration.provenance import file_sha256, git_user
 from churn_pipeline.orchestration.tracking import (
     ARTIFACTS,
@@ -105,6 +107,7 @@ def list_versions(metadata: ProjectMetadata | None, env: str | None) -> None:
 _reason = click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the history.")
 
 
+@wait_option
 @model.command()
 @click.argument("version", type=click.IntRange(min=1), required=False)
 @_reason
@@ -126,17 +129,20 @@ def promote(
     client = _client(write=True)
     from churn_pipeline.orchestration import promotion
 
-    done = promotion.promote(
-        client,
-        name,
-        None if version is None else str(version),
-        why=_sentence(reason),
-        force=force,
-        **_signature(metadata),
-    )
+    # a run asks which model is the champion, compares with it and notes with which
+    with hold([place(_root(metadata), env)]):
+        done = promotion.promote(
+            client,
+            name,
+            None if version is None else str(version),
+            why=_sentence(reason),
+            force=force,
+            **_signature(metadata),
+        )
     click.echo(f"version {done.to_version} is the champion (before: {done.from_version or 'none'})")
 
 
+@wait_option
 @model.command()
 @_reason
 @environment_option
@@ -147,7 +153,8 @@ def rollback(metadata: ProjectMetadata | None, reason: str, env: str | None) -> 
     client = _client(write=True)
     from churn_pipeline.orchestration import promotion
 
-    done = promotion.rollback(client, name, why=_sentence(reason), **_signature(metadata))
+    with hold([place(_root(metadata), env)]):
+        done = promotion.rollback(client, name, why=_sentence(reason), **_signature(metadata))
     before = done.from_version or "none"
     click.echo(f"version {done.to_version} is the champion again (before: {before})")
 
@@ -178,6 +185,7 @@ def history(metadata: ProjectMetadata | None, env: str | None) -> None:
     )
 
 
+@wait_option
 @model.command()
 @click.argument("version", default="champion")
 @click.option(
@@ -197,7 +205,10 @@ def fetch(metadata: ProjectMetadata | None, version: str, folder: Path, env: str
     client = _client()
     from churn_pipeline.orchestration.registry import fetch_bundle
 
-    bundle = fetch_bundle(client, name, version, folder)
+    written = folder.resolve()
+    places = [item for item in all_places(_root(metadata)) if written.is_relative_to(item.folder)]
+    with hold(places):
+        bundle = fetch_bundle(client, name, version, folder)
     click.echo(f"{folder}: bundle {bundle.version} of {version}")
 
 

@@ -113,6 +113,7 @@ class _Tier(_Section):
 
 
 class _Economics(_Section):
+    currency: str = Field(pattern=r"^\S(.{0,18}\S)?$")
     customer_lifetime_value: Any  # a union would report every mistake once for each type
     incentive_cost: float = Field(ge=0)
     contact_cost: float = Field(ge=0)
@@ -144,6 +145,7 @@ class _Gates(_Section):
     maximum_expected_calibration_error: float | None = Field(ge=0, le=1)
     maximum_scoring_milliseconds: float | None = Field(gt=0)
     no_regression: bool
+    regression_margin: float = Field(ge=0)
 
 
 class _Sink(_Section):

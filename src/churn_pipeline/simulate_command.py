@@ -9,6 +9,8 @@ import yaml
 from kedro.framework.startup import ProjectMetadata
 
 from churn_pipeline.errors import ChurnPipelineError
+from churn_pipeline.locking import Place, hold, places_that_read
+from churn_pipeline.locking.options import wait_option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +19,7 @@ KINDS = Path("conf/base/simulation")
 _ENDINGS = (".csv", ".parquet")
 
 
+@wait_option
 @click.command()
 @click.option(
     "--kind",
@@ -67,6 +70,7 @@ def simulate(
     truth = truth or output.with_name(f"{output.stem}_truth{output.suffix}")
     _check_targets(output, truth, force)
     try:
+        click.get_current_context().with_resource(hold(_places(root, output, truth)))
         described = read_kind(file)
         number = described.constants.get(described.panel.snapshots, 1) if described.panel else 1
         label = f"Drawing {customers:,} customers of {file.stem}"
@@ -92,6 +96,12 @@ def _check_targets(output: Path, truth: Path, force: bool) -> None:
             )
         if path.exists() and not force:
             raise click.ClickException(f"{path} exists; choose another {option} or add --force")
+
+
+def _places(root: Path, *outputs: Path) -> list[Place]:
+    """Return the data sets whose table is about to be replaced."""
+    found = {item for path in outputs if path.exists() for item in places_that_read(root, path)}
+    return list(found)
 
 
 def _values(knobs: Sequence[str]) -> dict[str, Any]:

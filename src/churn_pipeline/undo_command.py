@@ -8,11 +8,14 @@ import click
 from kedro.framework.startup import ProjectMetadata
 
 from churn_pipeline.errors import ChurnPipelineError
+from churn_pipeline.locking import hold, place
+from churn_pipeline.locking.options import wait_option
 from churn_pipeline.model_commands import environment_option
 
 _SHOWN = 5
 
 
+@wait_option
 @click.command()
 @environment_option
 @click.option("--dry-run", is_flag=True, help="Say what would be discarded; change nothing.")
@@ -30,6 +33,8 @@ def undo(metadata: ProjectMetadata | None, env: str | None, dry_run: bool, yes: 
 
     project = Path(metadata.project_path) if metadata else Path.cwd()
     try:
+        if not dry_run:
+            click.get_current_context().with_resource(hold([place(project, env)], writes=False))
         plan = plan_undo(project, env)
         if not plan.is_needed:
             click.echo("Nothing to undo: parameters and results are those of the last commit.")

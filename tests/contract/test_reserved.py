@@ -32,11 +32,11 @@ def own_fields(path: str, functions: tuple[str, ...]) -> set[str]:
             continue
         for node in ast.walk(top):
             if isinstance(node, ast.Dict):
-                found |= {k.value for k in node.keys if isinstance(k, ast.Constant)}
+                found |= {str(k.value) for k in node.keys if isinstance(k, ast.Constant)}
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "assign":
                 found |= {keyword.arg for keyword in node.keywords if keyword.arg}
             if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-                found |= {node.slice.value} if isinstance(node.slice, ast.Constant) else set()
+                found |= {str(node.slice.value)} if isinstance(node.slice, ast.Constant) else set()
             if isinstance(node, ast.AnnAssign) and isinstance(top, ast.ClassDef):
                 found |= {node.target.id} if isinstance(node.target, ast.Name) else set()
     return found

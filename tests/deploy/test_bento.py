@@ -59,6 +59,8 @@ def test_the_bento_holds_what_serves_and_nothing_of_the_training(
         "__init__.py",
         "environments.py",
         "errors.py",
+        "staging.py",
+        "named_files.py",
         "contract",
         "scorer",
         "serving",

@@ -27,11 +27,11 @@ for name, source in zip(sys.argv[1::2], sys.argv[2::2]):
 
 
 def files(folder: Path) -> dict[str, str]:
-    """Return the hash of every file, by its path."""
+    """Return the hash of every file but those of DVC's own, by its path."""
     return {
         path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and ".dvc" not in path.parts
     }
 
 

@@ -42,6 +42,13 @@ def test_lost_digits_are_asked_about(cells: list[str], words: str) -> None:
     assert repr(cells[0]) in question.text or "such as" in question.text
 
 
+def test_postcodes_a_digit_short_are_asked_about() -> None:
+    codes = [str(code) for code in RNG.choice([2134, 2139, 10001, 60601, 94105], N)]
+    assert questions(infer({"zip": codes}), "Have some zip lost a zero")
+    whole = [code.zfill(5) for code in codes]
+    assert not questions(infer({"zip": whole}), "zip")
+
+
 def test_no_id_beyond_exact_floats_becomes_a_feature() -> None:
     table = {"ref_id": [float(2**54 + 4 * i) for i in range(N)]}
     assert plan(infer(table), "ref_id").roles == ["ignored"]
@@ -72,6 +79,12 @@ def test_what_numbers_the_rows_is_no_feature_but_a_question(cells: list[Any]) ->
         sorted(RNG.integers(0, 90, N).tolist()),
     ],
 )  # fmt: skip
+def test_calls_by_telephone_are_no_telephones() -> None:
+    assert (
+        "feature" in plan(infer({"phone_calls": [i % 90 for i in range(N)]}), "phone_calls").roles
+    )
+
+
 def test_amounts_do_not_number_the_rows(cells: list[Any]) -> None:
     assert "feature" in plan(infer({"x": cells}), "x").roles
 

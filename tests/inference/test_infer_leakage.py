@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -93,7 +95,7 @@ def test_a_range_in_which_nearly_all_left_is_a_question(rate: float) -> None:
 @pytest.mark.parametrize("rate", [0.5, 0.75])
 def test_missing_cells_tell_where_most_leave(rate: float) -> None:
     truth, left = leaves(rate)
-    table = {
+    table: dict[str, list[Any]] = {
         "visit": [f"2024-01-{i % 28 + 1:02d}" if gone and i % 3 else None
                   for i, gone in enumerate(left)],
         "bill": [i % 37 if gone or i % 3 else None for i, gone in enumerate(left)],

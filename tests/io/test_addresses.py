@@ -97,7 +97,7 @@ def test_a_password_is_refused_and_not_shown(source: str) -> None:
     [
         ("a.xls", "has the ending '.xls'; ingestion.source takes .csv"),
         ("a.xls", "save it as .xlsx"),
-        ("a", "has the ending ''"),
+        ("a", "has no ending"),
         ("a.parquet.gz", "has the ending '.gz'"),
         ("a.csv::b", "a.csv has no parts"),
         ("mysql://h/d::t", "starts with mysql://; it takes files, s3://, sqlite:///"),

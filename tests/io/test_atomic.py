@@ -181,7 +181,9 @@ def test_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
         figure = Figure()
         figure.subplots().plot(np.arange(5))
         path = tmp_path / f"{name}.png"
-        FigureDataset(filepath=str(path), save_args={"format": "png"}).save(figure)
+        dataset = FigureDataset(filepath=str(path), save_args={"format": "png"})
+        dataset.save(figure)
+        assert dataset.load() == path.read_bytes()
         contents.append(path.read_bytes())
     assert contents[0] == contents[1]
     assert contents[0].startswith(b"\x89PNG")

@@ -57,10 +57,10 @@ def reasons(n: int, **contributions: list[float]) -> pd.DataFrame:
     ("name", "known", "unknown"),
     [
         ("age", "age is 41 years", "age is missing"),
-        ("spent", "spent is 11868.35 USD", "spent is missing"),
+        ("spent", "spent is 11,868.35 USD", "spent is missing"),
         ("plan", "plan is full", "plan is missing"),
-        ("calls", "calls is 1234567", "calls is 3"),
-        ("spent_a_call", "spent_a_call is 0.009613371 USD a call", "spent_a_call is missing"),
+        ("calls", "calls is 1,234,567", "calls is 3"),
+        ("spent_a_call", "spent_a_call is 0.00961 USD a call", "spent_a_call is missing"),
     ],
 )
 def test_reasons_speak_the_contracts_words(name: str, known: str, unknown: str) -> None:

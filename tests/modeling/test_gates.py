@@ -26,6 +26,7 @@ from churn_pipeline.modeling.gates import (
     time_scoring,
 )
 from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.reporting.formats import count_passed
 
 METRICS = {
     "roc_auc": {"value": 0.84, "low": 0.82, "high": 0.86},
@@ -112,9 +113,12 @@ def compare(
     champion: ChurnModel | LostChampion | None,
     test: pd.DataFrame,
     confidence: float = 0.95,
+    margin: float = 0.0,
 ) -> Regression:
     churned: NDArray[np.int8] = test["churned"].to_numpy()
-    return compare_with_champion(churned, new.churn_probability(test), champion, test, confidence)
+    return compare_with_champion(
+        churned, new.churn_probability(test), champion, test, confidence, margin
+    )
 
 
 Sides = tuple[pd.DataFrame, pd.DataFrame]
@@ -128,14 +132,14 @@ def test_a_regression_is_found_and_an_improvement_is_none(sides: Sides) -> None:
     assert worse.difference == pytest.approx(-(better.difference or 0))
     losses = [log_loss(sides[1]["churned"], m.churn_probability(sides[1])) for m in (poor, good)]
     assert worse.difference == pytest.approx(losses[0] - losses[1])
-    assert "significantly worse than the champion" in worse.detail
+    assert "margin 0: worse beyond noise" in worse.detail
 
 
 def test_an_identical_champion_passes(sides: Sides) -> None:
     model = fit(sides[0], "risk")
     found = compare(model, model, sides[1])
     assert (found.difference, found.passed) == (0.0, True)
-    assert "log loss +0.0000: not significantly worse" in found.detail
+    assert "+0.0000 to +0.0000, margin 0: not worse by more than the margin" in found.detail
 
 
 def test_an_equal_model_passes_about_as_often_as_promised() -> None:
@@ -153,20 +157,60 @@ def test_an_equal_model_passes_about_as_often_as_promised() -> None:
     assert 8 <= failed <= 35  # 20 of 400 expected; 1 in 1,000 for chance to leave this range
 
 
-def test_the_p_value_is_that_of_a_one_sided_paired_t_test(sides: Sides) -> None:
+def test_either_end_decides_as_a_one_sided_paired_t_test(sides: Sides) -> None:
     train, test = sides
-    new, old = fit(train[:100], "risk", "noise"), fit(train[100:150], "risk", "noise")
+    old, new = fit(train[:100], "risk", "noise"), fit(train[100:150], "risk", "noise")
     y = test["churned"].to_numpy()
     losses = [log_losses(y, m.churn_probability(test)) for m in (new, old)]
     oracle = ttest_rel(*losses, alternative="greater").pvalue
-    assert f"(p = {oracle:.3g})" in compare(new, old, test).detail
     assert compare(new, old, test, confidence=1 - oracle * 0.99).passed
     assert not compare(new, old, test, confidence=1 - oracle * 1.01).passed
 
 
+def test_a_significant_difference_within_the_margin_passes(sides: Sides) -> None:
+    train, test = sides
+    old = fit(train, "risk")
+    spread: Any = lambda scores: scores + 0.01 * np.sign(scores)  # noqa: E731
+    shifted = replace(old, calibrator=spread)
+    for new, champion in ((shifted, old), (old, shifted)):
+        found = compare(new, champion, test, margin=0.002)
+        assert found.passed
+        assert "margin 0.002: not worse by more than the margin" in found.detail
+    worse = max(
+        (compare(a, b, test) for a, b in ((shifted, old), (old, shifted))),
+        key=lambda found: found.difference or 0,
+    )
+    assert 0 < (worse.difference or 0) < 0.002
+
+
+def test_a_small_test_side_says_that_it_cannot_tell(sides: Sides) -> None:
+    train, test = sides
+    new, old = fit(train[:100], "risk", "noise"), fit(train[100:200], "risk", "noise")
+    found = compare(new, old, test[:40], margin=0.002)
+    assert found.passed
+    assert "too few test customers" in found.detail
+
+
+def test_a_loss_that_may_exceed_the_margin_fails_though_its_estimate_does_not(
+    sides: Sides,
+) -> None:
+    good, poor = fit(sides[0], "risk"), fit(sides[0], "noise")
+    exact = compare(poor, good, sides[1]).difference
+    assert exact is not None
+    assert not compare(poor, good, sides[1], margin=exact * 1.001).passed
+    assert compare(poor, good, sides[1], margin=exact * 2).passed
+
+
+def test_a_gate_that_does_not_apply_is_not_counted() -> None:
+    assert count_passed([True, None, True]) == "2 of 2 passed, 1 not applicable"
+    assert count_passed([False, True]) == "1 of 2 passed"
+    assert count_passed([]) == "all are switched off"
+    assert count_passed([None]) == "0 of 0 passed, 1 not applicable"
+
+
 def test_the_first_model_has_no_champion_to_beat(sides: Sides) -> None:
     found = compare(fit(sides[0], "risk"), None, sides[1])
-    assert found == Regression(None, True, "there is no champion yet")
+    assert found == Regression(None, None, "there is no champion yet")
 
 
 def test_a_lost_champion_fails_with_the_remedy(sides: Sides) -> None:

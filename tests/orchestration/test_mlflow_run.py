@@ -43,7 +43,11 @@ def project(tmp_path: Path, root: Path) -> Path:
     """A copy of what the stages import, since its parameters are edited."""
     package = Path("src/churn_pipeline")
     (tmp_path / package / "orchestration").mkdir(parents=True)
-    for name in ("errors", *(f"orchestration/{m}" for m in ("__init__", "mlflow_run", "tracking"))):
+    for name in (
+        "errors",
+        "staging",
+        *(f"orchestration/{m}" for m in ("__init__", "mlflow_run", "tracking")),
+    ):
         shutil.copy(root / package / f"{name}.py", tmp_path / package / f"{name}.py")
     (tmp_path / "src/churn_pipeline/__init__.py").touch()
     (tmp_path / "params.yaml").write_text("training: {folds: 5}\n", encoding="utf-8")

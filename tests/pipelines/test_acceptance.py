@@ -27,6 +27,7 @@ GATES: dict[str, Any] = {
     "maximum_scoring_milliseconds": 60_000,
     "no_regression": True,
 }
+NO_GAP = {"difference": 0.0, "beyond_noise": False}
 SELECTION = {"champion": "xgboost"}
 
 Sides = tuple[pd.DataFrame, pd.DataFrame]
@@ -76,8 +77,9 @@ def run(
     plain = replace(contract, derived_columns=())  # as the baseline sees it
     bundle = bundle_of(model, test, plain)
     return check_gates(
-        bundle, champion, metrics, predictions, shuffled, contract, gates, EVALUATION
-    )
+        bundle, champion, metrics, predictions, shuffled, contract, gates, EVALUATION, NO_GAP,
+        {"method": "customer"},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("champion", ["none", "identical", "poor"])
@@ -88,7 +90,8 @@ def test_a_model_that_is_no_worse_is_accepted(
     gates = run(model, current, sides[1], contract)
     assert gates["passed"]
     assert [gate["gate"] for gate in gates["gates"]] == [g for g in GATES if GATES[g] is not None]
-    assert accept(gates, SELECTION, "") == {"champion": "xgboost", "gates_passed": 4}
+    judged = 3 if current is None else 4
+    assert accept(gates, SELECTION, "") == {"champion": "xgboost", "gates_passed": judged}
 
 
 def test_what_depends_on_the_machine_or_its_registry_is_printed_and_not_tracked(
@@ -101,6 +104,8 @@ def test_what_depends_on_the_machine_or_its_registry_is_printed_and_not_tracked(
     with caplog.at_level(logging.INFO, logger="churn_pipeline"):
         first = run(model, None, sides[1], contract)
         second = run(model, poor, sides[1], contract)
+    assert [gate.pop("passed") for gate in first["gates"]][-1] is None
+    assert [gate.pop("passed") for gate in second["gates"]] == [True] * 4
     assert first == second
     assert json.loads(json.dumps(first, allow_nan=False)) == first
     local = [(g["gate"], g["value"], g["detail"]) for g in first["gates"][-2:]]
@@ -109,7 +114,7 @@ def test_what_depends_on_the_machine_or_its_registry_is_printed_and_not_tracked(
         ("no_regression", None, None),
     ]
     assert "there is no champion yet" in caplog.text
-    assert "not significantly worse than the champion" in caplog.text
+    assert "not worse by more than the margin" in caplog.text
 
 
 def test_a_regression_is_not_accepted(
@@ -145,6 +150,11 @@ def test_gates_that_are_off_stop_nothing(
 ) -> None:
     with caplog.at_level(logging.INFO, logger="churn_pipeline"):
         gates = run(model, None, sides[1], contract, dict.fromkeys(GATES))
-    assert gates == {"passed": True, "gates": []}
+    assert gates == {
+        "passed": True,
+        "gates": [],
+        "validation_gap": NO_GAP,
+        "findings": [],
+    }
     assert accept(gates, SELECTION, "")["gates_passed"] == 0
     assert "all are switched off" in caplog.text

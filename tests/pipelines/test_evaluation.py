@@ -16,7 +16,11 @@ from churn_pipeline.modeling.delong import delong_test
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import SigmoidCalibrator
 from churn_pipeline.modeling.target import churned
-from churn_pipeline.pipelines.decisions.economics import draw_economics, weigh_decisions
+from churn_pipeline.pipelines.decisions.economics import (
+    draw_economics,
+    draw_gains,
+    weigh_decisions,
+)
 from churn_pipeline.pipelines.decisions.nodes import (
     decide_test_customers,
     draw_confusion,
@@ -198,13 +202,17 @@ def test_curves_and_figures_agree_with_the_predictions(predictions: pd.DataFrame
     assert gains["recall"].iloc[-1] == 1
     agree = (confusion["actual"] == confusion["predicted"]).mean()
     assert agree == pytest.approx(metrics["accuracy"]["value"], abs=1e-6)
-    drawn = [*draw_figures(*curves, predictions, metrics), draw_confusion(confusion)]
+    drawn = [
+        *draw_figures(*curves[:3], predictions, metrics),
+        draw_gains(gains, economics, metrics),
+        draw_confusion(confusion),
+    ]
     titles = [figure.axes[0].get_title(loc="left") for figure in drawn]
     assert titles == [
         "ROC curve",
         "Precision and recall",
         "Calibration",
-        "Cumulative gains",
+        "How many churners are found",
         "Confusion matrix of the decision",
     ]
 
@@ -265,8 +273,8 @@ def test_weighing_repeats_and_is_drawn(predictions: pd.DataFrame) -> None:
     one, two = (weigh_decisions(predictions, ECONOMICS, EVALUATION) for _ in range(2))
     assert one[0] == two[0]
     pd.testing.assert_frame_equal(one[1], two[1], check_exact=True)
-    (axes,) = draw_economics(one[1], one[0]).axes
-    assert axes.get_title(loc="left") == "Profit of contacting customers"
+    (axes,) = draw_economics(one[1], one[0], "EUR").axes
+    assert axes.get_title(loc="left") == "What contacting customers earns"
 
 
 def test_tiers_have_to_cover_all_probabilities(predictions: pd.DataFrame) -> None:

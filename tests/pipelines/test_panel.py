@@ -156,7 +156,7 @@ def test_rows_of_a_customer_are_told_apart_by_their_snapshot(run: Run) -> None:
     gates = {"minimum_roc_auc": 0.5, "no_regression": True}
     checked = check_gates(
         bundle, run.model, measured(run, run.predictions)[0], run.predictions,
-        shuffled, run.contract, gates, EVALUATION,
+        shuffled, run.contract, gates, EVALUATION, {"beyond_noise": False}, {"method": "time"},
     )  # fmt: skip
     assert checked["passed"]
     with pytest.raises(KeyError, match="no row"):

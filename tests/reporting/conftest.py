@@ -6,11 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.expressions import Expression
 from churn_pipeline.contract.model import Column, DerivedColumn
 from churn_pipeline.modeling.period_metrics import METRICS as PERIOD_METRICS
+from churn_pipeline.reporting.drawing import DPI
+from churn_pipeline.reporting.embedding import png
+from churn_pipeline.reporting.model_card import FIGURES
 from churn_pipeline.reporting.names import METRIC_NAMES
 
 METRICS = {
@@ -265,6 +269,11 @@ def small_contract() -> Contract:
 @pytest.fixture
 def outputs(small_contract: Contract) -> dict[str, Any]:
     """What the pipelines hand to the model card."""
+    return card_outputs(small_contract)
+
+
+def card_outputs(small_contract: Contract) -> dict[str, Any]:
+    """What the pipelines hand to the model card; new at every call."""
     random = np.random.default_rng(0)
     n = 5606
     days = pd.Timestamp("2024-01-31") + pd.to_timedelta(random.integers(0, 500, n), unit="D")
@@ -345,4 +354,17 @@ def outputs(small_contract: Contract) -> dict[str, Any]:
             "seed": 103,
         },
         "split": {"test_share": 0.2, "seed": 104},
+        "currency": "CHF",
     }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def pictures() -> dict[str, bytes]:
+    """A small picture for every figure of the card, the last one wider than a telephone."""
+    drawn = {}
+    for name in FIGURES:
+        stem = name.removesuffix(".png")
+        figure = Figure(figsize=(9.9, 4) if stem == "shap_dependence" else (4.6, 3.5), dpi=DPI)
+        figure.subplots().plot(np.arange(3))
+        drawn[stem] = png(figure)
+    return drawn

@@ -31,7 +31,7 @@ def economics() -> dict[str, Any]:
 
 
 def test_the_curve_and_the_decision_are_drawn(economics: dict[str, Any]) -> None:
-    (axes,) = economics_figures.profit(POINTS, economics).axes
+    (axes,) = economics_figures.profit(POINTS, economics, "$").axes
     lines = {str(line.get_label()): line for line in axes.get_lines()}
     curve = lines["highest expected profit first"]
     np.testing.assert_array_equal(curve.get_xydata(), POINTS.to_numpy())
@@ -42,10 +42,10 @@ def test_the_curve_and_the_decision_are_drawn(economics: dict[str, Any]) -> None
 
 
 def test_everything_is_named(economics: dict[str, Any]) -> None:
-    (axes,) = economics_figures.profit(POINTS, economics).axes
-    assert axes.get_title(loc="left") == "Profit of contacting customers"
+    (axes,) = economics_figures.profit(POINTS, economics, "$").axes
+    assert axes.get_title(loc="left") == "What contacting customers earns"
     assert axes.get_xlabel() == "Share of customers contacted"
-    assert axes.get_ylabel() == "Profit per customer"
+    assert axes.get_ylabel() == r"Profit per customer (\$)"
     legend = axes.get_legend()
     assert legend is not None
     assert len(legend.get_texts()) == len(axes.get_lines()) == 5

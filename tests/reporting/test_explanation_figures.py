@@ -51,7 +51,8 @@ def test_bars_are_the_importances_with_the_largest_on_top() -> None:
     table = importance_table()
     (axes,) = explanation_figures.importance(table).axes
     assert [bar.get_width() for bar in axes.containers[0]] == table["mean_absolute_shap"].tolist()
-    assert [label.get_text() for label in axes.get_yticklabels()] == table["input"].tolist()
+    for text, name in zip(axes.texts, table["input"], strict=True):
+        assert f"  {name}: " in text.get_text()
     bottom, top = axes.get_ylim()
     assert bottom > top
     assert "log-odds" in axes.get_xlabel()
@@ -60,14 +61,14 @@ def test_bars_are_the_importances_with_the_largest_on_top() -> None:
 def test_bars_tell_share_and_meaning_in_short() -> None:
     (axes,) = explanation_figures.importance(importance_table()).axes
     first, second, _ = (text.get_text() for text in axes.texts)
-    assert first.startswith("66%  How the customer pays, by which card")
+    assert first.startswith("66%  input 0: How the customer pays, by which card")
     assert first.endswith("…")
-    assert second.endswith("  Kind of internet connection")
+    assert second.endswith("  input 1: Kind of internet connection")
 
 
 def test_only_so_many_bars_are_drawn() -> None:
     (axes,) = explanation_figures.importance(importance_table(40)).axes
-    assert len(axes.patches) == 20
+    assert len(axes.patches) == 15
 
 
 @pytest.mark.parametrize("inputs", [1, 3, 40])
@@ -95,7 +96,26 @@ def test_importances_of_0_can_be_drawn() -> None:
     ],
 )
 def test_meaning_is_cut_between_words(meaning: str, short: str) -> None:
-    assert explanation_figures.shorten(meaning) == short
+    assert explanation_figures.shorten(meaning, 60) == short
+
+
+def test_a_name_that_leaves_no_room_stands_alone() -> None:
+    table = importance_table(2).assign(input=["x" * 90, "a long name of words " * 4])
+    figure = explanation_figures.importance(table)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert max(text.get_window_extent().x1 for text in axes.texts) <= figure.bbox.x1
+    assert all(text.get_text().endswith("…") for text in axes.texts)
+
+
+def test_dollars_are_no_formulas() -> None:
+    table = importance_table(2).assign(input=["fee $a$", "$x_1$"])
+    explanation_figures.importance(table).draw_without_rendering()
+    drawn = explanation_figures.dependence(
+        dependence_table(fee=["$1$", "a$b$"]).assign(input="$x$")
+    )
+    drawn.draw_without_rendering()
+    assert tick_labels(drawn.axes[0]) == [r"\$1\$", r"a\$b\$"]
 
 
 def test_one_plot_an_input_in_the_given_order() -> None:

@@ -43,6 +43,13 @@ def test_lines_are_the_points() -> None:
     assert np.asarray(gains.get_xdata())[0] == np.asarray(gains.get_ydata())[0] == 0
 
 
+def test_the_decision_is_marked_on_the_gains() -> None:
+    (axes,) = figures.gains(curves.gains_curve(Y, P), (0.5, 0.8)).axes
+    (marked,) = [line for line in axes.get_lines() if "decision" in str(line.get_label())]
+    assert marked.get_label() == "decision: 50% find 80%"
+    np.testing.assert_array_equal(marked.get_xydata(), [[0.5, 0.8]])
+
+
 def test_confusion_shows_counts_and_shares_of_the_actual_class() -> None:
     table = pd.DataFrame(
         {

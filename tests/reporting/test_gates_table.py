@@ -9,15 +9,15 @@ def test_one_aligned_line_a_gate() -> None:
         [
             Gate("minimum_roc_auc", 0.8, 0.841234, True, "interval 0.8200 to 0.8600"),
             Gate("maximum_scoring_milliseconds", 50, 61.5, False, "median", is_local=True),
-            Gate("no_regression", True, None, True, "there is no champion yet", is_local=True),
+            Gate("no_regression", True, None, None, "there is no champion yet", is_local=True),
         ]
     )
     assert text.splitlines() == [
-        "Gates      2 of 3 passed",
+        "Gates      1 of 2 passed, 1 not applicable",
         "        gate                          limit    value",
         "  PASS  minimum_roc_auc                 0.8   0.8412  interval 0.8200 to 0.8600",
         "  FAIL  maximum_scoring_milliseconds     50  61.5000  median",
-        "  PASS  no_regression                    on        –  there is no champion yet",
+        "  –     no_regression                    on        –  there is no champion yet",
     ]
 
 

@@ -44,6 +44,11 @@ def test_many_periods_have_few_labels_and_undefined_figures_are_left_out() -> No
     assert 4 <= len(figure.axes[0].get_xticks()) <= 8
 
 
-def test_rows_without_dates_are_one_period() -> None:
+def test_one_period_shows_the_sides_beside_each_other() -> None:
     figure = by_period(table({"training": ["all"], "test": ["all"]}))
-    assert [text.get_text() for text in figure.axes[3].get_xticklabels()] == ["all"]
+    for axes in figure.axes:
+        trained, tested = axes.containers
+        assert trained[0].get_xdata().tolist() == [0]
+        assert tested[0].get_xdata().tolist() == [1]
+    labels = [text.get_text() for text in figure.axes[3].get_xticklabels()]
+    assert labels == ["training, out of fold", "test"]

@@ -8,7 +8,8 @@ from churn_pipeline.reporting.names import METRIC_NAMES
 from churn_pipeline.reporting.summary import summarise
 
 PARTS = (
-    "metrics", "selection", "economics", "fairness", "gates", "data_quality", "evaluation",
+    "metrics", "selection", "economics", "fairness", "gates", "data_quality", "split_record",
+    "evaluation", "currency",
 )  # fmt: skip
 
 
@@ -26,10 +27,12 @@ def test_summary_tells_data_champion_decisions_and_next_steps(told: dict[str, An
         "           lightgbm has the lowest mean log loss (0.4142); logistic_regression is not",
         "5 customers, 3 churned; 95% intervals, top 10%",
         "contact the 50.5% of customers of churn probability above 0.164, the break-even",
-        "profit 10.4 [9.1, 11.7] a customer; contacting everyone 7.32",
-        "(EMPC) 10.5 [9.2, 11.9] a customer, 71% of perfect",
+        "profit 10.4 [9.1, 11.7] CHF a customer; contacting everyone 7.32",
+        "73,200 CHF [64,100, 82,500] among the customers of the table (7,043)",
+        "(EMPC) 10.5 [9.2, 11.9] CHF a customer, 71% of perfect",
         "Gates      4 of 4 passed",
-        "Fairness   1 warning, see the model card",
+        "Note       Groups of is_senior are treated differently: 1 difference beyond noise.",
+        "Note       Only 3 test customers churned, so the intervals are wide",
         "Model card data/bank/08_reporting/model_card.html",
     ):
         assert part in text, part
@@ -52,9 +55,9 @@ def test_summary_names_the_gates_that_failed(told: dict[str, Any]) -> None:
 
 def test_summary_without_gates_warnings_or_a_common_break_even(told: dict[str, Any]) -> None:
     told["gates"]["gates"] = []
-    told["fairness"]["warnings"] = []
+    told["fairness"]["differences"] = []
     told["economics"]["threshold"] = None
     text = summarise(**told, churned=[1, 0])
     assert "all are switched off" in text
-    assert "Fairness   0 warnings\n" in text
+    assert "treated differently" not in text
     assert "each has a break-even of their own" in text

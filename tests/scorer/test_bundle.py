@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,7 @@ class Killed(BaseException):
 def test_a_kill_at_any_step_leaves_what_a_later_write_mends(
     folder: Path, exists: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("churn_pipeline.staging._is_alive", lambda pid: False)
     new = Bundle({**FILES, "contract.json": b"new"})
     outcomes = set()
     for steps in range(20):
@@ -289,3 +291,22 @@ def test_a_bundle_of_another_models_contract_is_refused(bundle_folder: Path) -> 
     other = bundle.with_files({"contract.json": to_json(contract, sort_keys=False)})
     with pytest.raises(BundleError, match=r"model\.onnx takes \d+ inputs"):
         Scorer(other)
+
+
+def test_a_reader_beside_a_writer_gets_the_old_bundle_or_the_new(folder: Path) -> None:
+    bundles = [Bundle(FILES), Bundle({**FILES, "more.json": b"1"})]
+    ended = threading.Event()
+
+    def write() -> None:
+        for number in range(200):
+            write_bundle(bundles[number % 2], folder)
+        ended.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    found = set()
+    while not ended.is_set():
+        found.add(read_bundle(folder).version)
+    writer.join()
+    assert found <= {bundle.version for bundle in bundles}
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]

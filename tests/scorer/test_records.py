@@ -152,7 +152,7 @@ def bad_values(column: Column, contract: Contract) -> list[Any]:
             ["s" * (MAX_TEXT + 1)] if column.type == "text" else [SECRET, " ".join(column.values)]
         )
     if column.type == "integer":
-        bad += [0.5, 2**53, -(2**53), 1e300]
+        bad += [0.5, 2**53, -(2**53), 1e29]
     return [value for value in bad if value not in column.values or value in (True, False)]
 
 
@@ -301,7 +301,7 @@ def test_an_unseen_id_is_refused_even_where_categories_are_not(small: Contract) 
     ("kind", "value", "text"),
     [("text", " K 1\t", "K 1"), ("integer", 7, "7"), ("integer", 7.0, "7"), ("integer", -0.0, "0"),
      ("integer", 2**53 - 1, "9007199254740991"), ("number", 0.1, "0.1"), ("number", 3, "3"),
-     ("number", 1e300, "1e+300")],
+     ("number", 1e29, "1e+29")],
 )  # fmt: skip
 def test_an_id_is_a_text_as_people_write_it(
     small: Contract, kind: Any, value: Any, text: str

@@ -10,9 +10,11 @@ def contract_document(contract: Contract) -> dict[str, Any]:
 
     The order of its keys is the order of the columns.
     """
+    file = contract.file.document()
     return {
         "name": contract.name,
         "description": contract.description,
+        **({"file": file} if file else {}),
         "missing_values": list(contract.missing_values),
         "columns": {name: _column(column) for name, column in contract.columns.items()},
         "row_rules": {

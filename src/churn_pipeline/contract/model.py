@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from churn_pipeline.contract.expressions import Expression
+from churn_pipeline.contract.file_format import UNKNOWN, FileFormat
 from churn_pipeline.contract.limits import LARGEST_NUMBER
 
 ColumnType = Literal["text", "category", "integer", "number", "date"]
@@ -139,6 +140,8 @@ class Contract:
         In the order of the file.
     row_rules : tuple of RowRule
     derived_columns : tuple of DerivedColumn
+    file : FileFormat
+        How its files are laid out.
     """
 
     name: str
@@ -147,6 +150,7 @@ class Contract:
     columns: Mapping[str, Column]
     row_rules: tuple[RowRule, ...] = ()
     derived_columns: tuple[DerivedColumn, ...] = ()
+    file: FileFormat = UNKNOWN
 
     def with_role(self, role: Role) -> tuple[Column, ...]:
         """Return the columns that have ``role``, in the order of the file."""

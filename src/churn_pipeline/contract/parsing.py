@@ -5,6 +5,7 @@ from datetime import date
 
 from churn_pipeline.contract.column_parsing import parse_column
 from churn_pipeline.contract.expressions import Expression
+from churn_pipeline.contract.file_format import FileFormat, parse_file_format
 from churn_pipeline.contract.model import Column, Contract, DerivedColumn, Role, RowRule
 from churn_pipeline.contract.reserved import why_reserved
 from churn_pipeline.contract.sections import Section
@@ -32,7 +33,12 @@ def parse_contract(document: object, source: str = "contract.yml") -> Contract:
         With one sentence that names the key and the valid options.
     """
     root = Section(document, source, "")
-    root.only({"name", "description", "missing_values", "columns", "row_rules", "derived_columns"})
+    root.only(
+        {
+            "name", "description", "file", "missing_values", "columns", "row_rules",
+            "derived_columns",
+        }
+    )  # fmt: skip
     columns = {name: parse_column(name, section) for name, section in root.sections("columns")}
     if not columns:
         root.fail("columns", "is empty; describe at least an id, a target and one feature")
@@ -45,11 +51,16 @@ def parse_contract(document: object, source: str = "contract.yml") -> Contract:
         derived_columns=tuple(
             _derived(name, section) for name, section in root.sections("derived_columns")
         ),
+        file=_file(root),
     )
     _check_roles(contract, root)
     _check_names(contract, root)
     _check_expressions(contract, root)
     return contract
+
+
+def _file(root: Section) -> FileFormat:
+    return parse_file_format(Section(root.values.get("file") or {}, root.source, "file"))
 
 
 def _rule(name: str, section: Section) -> RowRule:

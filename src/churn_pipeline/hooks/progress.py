@@ -53,8 +53,10 @@ class ProgressHooks:
             logger.info(
                 summarise(
                     **{part: catalog.load(part) for part in parts},
+                    split_record=catalog.load("split"),
                     evaluation=catalog.load("params:evaluation"),
                     churned=catalog.load("test_predictions")["churned"].tolist(),
+                    currency=catalog.load("params:economics.currency"),
                     folder=folder,
                 )
             )

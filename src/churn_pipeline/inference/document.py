@@ -42,6 +42,9 @@ def contract_text(document: Mapping[str, Any], comments: Mapping[str, str]) -> s
     lines = [_HEAD.format(name=document["name"], report="inference.md")]
     lines.append(_entry("name", document["name"], 0))
     lines.append(_entry("description", document["description"], 0) + "\n")
+    if "file" in document:
+        lines.append("# how files are laid out where a look at them does not settle it\n")
+        lines.append(_entry("file", document["file"], 0) + "\n")
     lines.append('# read as "missing" in every column, after trimming blanks\n')
     lines.append(_entry("missing_values", document["missing_values"], 0))
     lines.append("\ncolumns:\n")

@@ -131,6 +131,25 @@ def ask_negative(reading: Reading, notes: Notes) -> None:
     )
 
 
+def ask_zeros(reading: Reading, notes: Notes) -> None:
+    """Ask about postcodes of which some are a digit short: a program has taken them for numbers."""
+    if not names.is_postcode(reading.name):
+        return
+    texts = reading.known.texts.str.replace(r"\.0+$", "", regex=True)
+    is_number = texts.str.contains(r"^[0-9]{3,9}$", regex=True)
+    lengths = texts[is_number].str.len()
+    if not len(lengths) or is_number.mean() < _ALL_READ or (usual := int(lengths.max())) < 5:
+        return
+    short = texts[is_number][lengths == usual - 1]
+    if len(short) and (lengths >= usual - 1).all() and len(short) < 0.5 * len(lengths):
+        notes.ask(
+            f"Have some {reading.name} lost a zero in front? Most have {usual} digits, others one "
+            f"fewer, such as {listed(short[:3])}; a file that kept the zeros holds other values.",
+            "export the column as a text, all digits kept",
+            Cost.SPELLING,
+        )
+
+
 def ask_infinite(reading: Reading, notes: Notes) -> None:
     """Ask about infinite numbers, which are read as missing."""
     found = [text for text in reading.missing if "inf" in text.casefold()]

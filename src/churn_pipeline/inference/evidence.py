@@ -183,7 +183,7 @@ def _state(
         return None
     base = float(whole.mean())
     rows = np.bincount(inverse).astype(np.float64)
-    positives = np.bincount(inverse, outcome)
+    positives = np.asarray(np.bincount(inverse, outcome), dtype=np.float64)
     many = np.flatnonzero((rows >= _LEAST_ROWS) & (positives >= _SURE * rows))
     sure = [i for i in many if _is_sure(positives[i], int(rows[i]), base)]
     if sure:

@@ -16,6 +16,7 @@ from churn_pipeline.inference.doubts import (
     ask_odd_days,
     ask_spellings,
     ask_strays,
+    ask_zeros,
 )
 from churn_pipeline.inference.evidence import Evidence
 from churn_pipeline.inference.keys import follows_rows, is_row_number
@@ -79,6 +80,7 @@ def plan_feature(
         why = _row_number(reading, values, notes) or _leak(reading, evidence, notes)
         if why:
             return ignored(reading, found, why)
+    ask_zeros(reading, notes)
     if reading.stray:
         ask_strays(reading, notes)
     if reading.is_broken:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn_pipeline.contract.file_format import UNKNOWN, FileFormat
 from churn_pipeline.errors import DataError
 from churn_pipeline.inference.answers import answered_cells, note_answers
 from churn_pipeline.inference.copies import Copies, ask_copies
@@ -27,7 +28,7 @@ from churn_pipeline.inference.key_plans import (
     report_target,
 )
 from churn_pipeline.inference.keys import Keys, find_keys
-from churn_pipeline.inference.plan import Notes, Plan
+from churn_pipeline.inference.plan import Cost, Notes, Plan
 from churn_pipeline.inference.reading import Reading, read_columns, row_values
 from churn_pipeline.inference.report import render_report
 from churn_pipeline.inference.snapshots import epochs_of, settle_dates
@@ -74,6 +75,7 @@ def infer_contract(
     name: str,
     hints: Hints | None = None,
     progress: Callable[[str], None] = lambda _text: None,
+    file: FileFormat = UNKNOWN,
 ) -> Inference:
     """Look at a table and write the contract that describes it.
 
@@ -87,6 +89,8 @@ def infer_contract(
         What the user says.
     progress : callable
         Told now and then what is looked at.
+    file : FileFormat
+        How the files are laid out, for the contract.
 
     Raises
     ------
@@ -97,6 +101,11 @@ def infer_contract(
     hints = checked_hints(hints, list(raw.cells.columns), raw.name)
     cells = answered_cells(raw.cells, hints, raw.name)
     notes = Notes()
+    for remark in raw.remarks:
+        if remark.answer is None:
+            notes.warn(remark.text)
+        else:
+            notes.ask(remark.text, remark.answer, Cost.FILE)
     readings, missing_values = read_columns(
         cells, lambda done, of: progress(f"read column {done} of {of}")
     )
@@ -160,6 +169,7 @@ def infer_contract(
     document = {
         "name": name,
         "description": f"Customers of {raw.name}, as inferred from {len(cells):,} rows.",
+        **({"file": file.document()} if file.document() else {}),
         "missing_values": missing_values,
         "columns": {plan.name: plan.keys for plan in plans},
         "row_rules": {},

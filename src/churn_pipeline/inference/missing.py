@@ -33,7 +33,8 @@ def is_missing_among_numbers(texts: pd.Series) -> NDArray[np.bool_]:
 
 _CODES = re.compile(r"-1|-?(?:9+|8{2,}|7{2,}|9+[7-8])|0")
 _MOST_CODES = 3  # at either end
-_LEAST_LEVELS = 5
+_LEAST_LEVELS = 3
+_SURE_LEVELS = 5  # from which a single negative number, or any number far off, is odd
 _FAR = 5.0  # spans of the other numbers by which a code is away from them
 _FARTHEST = 1000.0  # by which even a single cell is
 _LEAST_REPEATED = 3
@@ -56,10 +57,14 @@ def sentinels(values: NDArray[np.float64], counts: NDArray[np.int64]) -> list[fl
     numbers, inverse = np.unique(values, return_inverse=True)
     if len(numbers) < _LEAST_LEVELS:
         return []
-    rows = np.bincount(inverse, counts.astype(np.float64))
+    rows = np.asarray(np.bincount(inverse, counts), dtype=np.float64)
     found = set(_far_off(numbers, rows))
     negative = numbers[numbers < 0]
-    if len(negative) == 1 and negative[0] in (-1, -9, -99, -999, -9999, -99999):
+    if (
+        len(numbers) >= _SURE_LEVELS
+        and len(negative) == 1
+        and negative[0] in (-1, -9, -99, -999, -9999, -99999)
+    ):
         found.add(float(negative[0]))
     return sorted(found)
 
@@ -71,7 +76,7 @@ def _far_off(numbers: NDArray[np.float64], rows: NDArray[np.float64]) -> list[fl
         (low, high)
         for low in range(_MOST_CODES + 1)
         for high in range(_MOST_CODES + 1)
-        if low + high and len(numbers) - low - high >= _LEAST_LEVELS - 2
+        if low + high and len(numbers) - low - high >= _LEAST_LEVELS - 1
     ]
     for low, high in sorted(ends, key=lambda pair: -sum(pair)):
         core = numbers[low : len(numbers) - high]
@@ -79,17 +84,20 @@ def _far_off(numbers: NDArray[np.float64], rows: NDArray[np.float64]) -> list[fl
         outer = [*range(low), *range(len(numbers) - high, len(numbers))]
         if all(
             max(core[0] - numbers[i], numbers[i] - core[-1])
-            > span * _least_distance(numbers[i], rows[i], least)
+            > span * _least_distance(numbers[i], rows[i], least, len(core))
             for i in outer
         ):
             return [float(numbers[i]) for i in outer]
     return []
 
 
-def _least_distance(number: float, rows: float, least: float) -> float:
+def _least_distance(number: float, rows: float, least: float, n_others: int) -> float:
+    """Return how many spans of the others a number is away from them, if it is a code."""
+    if not _is_code(number):
+        return _FARTHEST if rows < least or n_others < _SURE_LEVELS - 2 else _FAR
     if rows < least:
-        return _FARTHEST if rows < 2 or not _is_code(number) else _FAR
-    return 1.0 if _is_code(number) else _FAR
+        return _FARTHEST if rows < 2 else _FAR
+    return 1.0 if n_others >= _SURE_LEVELS - 2 else _FAR
 
 
 def _is_code(number: float) -> bool:

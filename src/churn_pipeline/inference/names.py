@@ -31,7 +31,8 @@ _IS_PERSON_KEY = re.compile(
 _WHO = _set("customer cust client user member subscriber account acct")
 _IS_THING_KEY = re.compile(rf"({'|'.join(_THINGS)})s?({'|'.join(_KEYS)})|imei|iban")
 _IS_INDEX = re.compile(
-    r"(unnamed[0-9]*(level[0-9]+)?|index|level0|x|(row|line|record|obs|observation|seq|sequence|"
+    r"(unnamed[0-9]*(level[0-9]+)?|index(level[0-9]+)?|level[0-9]+|x|"
+    r"(row|line|record|obs|observation|seq|sequence|"
     r"serial|s|sr|sl)(number|num|no|id|index|nbr|nr)?|rows|rownames)?"
 )
 _PERSONAL = _set(
@@ -59,6 +60,7 @@ _MEASURES = _set(
     "distance satisfaction involvement engagement population clicks contacts sessions trips "
     "upgrades loyalty switches moves opens density turnover temperature"
 )
+_POSTCODES = _set("zip zipcode postcode postalcode postal pincode plz")
 _COORDINATES = _set("latitude longitude lat lon lng")
 _LIFETIME_VALUE = re.compile(r"(customer|cust|client)?(lifetimevalue|c?ltv|clv)(usd|eur|gbp)?")
 _WORTH = re.compile(
@@ -222,6 +224,11 @@ def is_code(name: str) -> bool:
     if "to" in parts or not parts or _MEASURES & set(parts):
         return False
     return parts[-1] in _CODES or end in ("code", "cd")
+
+
+def is_postcode(name: str) -> bool:
+    """Whether the name is that of a postcode."""
+    return bool(_POSTCODES & {*words(name), joined(name)})
 
 
 def is_coordinate(name: str) -> bool:

@@ -16,6 +16,7 @@ from churn_pipeline.inference.reading import Reading
 
 _ROOM = 0.5  # share of the observed span that is allowed beyond either end
 _FEW_GROUPS = 12  # distinct numbers up to which race or sex may be coded
+_TELEPHONE = 1e6
 _LABELS = 50  # distinct numbers from which a name of labels must have shared values
 
 
@@ -37,7 +38,8 @@ def why_no_amount(reading: Reading) -> str | None:
     score = names.identifier_score(reading.name)
     if len(known) > _LABELS and (score >= 4 or (score >= 2 and distinct > 0.2)):
         return "an identifier: its digits are no amount"
-    if names.is_personal(reading.name) and len(known) > _LABELS:
+    is_long = float(np.nanmedian(np.abs(values))) >= _TELEPHONE  # rather than calls by telephone
+    if names.is_personal(reading.name) and (distinct > 0.5 or is_long):
         return "numbers of persons, such as telephones: personal data, and no amount"
     if score >= 2 and not is_whole(values):
         return "an identifier: digits beyond what a number keeps"

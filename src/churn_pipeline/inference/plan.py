@@ -40,6 +40,7 @@ class Plan:
 class Cost(IntEnum):
     """What a wrong answer to a question may cost: the report asks the most costly first."""
 
+    FILE = 110  # rows or texts are read as what they are not
     TARGET = 100  # the model learns something else
     LEAK = 90  # figures that no customer will confirm
     KEY = 80  # customers on both sides of the split, scores that do not join

@@ -22,6 +22,12 @@ _FILES: dict[str, FileKind] = {
     ".xlsm": "excel",
 }
 _COMPRESSIBLE = ("text", "json_lines")
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+_REMEDIES = {
+    ".xls": "; save it as .xlsx", ".xlsb": "; save it as .xlsx", ".ods": "; save it as .xlsx",
+    ".json": "; write an object a line (.jsonl)", ".zip": "; name it as the file in it, with .zip "
+    "behind, such as customers.csv.zip",
+}  # fmt: skip
 _DATABASES: dict[str, DatabaseKind] = {
     "sqlite": "sqlite",
     "duckdb": "duckdb",
@@ -236,17 +242,27 @@ def _file(place: str, part: str | None, knob: str) -> Address:
             f"{', such as s3://BUCKET/FOLDER/customers.csv' if place.startswith('s3:') else ''}"
         )
     path = Path(name.lower())
-    is_compressed = path.suffix == ".gz"
+    is_compressed = path.suffix in _COMPRESSED
     ending = Path(path.stem).suffix if is_compressed else path.suffix
     kind = _FILES.get(ending)
     if kind is None or (is_compressed and kind not in _COMPRESSIBLE):
-        hint = {".xls": "; save it as .xlsx", ".zip": "; unpack it"}.get(path.suffix, "")
-        raise DataError(
-            f"{name} has the ending {Path(name).suffix!r}; {knob} takes {', '.join(_FILES)} files "
-            f"(.gz behind those of text), s3:// and addresses of databases{hint}"
-        )
+        raise DataError(_no_kind(place, name, knob))
     if part is not None and kind != "excel":
         raise DataError(
             f"{name} has no parts; {knob} takes :: behind workbooks (a sheet) and databases only"
         )
     return Address(kind, place, part or None, knob)
+
+
+def _no_kind(place: str, name: str, knob: str) -> str:
+    if not place.startswith("s3://") and Path(place).is_dir():
+        files = sorted(entry.name for entry in Path(place).iterdir() if entry.is_file())
+        more = f" and {len(files) - 5} more" if len(files) > 5 else ""
+        shown = ", ".join(files[:5]) + more or "it has none"
+        return f"{place} is a folder; {knob} needs one file, of which it has: {shown}"
+    ending = Path(name).suffix
+    has = f"has the ending {ending!r}" if ending else "has no ending"
+    return (
+        f"{name} {has}; {knob} takes {', '.join(_FILES)} files ({', '.join(_COMPRESSED)} behind "
+        f"those of text), s3:// and addresses of databases{_REMEDIES.get(ending.lower(), '')}"
+    )

@@ -1,8 +1,8 @@
 """Datasets whose files appear whole or not at all.
 
 A save goes to a hidden file in the same folder, which is then renamed over the target: a run
-killed at any moment leaves either the old file or the new one. (A leftover ``.partial`` file is
-overwritten by the next save.)
+killed at any moment leaves either the old file or the new one. (What it leaves of a hidden file is
+removed by a later run.)
 """
 
 from contextlib import suppress
@@ -16,6 +16,7 @@ from kedro_datasets.pickle import PickleDataset as _PickleDataset
 from kedro_datasets.text import TextDataset as _TextDataset
 
 from churn_pipeline.io.storage import writing
+from churn_pipeline.staging import staged_path
 
 
 class AtomicSave:
@@ -29,7 +30,7 @@ class AtomicSave:
     def save(self, data: Any) -> None:
         """Save ``data`` to the hidden file and rename it over the target."""
         target = super()._get_save_path()  # type: ignore[misc]
-        self._staged = target.with_name(f".{target.name}.partial")
+        self._staged = PurePosixPath(staged_path(Path(target)))
         with writing(Path(target)):
             try:
                 Path(target).parent.mkdir(parents=True, exist_ok=True)

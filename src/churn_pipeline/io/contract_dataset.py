@@ -9,6 +9,7 @@ from kedro.io import AbstractDataset
 from churn_pipeline.contract import Contract, parse_contract
 from churn_pipeline.contract.document import contract_document
 from churn_pipeline.errors import ContractError
+from churn_pipeline.staging import staged_path
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -79,7 +80,7 @@ class ContractDataset(AbstractDataset[Contract, Contract]):
             contract_document(data), sort_keys=False, width=100, allow_unicode=True
         )
         self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        staged = self._filepath.with_name(f".{self._filepath.name}.partial")
+        staged = staged_path(self._filepath)
         try:
             staged.write_text(text, encoding="utf-8")
             staged.replace(self._filepath)

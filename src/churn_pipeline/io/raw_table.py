@@ -1,9 +1,9 @@
 """The customer table as it stands in the user's source: every cell as text, with its line."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,14 @@ import pyarrow.compute as pc
 from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
+from churn_pipeline.contract.file_format import UNKNOWN, FileFormat
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.addresses import Address, parse_address, project_folder, shown
-from churn_pipeline.io.readers.contents import Contents
-from churn_pipeline.io.readers.text import NAMES
+from churn_pipeline.io.contract_dataset import ContractDataset
+from churn_pipeline.io.readers.contents import Contents, Remark
+from churn_pipeline.io.readers.finishing import finish, require_rows
+from churn_pipeline.io.readers.separator import NAMES
+from churn_pipeline.named_files import params_yaml
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,10 @@ class RawTable:
         Python's name of the text's encoding that was found; None where there is none.
     separator : str, optional
         The character between the fields that was found; None where there is none.
+    found : FileFormat
+        What had to be found out of the file's layout, and a contract should hold.
+    remarks : tuple of Remark
+        What a person should know of how it was read.
     """
 
     name: str
@@ -54,6 +62,8 @@ class RawTable:
     malformed: pd.DataFrame
     encoding: str | None = None
     separator: str | None = None
+    found: FileFormat = UNKNOWN
+    remarks: tuple[Remark, ...] = ()
 
 
 def read_raw_table(
@@ -61,6 +71,8 @@ def read_raw_table(
     knob: str = "ingestion.source",
     credentials: Mapping[str, Any] | None = None,
     folder: Path | None = None,
+    file: FileFormat = UNKNOWN,
+    look: bool = False,
 ) -> RawTable:
     """Read a customer table from any source that docs/sources.md lists.
 
@@ -69,12 +81,17 @@ def read_raw_table(
     source : str
         Path or address.
     knob : str
-        What it was given by (a key of ``params.yaml``), for the messages.
+        What it was given by (a key of ``params.yaml``, or a flag), for the messages.
     credentials : mapping, optional
         Of a server: ``url``, ``user``, ``password``; of S3: ``key``, ``secret``, ``token``,
         ``endpoint_url``, ``region``.
     folder : Path, optional
         What relative paths start from; by default the current folder.
+    file : FileFormat
+        What is known of a file's layout.
+    look : bool
+        Whether to look for headers of several rows and footers too, as for a table that nobody has
+        described.
 
     Raises
     ------
@@ -86,32 +103,59 @@ def read_raw_table(
         from churn_pipeline.io.readers.database import read_database  # takes half a second
 
         contents = read_database(address, credentials)
-        _require_rows(contents, address)
+        require_rows(contents, address.name, "", address.knob)
         return _raw_table(address.name, _sha256_of_cells(contents.cells), contents)
     if address.is_on_s3:
         from churn_pipeline.io.readers.storage import fetched
 
         with fetched(address, credentials) as path:
-            return _read_file(path, address)
+            return _read_file(path, address, file, look)
     path = Path(address.place)
     if not path.is_file():
-        raise DataError(f"{path} does not exist; set {knob} in params.yaml to your customer table")
-    return _read_file(path, address)
+        raise DataError(_absent(path, knob))
+    return _read_file(path, address, file, look)
 
 
-def _read_file(path: Path, address: Address) -> RawTable:
-    contents = _contents(path, address)
-    _require_rows(contents, address)
+def _absent(path: Path, knob: str) -> str:
+    """Say that there is no such file, and what could be meant."""
+    remedy = f"set {knob} in {params_yaml()} to" if "." in knob else f"give as {knob}"
+    if path.is_dir():
+        return f"{path} is a folder; {remedy} one file of it: {_files_in(path)}"
+    close = ""
+    if path.parent.is_dir():
+        names = sorted(entry.name for entry in path.parent.iterdir() if entry.is_file())
+        near = get_close_matches(path.name, names, 1, 0.8)
+        close = f" (did you mean {near[0]}?)" if near else ""
+    return f"{path} does not exist{close}; {remedy} the path of your customer table"
+
+
+def _files_in(folder: Path) -> str:
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return (", ".join(names[:5]) + more) or "it has none"
+
+
+def _read_file(path: Path, address: Address, file: FileFormat, look: bool) -> RawTable:
+    if not path.stat().st_size:
+        raise DataError(f"{address.name} is empty; a table of customers is needed")
+    contents = finish(_contents(path, address, file), file, address.name, look)
+    kind = NAMES.get(contents.separator or "")
+    require_rows(contents, address.name, f"{kind}-separated" if kind else "", address.knob)
+    if look and contents.separator is not None and contents.cells.shape[1] == 1:
+        raise DataError(
+            f"{address.name} has the one column {contents.cells.columns[0]!r}; if another "
+            "character than , ; tab or | separates the fields, name it by --separator"
+        )
     with path.open("rb") as opened:
         sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     return _raw_table(address.name, sha256, contents)
 
 
-def _contents(path: Path, address: Address) -> Contents:
+def _contents(path: Path, address: Address, file: FileFormat) -> Contents:
     if address.kind == "text":
         from churn_pipeline.io.readers.text import read_text
 
-        return read_text(path)
+        return read_text(path, file)
     if address.kind == "parquet":
         from churn_pipeline.io.readers.parquet import read_parquet
 
@@ -119,25 +163,10 @@ def _contents(path: Path, address: Address) -> Contents:
     if address.kind == "json_lines":
         from churn_pipeline.io.readers.json_lines import read_json_lines
 
-        return read_json_lines(path)
+        return read_json_lines(path, file)
     from churn_pipeline.io.readers.excel import read_excel
 
-    return read_excel(path, address.part)
-
-
-def _require_rows(contents: Contents, address: Address) -> None:
-    cells, name = contents.cells, address.name
-    twice = [column for column, count in Counter(cells.columns).items() if count > 1]
-    if twice:
-        raise DataError(f"{name} has the column {twice[0]!r} twice; rename one of them")
-    if not len(cells) and len(contents.malformed):
-        kind = f"{NAMES[contents.separator]}-separated " if contents.separator else ""
-        raise DataError(
-            f"{name} has no row of as many fields as its header ({cells.shape[1]}); "
-            f"{address.knob} needs a {kind}table whose first line is the header"
-        )
-    if not len(cells):
-        raise DataError(f"{name} has no rows; {address.knob} needs a table of customers")
+    return read_excel(path, address.part, file)
 
 
 def _raw_table(name: str, sha256: str, contents: Contents) -> RawTable:
@@ -150,6 +179,8 @@ def _raw_table(name: str, sha256: str, contents: Contents) -> RawTable:
         contents.malformed,
         contents.encoding,
         contents.separator,
+        contents.found,
+        tuple(contents.remarks),
     )
 
 
@@ -179,6 +210,8 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
         What is read where ``filepath`` is None.
     credentials : dict, optional
         See :func:`read_raw_table`.
+    contract : str, optional
+        Path of the contract whose section ``file`` says how files are laid out.
     metadata : dict, optional
         Free-form, ignored by Kedro.
     """
@@ -190,11 +223,13 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
         knob: str = "ingestion.source",
         default: str | None = None,
         credentials: dict[str, Any] | None = None,
+        contract: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
+        self._contract = contract
         source = default if filepath is None else filepath
         if source is None:
-            raise DataError(f"{knob} is null; set it in params.yaml to your customer table")
+            raise DataError(f"{knob} is null; set it in {params_yaml()} to your customer table")
         self._filepath = source
         self._knob = knob
         self._credentials = credentials
@@ -204,10 +239,17 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
     def load(self) -> RawTable:
         # several nodes need it; the runner calls release after the last
         if self._loaded is None:
+            folder = project_folder()
             self._loaded = read_raw_table(
-                self._filepath, self._knob, self._credentials, project_folder()
+                self._filepath, self._knob, self._credentials, folder, self._file(folder)
             )
         return self._loaded
+
+    def _file(self, folder: Path | None) -> FileFormat:
+        if self._contract is None:
+            return FileFormat()
+        path = (folder or Path()) / self._contract
+        return ContractDataset(filepath=str(path)).load().file
 
     def _release(self) -> None:
         self._loaded = None

@@ -6,16 +6,19 @@ step of it, so that each fold fits its own. The classifier needs ``fit`` and ``p
 more: see :func:`churn_pipeline.modeling.model.classifier_log_odds` for its log-odds,
 :func:`churn_pipeline.modeling.scoring_cost.scoring_cost` for its cost and
 :func:`churn_pipeline.packaging.graph.to_onnx` for what it is shipped as. Settings are the
-function's own arguments and, if it takes any keyword, those of the classifier.
+function's own arguments and, if it takes any keyword, those of the classifier, under any name that
+its library knows them by.
 """
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 from lightgbm import LGBMClassifier
+from lightgbm.basic import _ConfigAliases
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -26,6 +29,7 @@ from churn_pipeline.errors import ParameterError
 from churn_pipeline.features.encoding import linear_encoder, tree_encoder
 from churn_pipeline.modeling.elastic_net import ElasticNetLogisticRegression
 from churn_pipeline.modeling.forest import LogOddsForest
+from churn_pipeline.named_files import params_yaml
 
 
 def logistic_regression(
@@ -81,7 +85,24 @@ def lightgbm(contract: Contract, seed: int, **settings: Any) -> Pipeline:
 # a number something else than what a split compares: scores and explanations rest on them.
 _FIXED = {
     "n_jobs", "random_state", "tree_method", "deterministic", "force_row_wise", "verbosity",
-    "subsample_freq", "objective", "booster", "boosting_type", "missing",
+    "subsample_freq", "objective", "booster", "boosting_type", "missing", "device", "callbacks",
+}  # fmt: skip
+
+# Parameters of LightGBM that its scikit-learn class does not list, and that leave the trees what
+# scores and explanations take them for.
+_OF_LIGHTGBM = {
+    "bin_construct_sample_cnt", "boost_from_average", "cegb_penalty_split", "cegb_tradeoff",
+    "data_sample_strategy", "enable_bundle", "extra_seed", "extra_trees", "feature_fraction_bynode",
+    "feature_pre_filter", "interaction_constraints", "is_enable_sparse", "is_unbalance",
+    "max_bin", "max_delta_step", "min_data_in_bin", "monotone_constraints",
+    "monotone_constraints_method", "monotone_penalty", "neg_bagging_fraction",
+    "num_grad_quant_bins", "other_rate", "path_smooth", "pos_bagging_fraction",
+    "quant_train_renew_leaf", "scale_pos_weight", "stochastic_rounding", "top_rate",
+    "use_missing", "use_quantized_grad",
+}  # fmt: skip
+# Names of XGBoost's own interface for parameters of its scikit-learn class.
+_OF_XGBOOST = {
+    "eta": "learning_rate", "lambda": "reg_lambda", "alpha": "reg_alpha", "min_split_loss": "gamma",
 }  # fmt: skip
 
 CANDIDATES: dict[str, Callable[..., Pipeline]] = {
@@ -120,7 +141,8 @@ def build_candidate(
     """
     settings = settings or {}
     check_settings(name, settings)
-    return CANDIDATES[name](contract, seed, **settings)
+    plain = {plain_name(name, key): value for key, value in settings.items()}
+    return CANDIDATES[name](contract, seed, **plain)
 
 
 def build_baseline(contract: Contract, seed: int) -> Pipeline:
@@ -139,30 +161,61 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> None:
     Raises
     ------
     ParameterError
-        With the valid names.
+        With the valid names, or if two names mean the same setting.
     """
     if name not in CANDIDATES:
         raise ParameterError(
-            f"params.yaml: candidates.{name} is not a candidate{_guess(name, CANDIDATES)}; "
+            f"{params_yaml()}: candidates.{name} is not a candidate{_guess(name, CANDIDATES)}; "
             f"valid candidates: {', '.join(CANDIDATES)}"
         )
-    candidate = CANDIDATES[name]
-    parameters = inspect.signature(candidate).parameters.values()
-    valid = {p.name for p in parameters if p.kind != p.VAR_KEYWORD} - {"contract", "seed"}
-    if any(p.kind == p.VAR_KEYWORD for p in parameters):
-        # without the settings: XGBClassifier takes any name
-        valid |= set(estimator_of(candidate(_no_columns(), 0)).get_params()) - _FIXED
+    names = setting_names(name)
+    given: dict[str, str] = {}
     for key in settings:
-        if key not in valid:
+        where = f"{params_yaml()}: candidates.{name}.{key}"
+        if key not in names:
+            fixed = " that can be changed: the project sets it itself" if key in _FIXED else ""
             raise ParameterError(
-                f"params.yaml: candidates.{name}.{key} is not a setting{_guess(key, valid)}; "
-                f"valid settings: {', '.join(sorted(valid))}"
+                f"{where} is not a setting{fixed}{_guess(key, names)}; "
+                f"valid settings: {', '.join(sorted(set(names.values())))}"
             )
+        other = given.setdefault(names[key], key)
+        if other != key:
+            raise ParameterError(f"{where} is the same setting as {other}; keep one of them")
+
+
+def plain_name(name: str, key: str) -> str:
+    """Return the name by which the candidate's estimator takes a setting."""
+    return setting_names(name)[key]
+
+
+def setting_names(name: str) -> Mapping[str, str]:
+    """Return each name that a setting may have → that by which the estimator takes it."""
+    return _names_of(CANDIDATES[name])
+
+
+@cache
+def _names_of(candidate: Callable[..., Pipeline]) -> Mapping[str, str]:
+    parameters = inspect.signature(candidate).parameters.values()
+    own = {p.name for p in parameters if p.kind != p.VAR_KEYWORD} - {"contract", "seed"}
+    if not any(p.kind == p.VAR_KEYWORD for p in parameters):
+        return {key: key for key in own}
+    # without the settings: XGBClassifier takes any name
+    estimator = estimator_of(candidate(_no_columns(), 0))
+    own |= set(estimator.get_params()) - _FIXED
+    names = {key: key for key in own}
+    if isinstance(estimator, XGBClassifier):
+        names |= _OF_XGBOOST
+    if isinstance(estimator, LGBMClassifier):
+        for native, spellings in _ConfigAliases._get_all_param_aliases().items():
+            known = sorted(own & set(spellings)) or sorted(_OF_LIGHTGBM & {native})
+            if known:
+                names |= dict.fromkeys(spellings, known[0])
+    return names
 
 
 def _guess(name: str, valid: Iterable[str]) -> str:
-    close = get_close_matches(name, sorted(valid), n=1)
-    return f", did you mean {close[0]}?" if close else ""
+    close = get_close_matches(str(name), sorted(valid), n=3)
+    return f", did you mean {' or '.join(close)}?" if close else ""
 
 
 def _no_columns() -> Contract:

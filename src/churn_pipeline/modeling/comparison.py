@@ -88,6 +88,34 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     return adjusted
 
 
+def holm_levels(p_values: ArrayLike, level: float) -> NDArray[np.float64]:
+    """Return the level at which Holm's procedure decides each test.
+
+    An interval of that level leaves out "no difference" exactly where the adjusted p-value is
+    below ``level``, so that figure and verdict agree: level / m for the smallest of m p-values,
+    level / (m - 1) for the next … up to the first that is not significant, whose level holds for
+    all that follow.
+
+    Parameters
+    ----------
+    p_values : array-like of float, (m,)
+    level : float
+
+    Returns
+    -------
+    ndarray of float, (m,)
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    steps = level / np.arange(len(p), 0, -1)
+    (kept,) = np.nonzero(p[order] >= steps)
+    if len(kept):
+        steps[kept[0] :] = steps[kept[0]]
+    levels = np.empty_like(p)
+    levels[order] = steps
+    return levels
+
+
 def compare_candidates(
     cross_validation: pd.DataFrame,
     test_to_train: float,
@@ -106,7 +134,8 @@ def compare_candidates(
     test_to_train : float
         See :func:`corrected_resampled_t_test`.
     confidence : float
-        Level of the intervals, and one minus the level of significance.
+        One minus the level of significance over a family; intervals have the level at which Holm's
+        procedure decides their test, see :func:`holm_levels`.
     reference : str, optional
         One of them that is there to be beaten, not to be chosen.
 
@@ -122,15 +151,18 @@ def compare_candidates(
     )
     ranked = losses.mean().sort_index().sort_values(ascending=False, kind="stable").index
     pairs = list(combinations(ranked, 2))
-    tests = [
-        corrected_resampled_t_test(losses[a] - losses[b], test_to_train, confidence=confidence)
-        for a, b in pairs
-    ]
-    p_values = np.array([test.p_value for test in tests])
+    p_values = np.array(
+        [corrected_resampled_t_test(losses[a] - losses[b], test_to_train).p_value for a, b in pairs]
+    )
     has_reference = np.array([reference in pair for pair in pairs], dtype=np.bool_)
-    adjusted = np.empty_like(p_values)
+    adjusted, levels = np.empty_like(p_values), np.empty_like(p_values)
     for family in (has_reference, ~has_reference):
         adjusted[family] = holm(p_values[family])
+        levels[family] = holm_levels(p_values[family], 1 - confidence)
+    tests = [
+        corrected_resampled_t_test(losses[a] - losses[b], test_to_train, confidence=1 - level)
+        for (a, b), level in zip(pairs, levels.tolist(), strict=True)
+    ]
     comparisons = [
         {
             "candidate": str(a),

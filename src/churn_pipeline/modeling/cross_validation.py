@@ -18,6 +18,7 @@ from churn_pipeline.contract.limits import LARGEST_NUMBER
 from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.modeling.folds import stratified_splits
 from churn_pipeline.modeling.model import log_odds
+from churn_pipeline.named_files import params_yaml
 
 
 @cache
@@ -50,15 +51,15 @@ def fit_on(
             ) from error
         raise ParameterError(
             f"candidate {name} cannot be fitted: {' '.join(str(error).split())}; look at "
-            f"candidates.{name} in params.yaml"
+            f"candidates.{name} in {params_yaml()}"
         ) from error
 
 
 def _beyond_computing(inputs: pd.DataFrame) -> str | None:
     """Return a column with numbers that are too large or infinite, None where there is none."""
     numbers = inputs.select_dtypes("number")
-    is_beyond = (numbers.abs() > LARGEST_NUMBER).any()
-    return next((str(name) for name in numbers if is_beyond[name]), None)
+    is_beyond = (np.abs(numbers.to_numpy(dtype=np.float64)) > LARGEST_NUMBER).any(axis=0)
+    return next((str(numbers.columns[int(place)]) for place in np.flatnonzero(is_beyond)), None)
 
 
 def cross_validate(

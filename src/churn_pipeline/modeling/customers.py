@@ -48,6 +48,12 @@ def snapshots_of(table: pd.DataFrame, contract: Contract) -> NDArray[np.datetime
     return table[contract.snapshot.name].to_numpy().astype("datetime64[D]")
 
 
+def identity_columns(contract: Contract) -> list[str]:
+    """Return the columns that say whose row it is and which: all that this module reads."""
+    named = [column.name for column in (contract.customer, contract.snapshot) if column is not None]
+    return list(dict.fromkeys([contract.id.name, *named]))
+
+
 def key_columns(table: pd.DataFrame, contract: Contract) -> dict[str, pd.Series]:
     """Return the columns that no two rows have alike: the id, and the snapshot if there is one."""
     return {name: table[name] for name in contract.key}

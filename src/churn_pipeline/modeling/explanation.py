@@ -1,10 +1,13 @@
 """Explanations of many customers: which inputs matter, how they act, the reasons of each."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.scorer.explanation import reason_text, spelled
+from churn_pipeline.scorer.wording import combined_columns, reason_text, spelled
 
 
 def importance(contributions: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -65,7 +68,11 @@ def dependence(
 
 
 def top_reasons(
-    contributions: pd.DataFrame, customers: pd.DataFrame, contract: Contract, n: int
+    contributions: pd.DataFrame,
+    customers: pd.DataFrame,
+    contract: Contract,
+    n: int,
+    unseen: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> pd.DataFrame:
     """Name the inputs that raise each customer's churn probability most.
 
@@ -77,18 +84,19 @@ def top_reasons(
     contract : Contract
     n : int
         Reasons a customer at most; inputs that lower the probability are none.
+    unseen : mapping of str to ndarray of bool, (n_customers,), optional
+        Category → whose value the contract does not list, where that is known.
 
     Returns
     -------
     DataFrame
-        ``reason_1`` … such as "age is 81 years", None where there are fewer, and
+        ``reason_1`` … such as "age is 81 years" (see
+        :func:`churn_pipeline.scorer.wording.reason_text`), None where there are fewer, and
         ``contribution_1`` … in log-odds, NaN where there are fewer.
     """
     values = contributions.to_numpy()
+    names = list(map(str, contributions))
     order = np.argsort(-values, axis=1, kind="stable")
-    texts = np.empty(values.T.shape, dtype=object)
-    for line, name in zip(texts, map(str, contributions), strict=True):
-        line[:] = [reason_text(name, value, contract) for value in customers[name]]
     rows = np.arange(len(values))
     table: dict[str, object] = {}
     for rank in range(n):
@@ -96,8 +104,47 @@ def top_reasons(
         if rank < order.shape[1]:
             column = order[:, rank]
             raises = values[rows, column] > 0
-            words[raises] = texts[column, rows][raises]
             amount = np.where(raises, values[rows, column], np.nan)
+            for place in np.unique(column[raises]):
+                chosen = np.flatnonzero(raises & (column == place))
+                words[chosen] = _texts(names[place], chosen, customers, contract, unseen or {})
         table[f"reason_{rank + 1}"] = pd.array(words, dtype="str")
         table[f"contribution_{rank + 1}"] = amount
     return pd.DataFrame(table)
+
+
+def _values_of(customers: pd.DataFrame, row: int) -> Callable[[str], object]:
+    def value(name: str) -> object:
+        return customers[name].iloc[row]
+
+    return value
+
+
+def _texts(
+    name: str,
+    rows: NDArray[np.int64],
+    customers: pd.DataFrame,
+    contract: Contract,
+    unseen: Mapping[str, NDArray[np.bool_]],
+) -> list[str]:
+    """Return the reason of some rows; each different one is put into words once."""
+    parts = combined_columns(name, contract) or (name,)
+    chosen = customers[list(parts)].iloc[rows]
+    flags = pd.DataFrame(
+        {part: unseen[part][rows] for part in parts if part in unseen}, index=chosen.index
+    )
+    keys = [pd.factorize(chosen[part])[0] for part in parts]
+    keys += [flags[part].to_numpy() for part in flags]
+    _, first, codes = np.unique(
+        np.column_stack(keys), axis=0, return_index=True, return_inverse=True
+    )
+    texts = [
+        reason_text(
+            name,
+            _values_of(chosen, at),
+            contract,
+            [str(part) for part in flags if flags[part].iloc[at]],
+        )
+        for at in first.tolist()
+    ]
+    return [texts[code] for code in codes.ravel()]

@@ -19,6 +19,7 @@ from churn_pipeline.modeling.comparison import (
     CorrectedTTest,
     corrected_resampled_t_test,
     holm,
+    holm_levels,
 )
 from churn_pipeline.modeling.customers import customer_numbers, shuffled
 from churn_pipeline.modeling.folds import check_folds
@@ -66,7 +67,9 @@ def search_columns(
     rounds : int
         Columns to add at most.
     confidence : float
-        Level of the intervals, and one minus the level of significance.
+        One minus the level of significance of a round. The upper end of an interval is below 0
+        exactly where a proposal is significant, see
+        :func:`churn_pipeline.modeling.comparison.holm_levels`.
     seed : int
         Of the order and the folds.
 
@@ -148,9 +151,13 @@ def _compare(
     test: partial[CorrectedTTest],
 ) -> pd.DataFrame:
     fitted = [~np.isnan(column) for column in differences.T]
+    columns = [column[own] for column, own in zip(differences.T, fitted, strict=True)]
+    p_values = [test(column, alternative="less").p_value for column in columns]
+    levels = holm_levels(p_values, 1 - test.keywords["confidence"]).tolist()
+    # two-sided intervals of which one end decides as the one-sided test does
     tests = [
-        test(column[own], alternative="less")
-        for column, own in zip(differences.T, fitted, strict=True)
+        test(column, alternative="less", confidence=1 - 2 * level)
+        for column, level in zip(columns, levels, strict=True)
     ]
     base = np.array([without[own].mean() for own in fitted])
     mean = np.array([test.difference for test in tests])
@@ -161,8 +168,8 @@ def _compare(
         difference=mean,
         low=[test.low for test in tests],
         high=[test.high for test in tests],
-        p_value=[test.p_value for test in tests],
-        p_value_holm=holm([test.p_value for test in tests]),
+        p_value=p_values,
+        p_value_holm=holm(p_values),
     )
 
 

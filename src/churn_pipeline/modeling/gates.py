@@ -21,6 +21,7 @@ _MOST = {
 }
 SCORING_TIME = "maximum_scoring_milliseconds"
 REGRESSION = "no_regression"
+MARGIN = "regression_margin"
 
 _TIMED_CUSTOMERS = 30
 _WARM_UP = 3  # first calls fill caches
@@ -37,7 +38,8 @@ class Gate:
     limit : float or True
     value : float or None
         What was measured; None where nothing could be.
-    passed : bool
+    passed : bool or None
+        None where the gate does not apply: nothing was judged.
     detail : str
         A few words for people; may be empty.
     is_local : bool
@@ -48,7 +50,7 @@ class Gate:
     gate: str
     limit: float | bool
     value: float | None
-    passed: bool
+    passed: bool | None
     detail: str
     is_local: bool = False
 
@@ -76,12 +78,13 @@ class Regression:
     ----------
     difference : float or None
         Mean log loss of the new model minus that of the champion; None if there is no comparison.
-    passed : bool
+    passed : bool or None
+        None if there is no champion to compare with.
     detail : str
     """
 
     difference: float | None
-    passed: bool
+    passed: bool | None
     detail: str
 
 
@@ -183,11 +186,17 @@ def compare_with_champion(
     champion_model: ChurnModel | LostChampion | None,
     customers: pd.DataFrame,
     confidence: float,
+    margin: float = 0.0,
     customer_numbers: NDArray[np.int64] | None = None,
 ) -> Regression:
     """Test whether the current champion predicts these customers better than the new model.
 
-    A one-sided paired t-test of the log losses of each customer. A champion that cannot be loaded
+    The interval of the mean difference of the customers' log losses (paired, Student's t) is held
+    against the margin. The new model fails if the whole interval lies above 0 and its upper end
+    above the margin: it is worse beyond noise, and by an amount that may matter. It passes if the
+    upper end is at most the margin, however significant so small a difference is, and if the
+    interval holds 0; where it holds both 0 and the margin, the detail says that the test side is
+    too small to rule out a loss of the margin. A champion that cannot be loaded
     or cannot score these customers is not passed over: a gate that opens whenever it cannot look
     would guard nothing. Who changed the contract on purpose switches the gate off for that run.
 
@@ -197,10 +206,13 @@ def compare_with_champion(
     churn_probability : ndarray of float, (n,)
         By the new model.
     champion_model : ChurnModel, LostChampion or None
-        None if there is no champion yet, which passes.
+        None if there is no champion yet: the gate does not apply.
     customers : DataFrame, (n, n_columns)
     confidence : float
-        One minus the level of the test.
+        One minus the level at which either end of the interval decides: its own level, two-sided,
+        is ``2 * confidence - 1``.
+    margin : float
+        Largest increase of the mean log loss that does not matter, at least 0.
     customer_numbers : ndarray of int, (n,), optional
         Whose row it is, 0 … n_customers - 1; by default each row is another customer.
 
@@ -209,7 +221,7 @@ def compare_with_champion(
     Regression
     """
     if champion_model is None:
-        return Regression(None, True, "there is no champion yet")
+        return Regression(None, None, "there is no champion yet")
     if isinstance(champion_model, LostChampion) and not champion_model.is_known:
         return Regression(
             None,
@@ -238,15 +250,32 @@ def compare_with_champion(
     if customer_numbers is not None:
         differences = customer_terms(differences, customer_numbers)
     # nothing is resampled: without its correction this is the paired t-test
-    test = corrected_resampled_t_test(
-        differences, 0.0, alternative="greater", confidence=confidence
-    )
-    passed = not test.p_value < 1 - confidence
-    verdict = "not significantly worse than" if passed else "significantly worse than"
-    detail = f"log loss {test.difference:+.4f}: {verdict} the champion (p = {test.p_value:.3g})"
+    level = max(2 * confidence - 1, 0.0)
+    test = corrected_resampled_t_test(differences, 0.0, confidence=level)
+    passed, verdict = _judge(test.low, test.high, margin)
     if not passed:
-        detail += "; if the split or the file changed since, it may know some of these customers"
+        verdict += "; if the split or the file changed since, it may know some of these customers"
+    detail = (
+        f"log loss {_signed(test.difference)} against the champion's, {level:.0%} interval "
+        f"{_signed(test.low)} to {_signed(test.high)}, margin {margin:g}: {verdict}"
+    )
     return Regression(test.difference, passed, detail)
+
+
+def _judge(low: float, high: float, margin: float) -> tuple[bool, str]:
+    """Return whether an interval of the difference passes, and why."""
+    if high <= margin:
+        return True, "not worse by more than the margin"
+    if low > 0:
+        return False, "worse beyond noise, and by more than the margin allows"
+    return True, (
+        "not worse beyond noise, but there are too few test customers to rule out a loss of more "
+        "than the margin"
+    )
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.4f}".replace("-0.0000", "+0.0000")
 
 
 def _score(champion_model: ChurnModel, customers: pd.DataFrame) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.modeling.curves import thinned
+from churn_pipeline.named_files import params_yaml
 from churn_pipeline.scorer.decisions import Economics
 
 Floats = NDArray[np.float64]
@@ -37,7 +38,7 @@ def lifetime_values(
     name = economics.customer_lifetime_value
     if not isinstance(name, str):
         return np.full(len(customers), float(name))
-    key = f"params.yaml: economics.customer_lifetime_value is {name!r}"
+    key = f"{params_yaml()}: economics.customer_lifetime_value is {name!r}"
     if name not in customers or not _is_numeric(customers[name]):
         what = "does not hold numbers" if name in customers else "is no column of the customers"
         usable = [str(column) for column in customers if _is_usable(customers[column])]

@@ -20,6 +20,7 @@ from optuna.distributions import (
 )
 
 from churn_pipeline.errors import ParameterError
+from churn_pipeline.named_files import params_yaml
 
 _RANGE_KEYS = {"low", "high", "log", "step", "default"}
 _CHOICES_KEYS = {"choices", "default"}
@@ -59,7 +60,7 @@ def parse_search_space(candidate: str, settings: Mapping[str, Any] | None) -> Se
         if not isinstance(setting, Mapping):
             fixed[name] = setting
             continue
-        key = f"params.yaml: candidates.{candidate}.{name}"
+        key = f"{params_yaml()}: candidates.{candidate}.{name}"
         searched[name] = _distribution(key, setting)
         if "default" in setting:
             given = setting["default"]

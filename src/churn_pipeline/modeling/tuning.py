@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
@@ -28,6 +28,7 @@ from churn_pipeline.modeling.model import log_odds
 from churn_pipeline.modeling.pruning import FoldPruner
 from churn_pipeline.modeling.search_space import SearchSpace
 from churn_pipeline.modeling.studies import FINISHED, StudyJournal
+from churn_pipeline.named_files import files_in_use, use_files
 
 _RANDOM_TRIALS = 4  # before the sampler learns and the pruner has something to compare with
 _KEPT_PERCENTILE = 33.0  # a trial goes on if its folds so far are among the best third
@@ -247,8 +248,14 @@ class _Data:
 _data: _Data  # of the process; sent once, not with each fit
 
 
-def _set_data(inputs: pd.DataFrame, churned: NDArray[np.int8], splits: Sequence[Split]) -> None:
+def _set_data(
+    inputs: pd.DataFrame,
+    churned: NDArray[np.int8],
+    splits: Sequence[Split],
+    names: Mapping[str, str],
+) -> None:
     global _data
+    use_files(**names)
     _data = _Data(inputs, churned, splits)
     if (parent := parent_process()) is not None:
         # a killed parent must not leave its workers behind
@@ -278,7 +285,7 @@ def _executor(
     workers: int, inputs: pd.DataFrame, churned: NDArray[np.int8], splits: Sequence[Split]
 ) -> Executor:
     if workers == 1:
-        _set_data(inputs, churned, splits)
+        _set_data(inputs, churned, splits, files_in_use())
         return _InlineExecutor()
     # a fork of this process would share locks and connections that are in use; the fork server is
     # a clean one that imports the libraries once for all workers
@@ -288,7 +295,7 @@ def _executor(
         workers,
         mp_context=context,
         initializer=_set_data,
-        initargs=(inputs, churned, splits),
+        initargs=(inputs, churned, splits, files_in_use()),
     )
 
 

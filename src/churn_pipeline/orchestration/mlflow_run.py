@@ -11,6 +11,7 @@ from typing import Any, Self
 import psutil
 
 from churn_pipeline.orchestration.tracking import PROJECT_ROOT, mlflow_tracking_uri, tracking_root
+from churn_pipeline.staging import staged_path
 
 _CLOCK_TOLERANCE = 10.0  # seconds that a correction of the clock may move a process's start
 
@@ -59,7 +60,7 @@ class SharedRun:
     def remember(self, run_id: str, failed: bool = False) -> None:
         """Tell the next stages."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        staged = self.file.with_name(f".{self.file.name}.{os.getpid()}.partial")
+        staged = staged_path(self.file)
         content = {"run_id": run_id, "started": self.started, "failed": failed}
         staged.write_text(json.dumps(content), encoding="utf-8")
         staged.replace(self.file)

@@ -93,7 +93,7 @@ def grade(
         ``passed`` and, under ``gates``, a mapping each with ``gate`` and ``passed``.
     run_id : str
     """
-    failed = [gate["gate"] for gate in gates["gates"] if not gate["passed"]]
+    failed = [gate["gate"] for gate in gates["gates"] if gate["passed"] is False]
     is_compared = any(gate["gate"] == REGRESSION for gate in gates["gates"])
     model = registered_model(client, name)
     champion = (model and alias(model, CHAMPION)) or "none"

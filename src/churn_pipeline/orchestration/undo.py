@@ -15,6 +15,7 @@ import yaml
 
 from churn_pipeline.environments import dvc_root, params_file
 from churn_pipeline.errors import ParameterError, UndoError
+from churn_pipeline.locking import environment_of_parts
 from churn_pipeline.orchestration.git import Git
 
 _LOCK = "dvc.lock"
@@ -86,7 +87,14 @@ class Undo:
         # missing may be what dvc.yaml has by now and the commit had not
         options = ("--force", "--quiet", "--allow-missing")
         command = [sys.executable, "-m", "dvc", "checkout", *options, *self.stages]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=environment_of_parts(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         cache = _Cache(self.folder)
         left = [
             path

@@ -19,6 +19,7 @@ from churn_pipeline.contract import Contract
 from churn_pipeline.errors import BundleError
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import IsotonicCalibrator, SigmoidCalibrator
+from churn_pipeline.named_files import params_yaml
 from churn_pipeline.packaging.terms import LinearTerms, linear_terms
 from churn_pipeline.packaging.tree_nodes import level_tables, tree_attributes
 
@@ -88,7 +89,7 @@ def to_onnx(model: ChurnModel, contract: Contract) -> bytes:
         raise BundleError(
             f"the candidate {model.candidate} cannot be packaged: no ONNX form of {kind} is known; "
             "give it one in churn_pipeline/packaging/graph.py, or take it out of candidates in "
-            "params.yaml"
+            f"{params_yaml()}"
         )
     _calibrate(graph, raw, model.calibrator)
     rows = helper.make_tensor_value_info("rows", _DOUBLE, ["n", len(contract.model_inputs)])

@@ -5,11 +5,12 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
-from churn_pipeline.reporting.drawing import ACCENT, INK, SOFT, named_axes
+from churn_pipeline.reporting.drawing import ACCENT, INK, SOFT, literal, named_axes
 
 
-def profit(points: pd.DataFrame, economics: Mapping[str, Any]) -> Figure:
+def profit(points: pd.DataFrame, economics: Mapping[str, Any], currency: str) -> Figure:
     """Profit curve with the model's decision, the best share and the policies without a model.
 
     Parameters
@@ -19,10 +20,15 @@ def profit(points: pd.DataFrame, economics: Mapping[str, Any]) -> Figure:
         :func:`churn_pipeline.modeling.profit.profit_curve`.
     economics : mapping
         ``policies`` and ``best_share``, as in ``economics.json``.
+    currency : str
+        Of the amounts.
     """
     figure, axes = named_axes(
-        "Profit of contacting customers", "Share of customers contacted", "Profit per customer"
+        "What contacting customers earns",
+        "Share of customers contacted",
+        literal(f"Profit per customer ({currency})"),
     )
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
     policies = economics["policies"]
     for name, style in (("contact_everyone", "--"), ("contact_no_one", ":")):
         level = policies[name]["profit_per_customer"]["value"]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from churn_pipeline.reporting.drawing import ACCENT, INK, SOFT, named_axes
 
@@ -22,7 +23,7 @@ def roc(points: pd.DataFrame, roc_auc: Mapping[str, float]) -> Figure:
         color=ACCENT,
         label=_with_interval("ROC-AUC", roc_auc),
     )
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="lower right", frameon=False, fontsize=8)
     return figure
 
 
@@ -39,12 +40,12 @@ def precision_recall(
         label=_with_interval("average precision", average_precision),
     )
     axes.set_ylim(0, 1.02)
-    axes.legend(loc="upper right", frameon=False)
+    axes.legend(loc="lower left", frameon=False, fontsize=8)
     return figure
 
 
 def calibration(points: pd.DataFrame, error: Mapping[str, float]) -> Figure:
-    """Reliability diagram; the size of a point tells how many customers it stands for."""
+    """Reliability diagram; the larger a point, the more customers are in its bin."""
     figure, axes = named_axes("Calibration", "Mean churn probability of the bin", "Churn rate")
     axes.plot([0, 1], [0, 1], color=SOFT, linestyle="--", linewidth=1, label="perfect")
     axes.plot(
@@ -57,21 +58,32 @@ def calibration(points: pd.DataFrame, error: Mapping[str, float]) -> Figure:
     axes.scatter(
         points["mean_churn_probability"], points["churn_rate"], s=sizes, color=ACCENT, alpha=0.5
     )
-    axes.legend(loc="upper left", frameon=False)
+    axes.legend(loc="upper left", frameon=False, fontsize=8)
     return figure
 
 
-def gains(points: pd.DataFrame) -> Figure:
-    """Cumulative gains: share of churners found against share of customers contacted."""
-    figure, axes = named_axes("Cumulative gains", "Share of customers contacted", "Churners found")
-    axes.plot([0, 1], [0, 1], color=SOFT, linestyle="--", linewidth=1, label="random")
+def gains(points: pd.DataFrame, decision: tuple[float, float] | None = None) -> Figure:
+    """Cumulative gains: share of churners found against share of customers contacted.
+
+    ``decision`` holds both shares of the decision to contact.
+    """
+    figure, axes = named_axes(
+        "How many churners are found", "Share of customers contacted", "Share of churners found"
+    )
+    axes.plot([0, 1], [0, 1], color=SOFT, linestyle="--", linewidth=1, label="at random")
     axes.plot(
         [0.0, *points["contacted_share"]],
         [0.0, *points["recall"]],
         color=ACCENT,
         label="by churn probability",
     )
-    axes.legend(loc="lower right", frameon=False)
+    if decision is not None:
+        contacted, found = decision
+        label = f"decision: {contacted:.0%} find {found:.0%}"
+        axes.plot([contacted], [found], "o", color=INK, label=label)
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.legend(loc="lower right", edgecolor="none", framealpha=1, fontsize=8)
     return figure
 
 

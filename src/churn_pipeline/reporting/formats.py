@@ -1,7 +1,7 @@
 """Numbers as people read them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 UNDEFINED = "–"
 _MOST_DECIMALS = 6  # what the outputs are rounded to
@@ -9,9 +9,7 @@ _NO_BREAK = "\u00a0"
 
 
 def _decimals(size: float, digits: int) -> int:
-    if size == 0:
-        return 0
-    return min(_MOST_DECIMALS, max(0, digits - 1 - math.floor(math.log10(size))))
+    return max(0, _place(size, digits))
 
 
 def _fixed(value: float, decimals: int, sign: bool = False) -> str:
@@ -31,6 +29,34 @@ def number(value: float | None, digits: int = 3) -> str:
     if value is None:
         return UNDEFINED
     return _fixed(value, _decimals(abs(value), digits))
+
+
+def about(value: float, digits: int = 3) -> str:
+    """Write an amount with so many significant digits, the others zero."""
+    return _rounded(value, _place(abs(value), digits))
+
+
+def about_bounds(metric: Mapping[str, float], digits: int = 3) -> str:
+    """Write the interval of such an amount, rounded as its larger end."""
+    low, high = metric["low"], metric["high"]
+    place = _place(max(abs(low), abs(high)), digits)
+    return _between(_rounded(low, place), _rounded(high, place))
+
+
+def bounds(metric: Mapping[str, float], digits: int = 3) -> str:
+    """Write the interval of a value alone, as :func:`interval` writes both."""
+    size = max(abs(metric[key]) for key in ("value", "low", "high"))
+    decimals = _decimals(size, digits)
+    return _between(*(_fixed(metric[key], decimals) for key in ("low", "high")))
+
+
+def _place(size: float, digits: int) -> int:
+    """Return the decimals that so many digits need, below 0 if they end before the point."""
+    return 0 if size == 0 else min(_MOST_DECIMALS, digits - 1 - math.floor(math.log10(size)))
+
+
+def _rounded(value: float, place: int) -> str:
+    return _fixed(round(value, place), max(0, place))
 
 
 def fixed(value: float | None, decimals: int = 4) -> str:
@@ -102,4 +128,24 @@ def points_interval(metric: Mapping[str, float] | None) -> str:
 
 
 def _bracketed(value: str, low: str, high: str) -> str:
-    return f"{value} [{low},{_NO_BREAK}{high}]"
+    return f"{value} {_between(low, high)}"
+
+
+def _between(low: str, high: str) -> str:
+    return f"[{low},{_NO_BREAK}{high}]"
+
+
+def count_passed(verdicts: Sequence[bool | None]) -> str:
+    """Say how many gates passed of those that apply, such as ``3 of 3 passed, 1 not applicable``.
+
+    Parameters
+    ----------
+    verdicts : sequence of bool or None
+        ``passed`` of each gate that is switched on.
+    """
+    if not verdicts:
+        return "all are switched off"
+    judged = [passed for passed in verdicts if passed is not None]
+    text = f"{sum(judged)} of {len(judged)} passed"
+    rest = len(verdicts) - len(judged)
+    return f"{text}, {rest} not applicable" if rest else text

@@ -3,17 +3,22 @@
 from collections.abc import Sequence
 
 from churn_pipeline.modeling.gates import Gate
+from churn_pipeline.reporting.formats import count_passed
+
+_VERDICTS = {True: "PASS", False: "FAIL", None: "–"}
 
 
 def gates_table(gates: Sequence[Gate]) -> str:
-    """Return a header and one aligned line a gate: PASS or FAIL, gate, limit, value, detail."""
+    """Return a header and one aligned line a gate: verdict, gate, limit, value, detail.
+
+    The verdict is PASS, FAIL or, where the gate does not apply, a dash.
+    """
+    counted = f"Gates      {count_passed([gate.passed for gate in gates])}"
     if not gates:
-        return "Gates      all are switched off"
-    passed = sum(gate.passed for gate in gates)
+        return counted
     rows = [("", "gate", "limit", "value", "")]
     rows += [
-        ("PASS" if g.passed else "FAIL", g.gate, _limit(g.limit), _value(g.value), g.detail)
-        for g in gates
+        (_VERDICTS[g.passed], g.gate, _limit(g.limit), _value(g.value), g.detail) for g in gates
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
@@ -21,7 +26,7 @@ def gates_table(gates: Sequence[Gate]) -> str:
         f"{value:>{widths[3]}}  {detail}".rstrip()
         for verdict, gate, limit, value, detail in rows
     ]
-    return "\n".join([f"Gates      {passed} of {len(gates)} passed", *lines])
+    return "\n".join([counted, *lines])
 
 
 def _limit(limit: float | bool) -> str:

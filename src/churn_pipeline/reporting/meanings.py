@@ -41,11 +41,13 @@ ASSUMPTIONS = {
     "acceptance_beta": ("β", "the larger α + β, the surer is that share"),
 }  # fmt: skip
 
+AMOUNTS = frozenset({"customer_lifetime_value", "incentive_cost", "contact_cost"})  # of money
+
 GATES = {
     "minimum_roc_auc": "ROC-AUC, at least",
     "minimum_average_precision": "average precision, at least",
     "maximum_log_loss": "log loss, at most",
     "maximum_expected_calibration_error": "expected calibration error, at most",
     "maximum_scoring_milliseconds": "milliseconds to score a customer, at most",
-    "no_regression": "not significantly worse than the model in use",
+    "no_regression": "not worse than the model in use, beyond noise and a margin",
 }

@@ -12,6 +12,8 @@ from churn_pipeline.contract.model import Column
 from churn_pipeline.modeling.period_metrics import METRICS as PERIOD_METRICS
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.reporting import meanings
+from churn_pipeline.reporting.campaign import plan_campaign
+from churn_pipeline.reporting.findings import SIMULATED, find
 from churn_pipeline.reporting.names import GROUP_METRIC_NAMES, METRIC_NAMES
 from churn_pipeline.reporting.templates import markdown_templates
 
@@ -27,7 +29,7 @@ FIGURES = {
     ),
     "gains_curve.png": (
         "Share of the churners found against share of customers contacted",
-        "How many churners are found by contacting the riskiest customers first.",
+        "How many of those who leave are reached by contacting the riskiest customers first.",
     ),
     "confusion.png": (
         "Contacted or not against churned or stayed, in customers",
@@ -43,7 +45,7 @@ FIGURES = {
     ),
     "profit_curve.png": (
         "Expected profit per customer against share of customers contacted",
-        "What contacting the customers of the highest expected profit first is expected to bring.",
+        "What contacting more customers earns, those of the highest expected profit first.",
     ),
     "shap_importance.png": (
         "Bars of the mean absolute SHAP value of each input",
@@ -55,7 +57,6 @@ FIGURES = {
     ),
 }
 
-_SIMULATED = "simulated.csv"  # what the simulation writes
 _ISO_DATE = r"\d{4}-\d{2}(?:-\d{2})?(?:[T ].*)?"  # such texts sort by time
 _MOST_PERIODS = 24  # the latest, that the table shows
 _MOST_VALUES = 6  # of a category that the table of inputs spells out
@@ -79,6 +80,7 @@ def write_model_card(
     training: Mapping[str, Any],
     tuning: Mapping[str, Any],
     split: Mapping[str, Any],
+    currency: str,
 ) -> str:
     """Write the model card in Markdown, after Mitchell et al. (2019).
 
@@ -103,12 +105,20 @@ def write_model_card(
     contract : Contract
     evaluation, training, tuning, split : mapping
         The sections of ``params.yaml``.
+    currency : str
+        Of all amounts.
 
     Returns
     -------
     str
-        Shows the figures of :data:`FIGURES`, which lie beside it.
+        What comes before the first heading of the second level is for those who decide; it has the
+        table of key figures, what to do next, what to know before, and two figures. The figures of
+        :data:`FIGURES` lie beside it.
     """
+    sides = {
+        "training": _count(churned(train, contract)),
+        "test": _count(test_predictions["churned"]),
+    }
     template = markdown_templates().get_template("model_card.md.j2")
     return template.render(
         metrics=metrics,
@@ -120,11 +130,20 @@ def write_model_card(
         gates=gates,
         shap_importance=shap_importance.to_dict("records"),
         data_quality=data_quality,
-        is_simulated=data_quality["source"]["name"] == _SIMULATED,
-        sides={
-            "training": _count(churned(train, contract)),
-            "test": _count(test_predictions["churned"]),
-        },
+        is_simulated=data_quality["source"]["name"] == SIMULATED,
+        sides=sides,
+        currency=currency,
+        campaign=plan_campaign(economics, metrics["precision"]["value"], split_record),
+        findings=find(
+            {
+                "gates": gates,
+                "economics": economics,
+                "fairness": fairness,
+                "data_quality": data_quality,
+                "split_record": split_record,
+                "churners": sides["test"]["churners"],
+            }
+        ),
         parted=split_record,
         periods=_periods(metrics_by_period),
         dates=_date_ranges(train, contract),

@@ -5,10 +5,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from churn_pipeline.reporting.drawing import ACCENT, INK, SOFT
+from churn_pipeline.reporting.drawing import ACCENT, DPI, SOFT, style
 
 _PANELS = {
-    "churn_rate": "Churn rate (line: mean probability)",
+    "churn_rate": "Churn rate",
     "roc_auc": "ROC-AUC",
     "log_loss": "Log loss",
     "lift_at_top": "Lift in the top",
@@ -18,7 +18,9 @@ _MOST_LABELS = 8
 
 
 def by_period(table: pd.DataFrame) -> Figure:
-    """Draw four metrics against time, with intervals, the two sides in colours of their own.
+    """Draw four metrics against time, with intervals, each side in its own colour.
+
+    Where both sides share one period, they are drawn side by side instead.
 
     Parameters
     ----------
@@ -26,15 +28,23 @@ def by_period(table: pd.DataFrame) -> Figure:
         See :func:`churn_pipeline.modeling.period_metrics.measure_periods`.
     """
     periods = sorted(set(table["period"]))
-    figure = Figure(figsize=(8.4, 6.2), dpi=120, layout="constrained")
-    grid = figure.subplots(2, 2, sharex=True)
+    sides = [side for side in _SIDES if side in set(table["side"])]
+    single = len(periods) == 1
+    places = {side: place for place, side in enumerate(sides)}
+    ticks = [_SIDES[side][1] for side in sides] if single else periods
+    figure = Figure(figsize=(6.6, 3.4 if single else 5), dpi=DPI, layout="constrained")
+    grid = figure.subplots(*((1, 4) if single else (2, 2)), sharex=True)
     for axes, (metric, title) in zip(grid.flat, _PANELS.items(), strict=True):
-        for side, (color, label) in _SIDES.items():
+        for side in sides:
+            color, label = _SIDES[side]
             rows = table[table["side"] == side]
-            if len(rows):
-                _draw(axes, rows, metric, [periods.index(p) for p in rows["period"]], color, label)
-        _name(axes, title, periods)
-    grid.flat[0].legend(loc="best", frameon=False, fontsize=8)
+            at = [places[side] if single else periods.index(period) for period in rows["period"]]
+            _draw(axes, rows, metric, at, color, label)
+        _name(axes, title, ticks)
+        if single:
+            axes.set_xlim(-0.6, len(sides) - 0.4)
+    if not single:
+        grid.flat[0].legend(loc="best", frameon=False, fontsize=8)
     return figure
 
 
@@ -45,12 +55,13 @@ def _draw(
     around = np.clip([value - low, high - value], 0, None)  # a draw may lie on one side only
     axes.errorbar(places, value, yerr=around, fmt="o", color=color, markersize=4, label=label)
     if metric == "churn_rate":
-        axes.plot(places, rows["mean_churn_probability"], color=color, linewidth=1)
+        probability = rows["mean_churn_probability"]
+        marker = "_" if len(places) == 1 else ""
+        axes.plot(places, probability, color=color, linewidth=1, marker=marker, markersize=14)
 
 
-def _name(axes: Axes, title: str, periods: list[str]) -> None:
-    axes.set_title(title, color=INK, fontsize=10, loc="left")
-    shown = range(0, len(periods), -(-len(periods) // _MOST_LABELS))
-    axes.set_xticks(list(shown), [periods[i] for i in shown], rotation=30, ha="right", fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
+def _name(axes: Axes, title: str, ticks: list[str]) -> None:
+    style(axes, title, size=9)
+    shown = range(0, len(ticks), -(-len(ticks) // _MOST_LABELS))
+    axes.set_xticks(list(shown), [ticks[i] for i in shown], rotation=30, ha="right", fontsize=8)
+    axes.tick_params(axis="y", labelsize=8)

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from churn_pipeline.reporting import formats
+from churn_pipeline.reporting.campaign import Campaign, plan_campaign
+from churn_pipeline.reporting.findings import find
 from churn_pipeline.reporting.names import METRIC_NAMES
 
 _WIDTH = 100
@@ -36,15 +38,28 @@ def summarise(
     fairness: Mapping[str, Any],
     gates: Mapping[str, Any],
     data_quality: Mapping[str, Any],
+    split_record: Mapping[str, Any],
     evaluation: Mapping[str, Any],
     churned: Sequence[int],
+    currency: str,
     folder: str,
 ) -> str:
     """Say what was read, which candidate won and why, how it does on the test side, what is next.
 
-    ``churned`` holds a 1 for every test customer who churned and a 0 for the others; ``folder`` is
-    where the files are.
+    ``churned`` holds a 1 for every test customer who churned and a 0 for the others; ``currency``
+    is that of all amounts; ``folder`` is where the files are.
     """
+    findings = find(
+        {
+            "gates": gates,
+            "economics": economics,
+            "fairness": fairness,
+            "data_quality": data_quality,
+            "split_record": split_record,
+            "churners": sum(churned),
+        }
+    )
+    campaign = plan_campaign(economics, metrics["precision"]["value"], split_record)
     champion = selection["champion"]
     loss = selection["candidates"][champion]["log_loss"]
     lines = [
@@ -61,8 +76,9 @@ def summarise(
         for name, text in METRIC_NAMES.items()
     ]
     lines += [
-        *_decisions(economics),
-        *_verdicts(gates, fairness),
+        *_decisions(economics, campaign, currency),
+        *_verdict(gates),
+        *(line for finding in findings for line in _labelled("Note", finding.text)),
         f"Model card {folder}/08_reporting/model_card.html",
     ]
     following = {
@@ -87,7 +103,16 @@ def _beside(text: str) -> list[str]:
     )
 
 
-def _decisions(economics: Mapping[str, Any]) -> list[str]:
+def _labelled(label: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        f"{label:<{len(_INDENT)}}{text}",
+        _WIDTH,
+        subsequent_indent=_INDENT,
+        break_on_hyphens=False,
+    )
+
+
+def _decisions(economics: Mapping[str, Any], campaign: Campaign, currency: str) -> list[str]:
     policies = economics["policies"]
     threshold = economics["threshold"]
     whom = (
@@ -98,11 +123,16 @@ def _decisions(economics: Mapping[str, Any]) -> list[str]:
     profit = _plain_blanks(formats.interval(policies["model"]["profit_per_customer"]))
     everyone = formats.number(policies["contact_everyone"]["profit_per_customer"]["value"])
     empc = _plain_blanks(formats.interval(economics["empc"]))
+    total = f"{formats.about(campaign.profit['value'])} {currency}"
+    between = _plain_blanks(formats.about_bounds(campaign.profit))
     return [
         f"Decisions  contact the {policies['model']['contacted_share']:.1%} of customers {whom}",
-        f"           profit {profit} a customer; contacting everyone {everyone}",
-        f"           expected maximum profit (EMPC) {empc} a customer, "
-        f"{economics['empc_fraction']['value']:.0%} of perfect",
+        *_beside(f"profit {profit} {currency} a customer; contacting everyone {everyone}"),
+        *_beside(f"{total} {between} among {campaign.base} ({campaign.customers:,})"),
+        *_beside(
+            f"expected maximum profit (EMPC) {empc} {currency} a customer, "
+            f"{economics['empc_fraction']['value']:.0%} of perfect"
+        ),
     ]
 
 
@@ -110,17 +140,10 @@ def _plain_blanks(text: str) -> str:
     return text.replace("\u00a0", " ")
 
 
-def _verdicts(gates: Mapping[str, Any], fairness: Mapping[str, Any]) -> list[str]:
+def _verdict(gates: Mapping[str, Any]) -> list[str]:
     checked = gates["gates"]
-    failed = [gate["gate"] for gate in checked if not gate["passed"]]
-    warnings = len(fairness["warnings"])
-    verdict = f"{len(checked) - len(failed)} of {len(checked)} passed"
-    if not checked:
-        verdict = "all are switched off"
+    failed = [gate["gate"] for gate in checked if gate["passed"] is False]
+    verdict = formats.count_passed([gate["passed"] for gate in checked])
     if failed:
         verdict += f"; FAILED: {', '.join(failed)}"
-    return [
-        *textwrap.wrap(f"Gates      {verdict}", _WIDTH, subsequent_indent=_INDENT),
-        f"Fairness   {warnings} warning{'' if warnings == 1 else 's'}"
-        + (", see the model card" if warnings else ""),
-    ]
+    return _labelled("Gates", verdict)

@@ -14,7 +14,11 @@ _SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)")
 _BLOCK_START = re.compile(r"^ ?(?:[#+=-]|\d+(?=[.)](?:\s|$)))")
 _FORMATS: tuple[Callable[..., str], ...] = (
     formats.count,
+    formats.count_passed,
     formats.number,
+    formats.about,
+    formats.about_bounds,
+    formats.bounds,
     formats.fixed,
     formats.signed,
     formats.plain,
@@ -41,7 +45,7 @@ def markdown_templates() -> Environment:
     those of :mod:`churn_pipeline.reporting.formats` write numbers.
     """
     environment = _environment(finalize=_finalize)
-    environment.filters |= {"code": code_span}
+    environment.filters |= {"code": code_span, "anchor": anchor}
     environment.filters |= {part.__name__: _trusted(part) for part in _FORMATS}
     return environment
 
@@ -66,6 +70,11 @@ def _finalize(value: Any) -> Markup:
 
 def _trusted(part: Callable[..., str]) -> Callable[..., Markup]:
     return lambda *values, **options: Markup(part(*values, **options))
+
+
+def anchor(title: str) -> Markup:
+    """Return the address of a section within its page."""
+    return Markup(re.sub(r"\W+", "-", title.lower()).strip("-") or "section")
 
 
 def escape_markdown(text: str) -> Markup:

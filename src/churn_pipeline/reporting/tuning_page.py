@@ -1,28 +1,44 @@
-"""A page with Optuna's own plots of every study."""
+"""A page with what tuning tried: every candidate's trials, and what each setting did."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
 import pandas as pd
+from markupsafe import Markup
+from matplotlib.figure import Figure
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.importance import PedAnovaImportanceEvaluator
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState, create_trial
-from optuna.visualization import (
-    plot_optimization_history,
-    plot_parallel_coordinate,
-    plot_param_importances,
-)
-from plotly.graph_objects import Figure
-from plotly.offline import get_plotlyjs
 
 from churn_pipeline.modeling.search_space import parse_search_space
+from churn_pipeline.reporting import tuning_figures
+from churn_pipeline.reporting.embedding import css_size, data_uri, png
 from churn_pipeline.reporting.templates import html_templates
 
 _FEW = 4  # completed trials, below which importances say nothing
 
 
+@dataclass(frozen=True)
+class _Picture:
+    address: Markup
+    width: int
+    height: int
+    words: str
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    name: str
+    log_loss: float
+    settings: dict[str, Any]
+    trials: int
+    pruned: int
+    pictures: list[_Picture]
+
+
 def render_tuning_page(trials: pd.DataFrame, candidates: dict[str, Any]) -> str:
-    """Render the history, the parameter importances and the parallel coordinates of every study.
+    """Render the history of every study, and the log loss against each setting's values.
 
     Parameters
     ----------
@@ -34,45 +50,42 @@ def render_tuning_page(trials: pd.DataFrame, candidates: dict[str, Any]) -> str:
     Returns
     -------
     str
-        One page that needs nothing else, plotly's script included.
+        One page that needs no other file and runs no script.
     """
-    studies = {
-        str(name): _to_study(str(name), part, candidates[str(name)])
+    shown = [
+        _describe(_to_study(str(name), part, candidates[str(name)]))
         for name, part in trials.groupby("candidate", sort=False)
-    }
-    sections = {name: _figures(study) for name, study in studies.items()}
-    template = html_templates().get_template("tuning_page.html.j2")
-    return template.render(
-        plotly=get_plotlyjs(),
-        contents={name: name for name in sections},
-        sections={
-            name: [
-                figure.to_html(full_html=False, include_plotlyjs=False, div_id=f"{name}-{number}")
-                for number, figure in enumerate(figures)
-            ]
-            for name, figures in sections.items()
-        },
-        best={
-            name: {"value": study.best_value, "params": study.best_params}
-            for name, study in studies.items()
-        },
+    ]
+    return html_templates().get_template("tuning_page.html.j2").render(candidates=shown)
+
+
+def _describe(study: optuna.Study) -> _Candidate:
+    name, trials = study.study_name, study.get_trials(deepcopy=False)
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    pictures = [_picture(tuning_figures.history(trials), f"Log loss of each trial of {name}")]
+    searched = complete[0].distributions
+    if len(complete) >= _FEW:
+        shares = _importances(study) if len(searched) > 1 else {}
+        for key in sorted(searched, key=lambda key: (-shares.get(key, 0.0), key)):
+            drawn = tuning_figures.setting(key, searched[key], complete, shares.get(key))
+            pictures.append(_picture(drawn, f"Log loss against {key} of {name}"))
+    return _Candidate(
+        name=name,
+        log_loss=study.best_value,
+        settings=study.best_params,
+        trials=len(trials),
+        pruned=len(trials) - len(complete),
+        pictures=pictures,
     )
 
 
-def _figures(study: optuna.Study) -> list[Figure]:
-    figures = [plot_optimization_history(study, target_name="log loss")]
-    complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    searched = complete[0].distributions
-    if len(complete) >= _FEW and len(searched) > 1:
-        figures.append(
-            plot_param_importances(
-                study, evaluator=PedAnovaImportanceEvaluator(), target_name="log loss"
-            )
-        )
-        figures.append(plot_parallel_coordinate(study, target_name="log loss"))
-    for figure in figures:
-        figure.update_layout(title_x=0, margin={"l": 60, "r": 30}, template="plotly_white")
-    return figures
+def _importances(study: optuna.Study) -> dict[str, float]:
+    return get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
+
+
+def _picture(figure: Figure, words: str) -> _Picture:
+    drawn = png(figure)
+    return _Picture(Markup(data_uri(drawn)), *css_size(drawn), words)
 
 
 def _read(distribution: BaseDistribution, cell: Any) -> Any:

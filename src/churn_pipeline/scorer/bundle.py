@@ -4,17 +4,21 @@ import hashlib
 import json
 import re
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from churn_pipeline.errors import BundleError
+from churn_pipeline.staging import staged_path
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 _NAME = re.compile(r"[a-z0-9_]+\.[a-z]+")
 _VERSION_DIGITS = 12
+_ATTEMPTS = 50
+_SECONDS_OF_A_SWAP = 0.02
 
 
 @dataclass(frozen=True)
@@ -70,15 +74,42 @@ def to_json(content: object, sort_keys: bool = True) -> bytes:
 def read_bundle(folder: Path) -> Bundle:
     """Read a bundle and verify every file.
 
+    A bundle that takes the place of another meanwhile is read anew: what is returned is one of
+    the two.
+
     Raises
     ------
     BundleError
         If the folder holds no bundle, or a file is missing, extra or changed; it is named.
     """
+    before: object = None
+    for _ in range(_ATTEMPTS):
+        try:
+            return _read_bundle(folder)
+        except BundleError as error:
+            # replaced, or about to be: between two renames it is not there
+            problem, found = error, _identity(folder)
+            if found == before:
+                raise
+            before = found
+            time.sleep(_SECONDS_OF_A_SWAP)
+    raise problem
+
+
+def _identity(folder: Path) -> object:
+    """Return what changes when another folder takes its place."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return "absent"
+    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _read_bundle(folder: Path) -> Bundle:
     if not folder.is_dir():
         raise BundleError(f"{folder} is no folder; `dvc repro` makes the bundle")
     expected = _sums(folder)
-    found = sorted(path.name for path in folder.iterdir() if path.name != MANIFEST)
+    found = _names(folder)
     for name in found:
         if name not in expected:
             raise BundleError(f"{folder / name} is not of the bundle; {_REMEDY}")
@@ -89,13 +120,27 @@ def read_bundle(folder: Path) -> Bundle:
             raise BundleError(f"{path} is a link, not a file; {_REMEDY}")
         if name not in found or not path.is_file():
             raise BundleError(f"{path} is missing; {_REMEDY}")
-        files[name] = path.read_bytes()
+        files[name] = _bytes(path)
         if hashlib.sha256(files[name]).hexdigest() != digest:
             raise BundleError(f"{path} was changed since it was packaged; {_REMEDY}")
     bundle = Bundle(files)
-    if bundle.manifest != (folder / MANIFEST).read_bytes():
+    if bundle.manifest != _bytes(folder / MANIFEST):
         raise BundleError(f"{folder / MANIFEST} was changed since it was packaged; {_REMEDY}")
     return bundle
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir() if path.name != MANIFEST)
+    except OSError as error:
+        raise BundleError(f"{folder} cannot be read ({error.strerror}); {_REMEDY}") from None
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror}); {_REMEDY}") from None
 
 
 _REMEDY = "nothing of it is used: take the whole folder from where it was packaged"
@@ -125,10 +170,7 @@ def _sums(folder: Path) -> dict[str, str]:
 def write_bundle(bundle: Bundle, folder: Path) -> None:
     """Write a bundle; the folder appears whole or not at all, in place of what it was before."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    staged = folder.with_name(f".{folder.name}.partial")
-    old = folder.with_name(f".{folder.name}.old")
-    for leftover in (staged, old):
-        shutil.rmtree(leftover, ignore_errors=True)
+    staged, old = staged_path(folder), staged_path(folder, "old")
     staged.mkdir()
     for name, data in {**bundle.files, MANIFEST: bundle.manifest}.items():
         (staged / name).write_bytes(data)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from churn_pipeline.errors import ParameterError
+from churn_pipeline.named_files import params_yaml
 
 Floats = NDArray[np.float64]
 
@@ -130,17 +131,21 @@ def tiers(parameters: Mapping[str, Mapping[str, Any]]) -> tuple[Tier, ...]:
     )
     if not found or found[0].minimum != 0:
         first = f"{found[0].name}.minimum is {found[0].minimum:g}" if found else "it has none"
-        raise ParameterError(f"params.yaml: economics.tiers: {first}; the first tier starts at 0")
+        raise ParameterError(
+            f"{params_yaml()}: economics.tiers: {first}; the first tier starts at 0"
+        )
     for before, tier in pairwise(found):
         if not before.minimum < tier.minimum < 1:
             raise ParameterError(
-                f"params.yaml: economics.tiers.{tier.name}.minimum is {tier.minimum:g}; it must be "
-                f"above the {before.minimum:g} of {before.name}, the tier before it, and below 1"
+                f"{params_yaml()}: economics.tiers.{tier.name}.minimum is {tier.minimum:g}; "
+                f"it must be above the {before.minimum:g} of {before.name}, "
+                "the tier before it, and below 1"
             )
     for tier in found:
         if is_no_action(tier.action):
             raise ParameterError(
-                f"params.yaml: economics.tiers.{tier.name}.action is {tier.action!r}; {ACTION_RULE}"
+                f"{params_yaml()}: economics.tiers.{tier.name}.action is {tier.action!r}; "
+                f"{ACTION_RULE}"
             )
     return found
 

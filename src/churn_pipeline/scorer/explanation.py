@@ -1,4 +1,4 @@
-"""Why a customer has the score: SHAP values by model input, in log-odds, and words for them.
+"""Why a customer has the score: SHAP values by model input, in log-odds.
 
 Exact where the model is linear (Lundberg and Lee, 2017: ``weight * (value - mean)``, the inputs
 taken as independent) or a tree ensemble (the path-dependent values of Lundberg et al., 2020).
@@ -16,8 +16,6 @@ from churn_pipeline.scorer.tree_paths import TreePaths, level_numbers, tree_path
 
 Floats = NDArray[np.float64]
 
-_DIGITS = 7  # of a number in a text
-
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -27,7 +25,7 @@ class Reason:
     ----------
     input : str
     text : str
-        Such as ``age is 81 years``.
+        See :func:`churn_pipeline.scorer.wording.reason_text`.
     contribution : float
         In log-odds.
     """
@@ -171,23 +169,3 @@ def value_of(name: str, row: tuple[float, ...], contract: Contract) -> float | s
     if name in contract.categorical_inputs:
         return contract.columns[name].values[int(value)] if value >= 0 else None
     return value if value == value else None
-
-
-def reason_text(name: str, value: object, contract: Contract) -> str:
-    """Say what an input is, such as ``age is 81 years`` or ``plan is missing``."""
-    if (text := spelled(value)) == "":
-        return f"{name} is missing"
-    derived = {column.name: column.unit for column in contract.derived_columns}
-    unit = contract.columns[name].unit if name in contract.columns else derived[name]
-    return f"{name} is {text} {unit}" if unit else f"{name} is {text}"
-
-
-def spelled(value: object) -> str:
-    """Return a value as text, empty where it is missing."""
-    if value is None or value != value:
-        return ""
-    if isinstance(value, int | float | np.integer | np.floating):
-        number = float(value)
-        digits = max(_DIGITS, len(str(int(abs(number)))))  # of a large number, the whole part
-        return np.format_float_positional(number, precision=digits, fractional=False, trim="-")
-    return str(value)

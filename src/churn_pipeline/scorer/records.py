@@ -12,6 +12,7 @@ from churn_pipeline.contract.limits import LARGEST_EXACT_INTEGER, LARGEST_NUMBER
 from churn_pipeline.contract.record_expressions import compile_for_record
 from churn_pipeline.contract.whole_text import whole_text
 from churn_pipeline.errors import ParameterError
+from churn_pipeline.named_files import params_yaml
 
 _LONGEST_NAME = 64
 _MOST_UNKNOWN = 20  # names that are complained of one by one
@@ -34,11 +35,14 @@ class Customer(NamedTuple):
         of each category's value among its allowed values (-1 where missing).
     lifetime_value : float
         What the customer is worth if kept.
+    unseen : tuple of str
+        The categories whose value the contract does not list; the row has them as missing.
     """
 
     id: str
     row: tuple[float, ...]
     lifetime_value: float
+    unseen: tuple[str, ...] = ()
 
 
 class FieldError(NamedTuple):
@@ -144,6 +148,10 @@ class RecordReader:
             (name, self._codes(self._fields[name]), self._spelled(contract.columns[name]))
             for name in contract.categorical_inputs
         ]
+        self._missing = {
+            name: {*contract.missing_values, *contract.columns[name].missing_values}
+            for name in contract.categorical_inputs
+        }
         self._others = [
             (name, check) for name, check in self._checks if name not in contract.categorical_inputs
         ]
@@ -244,6 +252,7 @@ class RecordReader:
             raise InvalidRecord((FieldError(None, "a customer is an object of named fields"),))
         values: dict[str, Any] = {}
         codes_of_row: list[float] = []
+        unseen: tuple[str, ...] = ()
         get = record.get
         try:
             for name, codes, spelled in self._categorical:
@@ -258,6 +267,8 @@ class RecordReader:
                     if value not in codes:
                         value = whole_text(value)
                     code = codes.get(value, _UNSEEN)
+                    if code < 0 and value and value not in self._missing[name]:
+                        unseen += (name,)
                 codes_of_row.append(code)
                 values[name] = value if code >= 0 else _NAN
         except TypeError:  # what no dictionary has as a key
@@ -282,6 +293,7 @@ class RecordReader:
             self._id_text(values[self._id]),
             (*row, *codes_of_row),
             values[worth] if isinstance(worth, str) else worth,
+            unseen,
         )
 
     def _too_late(self, values: Mapping[str, Any]) -> list[str]:
@@ -359,8 +371,8 @@ def request_columns(contract: Contract, lifetime_value: float | str) -> tuple[Co
         usable = [c.name for c in contract.columns.values() if c.is_numeric and c != contract.id]
         if lifetime_value not in usable:
             raise ParameterError(
-                f"params.yaml: economics.customer_lifetime_value is {lifetime_value!r}, which is "
-                f"no column of numbers in the contract; give a number or one of {usable}"
+                f"{params_yaml()}: economics.customer_lifetime_value is {lifetime_value!r}, which "
+                f"is no column of numbers in the contract; give a number or one of {usable}"
             )
     wanted = {contract.id.name, lifetime_value} | {column.name for column in contract.read_columns}
     return tuple(

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from churn_pipeline.contract import Column
 from churn_pipeline.errors import BundleError, ParameterError
+from churn_pipeline.named_files import params_yaml
 from churn_pipeline.scorer.bundle import Bundle, read_bundle
 from churn_pipeline.scorer.decisions import Decider, Economics, Score, Tier, tiers
 from churn_pipeline.scorer.example import example_record
-from churn_pipeline.scorer.explanation import Explanation, Reason, reason_text, value_of
+from churn_pipeline.scorer.explanation import Explanation, Reason, value_of
 from churn_pipeline.scorer.model import Model
 from churn_pipeline.scorer.records import Customer, RecordReader
+from churn_pipeline.scorer.wording import reason_text
 
 Floats = NDArray[np.float64]
 
@@ -53,7 +55,7 @@ class Scorer(Model):
     def __init__(self, bundle: Bundle, unseen_category: str = "refuse") -> None:
         if unseen_category not in _UNSEEN:
             raise ParameterError(
-                f"params.yaml: serving.unseen_category is {unseen_category!r}; "
+                f"{params_yaml()}: serving.unseen_category is {unseen_category!r}; "
                 f"valid options: {', '.join(_UNSEEN)}"
             )
         self._unseen_as_missing = unseen_category == "missing"
@@ -125,22 +127,24 @@ class Scorer(Model):
                 total,
                 base,
                 dict(zip(names, values, strict=True)),
-                self._reasons(values, customer.row, reasons),
+                self._reasons(values, customer, reasons),
             )
             for customer, total, values in zip(
                 customers, log_odds.tolist(), self.contributions(rows).tolist(), strict=True
             )
         ]
 
-    def _reasons(self, values: list[float], row: tuple[float, ...], n: int) -> list[Reason]:
+    def _reasons(self, values: list[float], customer: Customer, n: int) -> list[Reason]:
         names = self._explainer.names
+
+        def known(name: str) -> float | str | None:
+            return value_of(name, customer.row, self.contract)
+
         order = sorted((-value, place) for place, value in enumerate(values) if value > 0)
         return [
             Reason(
                 names[place],
-                reason_text(
-                    names[place], value_of(names[place], row, self.contract), self.contract
-                ),
+                reason_text(names[place], known, self.contract, customer.unseen),
                 -value,
             )
             for value, place in order[:n]

@@ -1,13 +1,31 @@
 """What every reader returns, and how values become the texts that a CSV would hold."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from churn_pipeline.contract.file_format import UNKNOWN, FileFormat
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a person should know of how a file was read.
+
+    Attributes
+    ----------
+    text : str
+        A sentence; a question where there is an answer.
+    answer : str, optional
+        The flag of ``kedro contract infer``, or the key, that answers it.
+    """
+
+    text: str
+    answer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -21,6 +39,11 @@ class Contents:
     malformed : DataFrame
     encoding, separator : str, optional
         Python's name of a text's encoding; the character between its fields.
+    first_line : int
+        The line of the header's first row.
+    found : FileFormat
+        What had to be found out, and should stay so for other files of the kind.
+    remarks : list of Remark
     """
 
     cells: pd.DataFrame
@@ -29,6 +52,9 @@ class Contents:
     malformed: pd.DataFrame
     encoding: str | None = None
     separator: str | None = None
+    first_line: int = 1
+    found: FileFormat = UNKNOWN
+    remarks: list[Remark] = field(default_factory=list)
 
     @classmethod
     def of_rows(cls, cells: pd.DataFrame) -> "Contents":
@@ -36,6 +62,16 @@ class Contents:
         lines = np.arange(1, len(cells) + 1)
         none = np.array([], dtype=np.int64)
         return cls(cells, lines, np.ones_like(lines), malformed_rows(none, none, [], [], []))
+
+    def keep(self, rows: NDArray[np.bool_]) -> "Contents":
+        """Return the contents without the other rows."""
+        cells = self.cells[rows].reset_index(drop=True)
+        return replace(self, cells=cells, lines=self.lines[rows], spans=self.spans[rows])
+
+    def set_aside(self, rows: NDArray[np.bool_], others: pd.DataFrame) -> "Contents":
+        """Return the contents without the other rows, which join the malformed ones."""
+        malformed = pd.concat([self.malformed, others]).sort_values("line", ignore_index=True)
+        return replace(self.keep(rows), malformed=malformed)
 
 
 def malformed_rows(
@@ -54,6 +90,20 @@ def malformed_rows(
             "fields": pd.Series(fields, dtype="int64"),
             "reason": pd.Series(reasons, dtype="str"),
         }
+    )
+
+
+def counted(n: int, noun: str) -> str:
+    """Return ``1 row``, ``2 rows``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def header_of_several(n_rows: int) -> Remark:
+    """Return the question about a header whose names are in several rows."""
+    return Remark(
+        f"Do the {n_rows} rows of the header name the columns together, as merged cells do? Their "
+        "names are joined.",
+        "--header-rows 1 (key file.header_rows)",
     )
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from churn_pipeline.contract.file_format import UNKNOWN, FileFormat
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.readers.contents import Contents, Pieces, malformed_rows
-from churn_pipeline.io.readers.encoding import find_encoding, open_bytes
+from churn_pipeline.io.readers.encoding import find_encoding
+from churn_pipeline.io.readers.opening import open_bytes
 
 _ROWS_A_PIECE = 20_000
 _NAN = "\0"  # no text of JSON is this
@@ -20,7 +22,7 @@ class _TwiceError(ValueError):
     pass
 
 
-def read_json_lines(path: Path) -> Contents:
+def read_json_lines(path: Path, given: FileFormat = UNKNOWN) -> Contents:
     """Read a ``.jsonl`` or ``.ndjson`` file; the columns are all keys, in the order they appear.
 
     Numbers stay as they are spelt, ``true`` and ``false`` become ``True`` and ``False``, and
@@ -31,7 +33,7 @@ def read_json_lines(path: Path) -> Contents:
     DataError
         If no line is a JSON object.
     """
-    encoding = find_encoding(path)
+    encoding = find_encoding(path, given.encoding).name
     names: dict[str, None] = {}
     rows: list[dict[str, Any]] = []
     pieces: list[tuple[int, list[pa.Array]]] = []

@@ -1,7 +1,11 @@
 """CSV and its kin: fields that a character separates, a row a line, quotes where needed."""
 
 import io
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -9,53 +13,236 @@ import pyarrow.compute as pc
 import pyarrow.csv
 from numpy.typing import NDArray
 
+from churn_pipeline.contract.file_format import ESCAPES, QUOTES, UNKNOWN, FileFormat
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.readers.contents import (
     Contents,
+    Remark,
+    counted,
     frame_of,
+    header_of_several,
     malformed_rows,
     wrong_number_of_fields,
 )
-from churn_pipeline.io.readers.encoding import find_encoding, open_bytes
-from churn_pipeline.io.readers.separator import find_separator, said_separator
+from churn_pipeline.io.readers.encoding import Encoding, find_encoding
+from churn_pipeline.io.readers.escapes import Unescaped, count_escapes
+from churn_pipeline.io.readers.layout import find_header
+from churn_pipeline.io.readers.opening import UNREADABLE, open_bytes, refuse_foreign
+from churn_pipeline.io.readers.separator import (
+    NAMES,
+    Beginning,
+    find_quote,
+    find_separator,
+    read_beginning,
+    said_separator,
+)
 
 _MAX_COLUMNS = 10_000
-_HEAD = 1 << 16  # characters that the separator is found from
-NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_HEAD = 1 << 18  # characters that the layout is found from
+_SHOWN = 60
+_MOST_ROWS = 0.9
 
 
-def read_text(path: Path) -> Contents:
-    """Read a ``.csv``, ``.tsv`` or ``.txt`` file, whatever its encoding and separator.
+@dataclass(frozen=True)
+class _Layout:
+    """How the file is to be split.
+
+    Attributes
+    ----------
+    skipped : int
+        Lines above the header.
+    names : list of str or None
+        Names of the columns where the header has another number of fields than the rows; None
+        where the first row after those skipped has them.
+    header_line : int
+        Line of the header.
+    """
+
+    encoding: str
+    separator: str
+    quote: str | None
+    escape: str | None
+    skipped: int
+    names: list[str] | None
+    header_line: int
+
+
+def read_text(path: Path, given: FileFormat = UNKNOWN) -> Contents:
+    """Read a text file with a row a line.
+
+    Parameters
+    ----------
+    path : Path
+    given : FileFormat
+        What is known of it; the rest is found out.
 
     Raises
     ------
     DataError
-        If it cannot be read as a table whose first line is the header.
+        If it cannot be read as a table.
     """
-    encoding = find_encoding(path)
-    separator, skipped = _separator(path, encoding)
+    refuse_foreign(path)
+    encoding = find_encoding(path, given.encoding)
+    layout, found, remarks = _find_layout(path, encoding, given)
+    remarks += _remarks_on_encoding(encoding)
+    contents = _parse(path, layout)
+    if encoding.has_escapes and given.escape is None and layout.quote == '"':
+        contents, found, layout = _settle_escapes(path, contents, found, layout, remarks)
+    contents = _without_swallowed(contents, layout.separator, remarks)
+    if encoding.guesses or not (encoding.is_ascii or given.encoding or _is_marked(encoding)):
+        found = replace(found, encoding=encoding.name)
+    return replace(
+        contents,
+        encoding=encoding.name,
+        separator=layout.separator,
+        first_line=layout.header_line,
+        found=found,
+        remarks=remarks,
+    )
+
+
+def _is_marked(encoding: Encoding) -> bool:
+    return encoding.name in ("utf-8-sig", "utf-16", "utf-32")
+
+
+def _remarks_on_encoding(encoding: Encoding) -> list[Remark]:
+    remarks = []
+    if encoding.guesses:
+        shown = "; ".join(
+            f"{guess.name}: {', '.join(map(repr, guess.samples))}" for guess in encoding.guesses
+        )
+        remarks.append(
+            Remark(
+                f"The file is not UTF-8. Is it {encoding.name}? It may be read as {shown}.",
+                "--encoding NAME (key file.encoding)",
+            )
+        )
+    if encoding.zero_line is not None:
+        remarks.append(
+            Remark(
+                f"The file has NUL characters (first on line {encoding.zero_line}), which stay in "
+                "the cells: was it damaged, or padded?"
+            )
+        )
+    return remarks
+
+
+def _find_layout(
+    path: Path, encoding: Encoding, given: FileFormat
+) -> tuple[_Layout, FileFormat, list[Remark]]:
+    with open_bytes(path) as file:
+        text = io.TextIOWrapper(file, encoding.name, newline="")
+        start = text.read(_HEAD)
+        is_whole = not text.read(1)
+    if not start:
+        raise DataError(f"{path.name} is empty; a table of customers is needed")
+    found, remarks = FileFormat(), list[Remark]()
+    quote = given.quote
+    if quote is None:
+        quote = find_quote(start, is_whole)
+        if quote != '"':
+            found = replace(found, quote=quote)
+            remarks.append(Remark("Do single quotes enclose the fields?", "--quote '\"'"))
+    escape = ESCAPES[given.escape] if given.escape else None
+    said = said_separator(start)
+    separator = given.separator or said
+    if separator is None:
+        separator = find_separator(start, is_whole, QUOTES[quote])
+    beginning = read_beginning(start, separator, is_whole, QUOTES[quote], escape)
+    header, n_header = _find_header(beginning, given, said is not None)
+    skipped = beginning.ends[header - 1] if header else 0
+    n_title = header - (said is not None)
+    if given.skip_rows is None and n_title > 0 and any(beginning.rows[header - n_title : header]):
+        lines = start.splitlines()[said is not None : skipped]
+        first = next((line for line in lines if line.strip(separator + " ")), "")
+        found = replace(found, skip_rows=skipped)
+        remarks.append(
+            Remark(
+                f"Is line {skipped + 1} the header? The {skipped} above it, from "
+                f"{first.strip()[:_SHOWN]!r} on, are skipped.",
+                "--skip-rows N (key file.skip_rows)",
+            )
+        )
+    if n_header != 1 and given.header_rows is None:
+        found = replace(found, header_rows=n_header)
+        remarks.append(header_of_several(n_header))
+    names, header_line = None, skipped + 1
+    if escape is not None or not encoding.has_escapes:
+        names = _names_if_other(path, beginning, header, n_header, separator)
+    if names is not None:
+        skipped = beginning.ends[header]
+    layout = _Layout(encoding.name, separator, QUOTES[quote], escape, skipped, names, header_line)
+    return layout, found, remarks
+
+
+def _find_header(beginning: Beginning, given: FileFormat, is_said: bool) -> tuple[int, int]:
+    """Return the place of the header among the first rows, and how many it has."""
+    if given.skip_rows is None:
+        header, n_header = find_header(beginning.rows[is_said:]) if beginning.rows else (0, 1)
+        return header + is_said, n_header
+    after = sum(end <= given.skip_rows for end in beginning.ends)
+    return max(after, int(is_said)), given.header_rows or 1
+
+
+def _names_if_other(
+    path: Path, beginning: Beginning, header: int, n_header: int, separator: str
+) -> list[str] | None:
+    """Return the names where the header has one separator more or less at its end than the rows."""
+    if header >= len(beginning.rows):
+        return None
+    names = beginning.rows[header]
+    if len(names) > _MAX_COLUMNS:
+        raise DataError(
+            f"{path.name} has {len(names):,} columns, and at most {_MAX_COLUMNS:,} are read; leave "
+            "out what no model needs"
+        )
+    rows = [row for row in beginning.rows[header + n_header :] if row]
+    if not rows or len(names) < 2:
+        return None
+    width, n = Counter(map(len, rows)).most_common(1)[0]
+    if n < _MOST_ROWS * len(rows) or abs(width - len(names)) != 1:
+        return None
+    if width < len(names):
+        return names[:-1] if not names[-1].strip() else None
+    usual = [row for row in rows if len(row) == width]
+    if all(not row[-1].strip() for row in usual):
+        return [*names, ""]
+    raise DataError(
+        f"{path.name} has {len(names)} names in its header and {width} fields in its rows, which "
+        f"{NAMES.get(separator, repr(separator))}s separate: if the first field is the name of a "
+        f"row, put its column's name in front of the header (line {beginning.ends[header]}); if "
+        "numbers are written 1,5, put them in quotes or separate the fields by semicolons"
+    )
+
+
+def _parse(path: Path, layout: _Layout) -> Contents:
     invalid: list[pyarrow.csv.InvalidRow] = []
 
     def set_aside(row: pyarrow.csv.InvalidRow) -> str:
         invalid.append(row)
         return "skip"
 
-    is_utf8 = encoding.startswith("utf-8")
+    encoding = layout.encoding
+    is_utf8 = encoding.startswith("utf-8") or layout.escape is not None
+    names = layout.names
     try:
-        with open_bytes(path) as file:
+        with _opened(path, layout) as file:
             table = pyarrow.csv.read_csv(
                 file,
                 # one thread, since only then are malformed rows numbered; the header is read as a
                 # row like any other, so that names given twice survive
                 read_options=pyarrow.csv.ReadOptions(
                     use_threads=False,
-                    skip_rows=skipped,
-                    autogenerate_column_names=True,
+                    skip_rows=layout.skipped,
+                    column_names=names and [f"f{i}" for i in range(len(names))],
+                    autogenerate_column_names=names is None,
                     encoding="utf8" if is_utf8 else encoding,
                 ),
                 parse_options=pyarrow.csv.ParseOptions(
-                    delimiter=separator,
-                    newlines_in_values=True,
+                    delimiter=layout.separator,
+                    quote_char=layout.quote or False,
+                    escape_char=layout.escape or False,
+                    newlines_in_values=layout.quote is not None,
                     ignore_empty_lines=False,
                     invalid_row_handler=set_aside,
                 ),
@@ -66,14 +253,17 @@ def read_text(path: Path) -> Contents:
                 ),
             )
     except pa.ArrowInvalid as error:
+        name = NAMES.get(layout.separator, repr(layout.separator))
         raise DataError(
-            f"{path.name} is not a {NAMES[separator]}-separated table with a header "
+            f"{path.name} is not a {name}-separated table with a header "
             f"({_reason(error)}); save it again as CSV with encoding UTF-8"
         ) from None
+    except UNREADABLE as error:
+        raise DataError(f"{path.name} cannot be read ({_reason(error)})") from None
     if not table.num_rows:
         raise DataError(f"{path.name} is empty; a table of customers is needed")
     invalid.sort(key=lambda row: row.number)
-    is_valid, lines, spans = _locate_rows(table, invalid, skipped)
+    is_valid, lines, spans = _locate_rows(table, invalid, layout.skipped)
     malformed = malformed_rows(
         lines[~is_valid],
         spans[~is_valid],
@@ -81,9 +271,11 @@ def read_text(path: Path) -> Contents:
         [row.actual_columns for row in invalid],
         [wrong_number_of_fields(row.actual_columns, table.num_columns) for row in invalid],
     )
-    names = [column[0].as_py() for column in table.columns]
-    table = table.slice(1)
-    lines, spans = lines[is_valid][1:], spans[is_valid][1:]
+    lines, spans = lines[is_valid], spans[is_valid]
+    if names is None:
+        names = [column[0].as_py() for column in table.columns]
+        table = table.slice(1)
+        lines, spans = lines[1:], spans[1:]
     filled = _is_filled(table)
     if not filled.all():  # an empty line is no customer, but a line of mere commas is a bad one
         filled |= _is_no_empty_line(path, encoding, lines, ~filled)
@@ -92,20 +284,88 @@ def read_text(path: Path) -> Contents:
     cells = frame_of(names, columns)
     if not filled.all():
         cells = cells[filled].reset_index(drop=True)
-    return Contents(cells, lines[filled], spans[filled], malformed, encoding, separator)
+    return Contents(cells, lines[filled], spans[filled], malformed)
 
 
-def _separator(path: Path, encoding: str) -> tuple[str, int]:
-    """Return the separator, and how many lines stand before the header."""
-    with open_bytes(path) as file:
-        text = io.TextIOWrapper(file, encoding, newline="")
-        start = text.read(_HEAD)
-        said = said_separator(start)
-        return (said, 1) if said else (find_separator(start, is_whole=not text.read(1)), 0)
+def _opened(path: Path, layout: _Layout) -> IO[bytes]:
+    file = open_bytes(path)
+    if layout.escape is None:
+        return file
+    return cast(IO[bytes], Unescaped(file, layout.encoding, layout.separator, layout.quote))
 
 
-def _reason(error: pa.ArrowInvalid) -> str:
-    reason = " ".join(str(error).split())[:200]
+def _settle_escapes(
+    path: Path, plain: Contents, found: FileFormat, layout: _Layout, remarks: list[Remark]
+) -> tuple[Contents, FileFormat, _Layout]:
+    r"""Choose between ``\"`` as a quote within a field and as a backslash at a field's end."""
+    escaped_layout = replace(layout, escape="\\")
+    inner, at_end, line = count_escapes(path, layout.encoding, layout.separator)
+    if not inner and not at_end:
+        return plain, found, layout
+    try:
+        escaped = _parse(path, escaped_layout)
+    except DataError:
+        return plain, found, layout
+    n_plain, n_escaped = (int(c.malformed["span"].sum()) for c in (plain, escaped))
+    is_escape = n_escaped < n_plain or (n_escaped == n_plain and inner > 0)
+    answer = "none" if is_escape else "backslash"
+    reading = r"a quote within a field" if is_escape else "a backslash at the end of a field"
+    remarks.append(
+        Remark(
+            rf"\" stands in the file {inner + at_end:,} times (first on line {line}). "
+            f"Is it {reading}, as it is read?",
+            f"--escape {answer} (key file.escape)",
+        )
+    )
+    found = replace(found, escape="backslash" if is_escape else "none")
+    return (escaped, found, escaped_layout) if is_escape else (plain, found, layout)
+
+
+def _without_swallowed(contents: Contents, separator: str, remarks: list[Remark]) -> Contents:
+    """Set rows aside in which a stray quote has swallowed the rows after it.
+
+    Such a cell has as many separators as the rows that it goes over, and values between them.
+    """
+    spans = contents.spans
+    n_columns = contents.cells.shape[1]
+    doubtful = np.flatnonzero(spans > max(1, 5 - n_columns))
+    if not len(doubtful) or n_columns < 2:
+        return contents
+    is_bad = np.zeros(len(doubtful), dtype=bool)
+    rows = contents.cells.iloc[doubtful]
+    for place in range(n_columns):
+        texts = rows.iloc[:, place]
+        breaks = texts.str.count("\n").to_numpy(dtype=np.int64)
+        separators = texts.str.count(re.escape(separator)).to_numpy(dtype=np.int64)
+        for row in np.flatnonzero((breaks > 0) & (separators == breaks * (n_columns - 1))):
+            parts = re.split(f"[{re.escape(separator)}\n]", texts.iloc[row])
+            is_bad[row] |= sum(map(bool, parts)) * 2 > len(parts) + 1
+    if not is_bad.any():
+        return contents
+    bad = doubtful[is_bad]
+    keep = np.ones(len(spans), dtype=bool)
+    keep[bad] = False
+    lines = contents.lines
+    reasons = [
+        f"a quote that is open at the end of line {lines[i]} is closed {spans[i] - 1} lines below, "
+        "which look like rows."
+        for i in bad
+    ]
+    whole = [separator.join(row) for row in contents.cells.iloc[bad].to_numpy().tolist()]
+    remarks.append(
+        Remark(
+            f"Set aside: {counted(len(bad), 'row')} with line breaks and what looks like whole "
+            f"rows in a cell (first on line {lines[bad[0]]}, over {spans[bad[0]]} lines). Is a "
+            "quote missing or too many there, or do quotes enclose no fields?",
+            "--quote none (key file.quote)",
+        )
+    )
+    swallowed = malformed_rows(lines[bad], spans[bad], whole, [n_columns] * len(bad), reasons)
+    return contents.set_aside(keep, swallowed)
+
+
+def _reason(error: BaseException) -> str:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
     if "Empty CSV" in reason:
         return "it has no rows"
     if "straddling" in reason:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from churn_pipeline.errors import GateError
+from churn_pipeline.named_files import params_yaml
 
 
 def accept(
@@ -30,9 +31,10 @@ def accept(
     GateError
         If a gate failed.
     """
-    failed = [gate for gate in gates["gates"] if not gate["passed"]]
+    failed = [gate for gate in gates["gates"] if gate["passed"] is False]
     if not failed:
-        return {"champion": selection["champion"], "gates_passed": len(gates["gates"])}
+        passed = sum(gate["passed"] is True for gate in gates["gates"])
+        return {"champion": selection["champion"], "gates_passed": passed}
     n = len(failed)
     again = (
         " (`dvc repro --force --single-item evaluation` measures and prints anew)"
@@ -42,7 +44,7 @@ def accept(
     raise GateError(
         f"the model ({selection['champion']}) is not accepted, it failed {n} "
         f"gate{'s' if n > 1 else ''}: {', '.join(map(_describe, failed))}{again}; "
-        "improve the model, or change the limits under gates in params.yaml "
+        f"improve the model, or change the limits under gates in {params_yaml()} "
         "(null or false switches a gate off)"
     )
 

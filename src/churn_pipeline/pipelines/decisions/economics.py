@@ -11,7 +11,7 @@ from churn_pipeline.modeling.maximum_profit import bootstrap_maximum_profit
 from churn_pipeline.modeling.policies import weigh_policies
 from churn_pipeline.modeling.profit import best_share, profit_curve
 from churn_pipeline.modeling.tiers import summarise_tiers
-from churn_pipeline.reporting import economics_figures
+from churn_pipeline.reporting import economics_figures, figures
 from churn_pipeline.scorer.decisions import Economics, tiers
 
 
@@ -73,6 +73,14 @@ def weigh_decisions(
     return weighed, profit_curve(churned, probability, values, assumed)
 
 
-def draw_economics(profit_curve: pd.DataFrame, economics: dict[str, Any]) -> Figure:
+def draw_economics(profit_curve: pd.DataFrame, economics: dict[str, Any], currency: str) -> Figure:
     """Draw the profit curve with what the policies earn."""
-    return economics_figures.profit(profit_curve, economics)
+    return economics_figures.profit(profit_curve, economics, currency)
+
+
+def draw_gains(
+    gains_curve: pd.DataFrame, economics: dict[str, Any], metrics: dict[str, Any]
+) -> Figure:
+    """Draw the gains curve with the decision to contact."""
+    contacted = economics["policies"]["model"]["contacted_share"]
+    return figures.gains(gains_curve, (contacted, metrics["recall"]["value"]))

@@ -3,9 +3,15 @@
 Nothing here looks at the model: another cost, value or tier runs this pipeline and what follows.
 """
 
+from pathlib import Path
+
 from kedro.pipeline import Pipeline, node, pipeline
 
-from churn_pipeline.pipelines.decisions.economics import draw_economics, weigh_decisions
+from churn_pipeline.pipelines.decisions.economics import (
+    draw_economics,
+    draw_gains,
+    weigh_decisions,
+)
 from churn_pipeline.pipelines.decisions.fairness import audit_fairness
 from churn_pipeline.pipelines.decisions.nodes import (
     decide_test_customers,
@@ -13,7 +19,7 @@ from churn_pipeline.pipelines.decisions.nodes import (
     measure_decisions,
     trace_confusion,
 )
-from churn_pipeline.reporting.model_card import write_model_card
+from churn_pipeline.reporting.model_card import FIGURES, write_model_card
 from churn_pipeline.reporting.page import render_page
 
 
@@ -60,9 +66,16 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 draw_economics,
-                inputs=["profit_curve", "economics"],
+                inputs=["profit_curve", "economics", "params:economics.currency"],
                 outputs="profit_curve_figure",
                 name="draw_economics",
+                tags="reporting",
+            ),
+            node(
+                draw_gains,
+                inputs=["gains_curve", "economics", "metrics"],
+                outputs="gains_curve_figure",
+                name="draw_gains",
                 tags="reporting",
             ),
             node(
@@ -85,6 +98,7 @@ def create_pipeline() -> Pipeline:
                     "params:training",
                     "params:tuning",
                     "params:split",
+                    "params:economics.currency",
                 ],
                 outputs="model_card",
                 name="write_model_card",
@@ -92,7 +106,8 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 render_page,
-                inputs="model_card",
+                inputs={"markdown": "model_card"}
+                | {Path(file).stem: f"{Path(file).stem}_figure" for file in FIGURES},
                 outputs="model_card_page",
                 name="render_page",
                 tags="reporting",

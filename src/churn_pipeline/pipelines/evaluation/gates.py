@@ -8,7 +8,9 @@ import pandas as pd
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.customers import customer_numbers, in_order_of
+from churn_pipeline.modeling.gap import gap_sentences
 from churn_pipeline.modeling.gates import (
+    MARGIN,
     REGRESSION,
     SCORING_TIME,
     LostChampion,
@@ -34,6 +36,8 @@ def check_gates(
     contract: Contract,
     gates: dict[str, Any],
     evaluation: dict[str, Any],
+    validation_gap: dict[str, Any],
+    split: dict[str, Any],
 ) -> dict[str, Any]:
     """Check the quality gates, and print them as a table; a failed gate stops nothing here.
 
@@ -54,13 +58,19 @@ def check_gates(
         The limits; null or false switches a gate off.
     evaluation : dict
         ``confidence`` is used.
+    validation_gap : dict
+        See :func:`churn_pipeline.modeling.gap.validation_gap`.
+    split : dict
+        The record of the split; ``method`` is used.
 
     Returns
     -------
     dict
-        ``passed`` (whether all are) and ``gates``: ``gate``, ``limit``, ``value``, ``passed`` and
-        ``detail``; the value and the detail are None where they depend on the machine or on its
+        ``passed`` (whether no gate failed) and ``gates``: ``gate``, ``limit``, ``value``,
+        ``passed`` (None where the gate does not apply) and ``detail``; the value and the detail are
+        None where they depend on the machine or on its
         model registry. Those are only printed.
+        ``validation_gap``, and ``findings``: sentences on what nobody should overlook, no gates.
     """
     customers = in_order_of(test, test_predictions, contract)
     checked = check(
@@ -74,6 +84,7 @@ def check_gates(
                 champion_model,
                 customers,
                 evaluation["confidence"],
+                gates.get(MARGIN, 0.0),
                 customer_numbers(customers, contract),
             )
             if is_on(gates, REGRESSION)
@@ -81,8 +92,9 @@ def check_gates(
         ),
     )
     logger.info(gates_table(checked))
+    findings = gap_sentences(validation_gap, split["method"] == "time")
     return {
-        "passed": all(gate.passed for gate in checked),
+        "passed": all(gate.passed is not False for gate in checked),
         "gates": [
             {
                 "gate": gate.gate,
@@ -93,6 +105,8 @@ def check_gates(
             }
             for gate in checked
         ],
+        "validation_gap": validation_gap,
+        "findings": findings,
     }
 
 

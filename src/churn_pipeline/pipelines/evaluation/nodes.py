@@ -132,15 +132,13 @@ def draw_figures(
     roc_curve: pd.DataFrame,
     precision_recall_curve: pd.DataFrame,
     calibration_curve: pd.DataFrame,
-    gains_curve: pd.DataFrame,
     scores: pd.DataFrame,
     metrics: dict[str, Any],
-) -> tuple[Figure, Figure, Figure, Figure]:
+) -> tuple[Figure, Figure, Figure]:
     """Draw the curves as pictures."""
     churn_rate = float(scores["churned"].mean())
     return (
         figures.roc(roc_curve, metrics["roc_auc"]),
         figures.precision_recall(precision_recall_curve, metrics["average_precision"], churn_rate),
         figures.calibration(calibration_curve, metrics["expected_calibration_error"]),
-        figures.gains(gains_curve),
     )

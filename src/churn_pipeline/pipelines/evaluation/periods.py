@@ -2,18 +2,28 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.modeling.customers import NUMBER, customer_numbers
+from churn_pipeline.modeling.customers import (
+    NUMBER,
+    customer_numbers,
+    identity_columns,
+    numbers_of,
+)
+from churn_pipeline.modeling.gap import validation_gap
+from churn_pipeline.modeling.gates import log_losses
 from churn_pipeline.modeling.metrics import MetricSettings
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.period_metrics import measure_periods
 from churn_pipeline.modeling.split_record import label_periods
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.reporting import period_figures
+from churn_pipeline.scorer.model import MAX_LOG_ODDS
 
 _DECIMALS = 6
 
@@ -52,19 +62,16 @@ def measure_by_period(
         See :func:`churn_pipeline.modeling.period_metrics.measure_periods`; one period, ``all``,
         where there are no dates.
     """
-    first = out_of_fold[out_of_fold["repeat"] == 1].sort_values("customer")
-    train = train.iloc[first["customer"].to_numpy()]  # of a large training side, a sample
-    raw = first[model.candidate].to_numpy(dtype="float64")
-    calibrated = raw if model.calibrator is None else model.calibrator(raw)
+    train, probability = _out_of_fold(out_of_fold, model, train)
     scored = {
-        "training": (train, churned(train, contract), expit(calibrated)),
+        "training": (train, churned(train, contract), probability),
         "test": (
             test,
             test_predictions["churned"].to_numpy(),
             test_predictions["churn_probability"].to_numpy(),
         ),
     }
-    both = pd.concat([table[list(contract.key)] for table, _, _ in scored.values()])
+    both = pd.concat([table[identity_columns(contract)] for table, _, _ in scored.values()])
     numbers = customer_numbers(both, contract)
     predictions = pd.concat(
         [
@@ -91,6 +98,43 @@ def measure_by_period(
         confidence=evaluation["confidence"],
         seed=evaluation["seed"],
     ).round(_DECIMALS)
+
+
+def compare_with_cross_validation(
+    test_scores: pd.DataFrame,
+    out_of_fold: pd.DataFrame,
+    model: ChurnModel,
+    train: pd.DataFrame,
+    contract: Contract,
+) -> dict[str, Any]:
+    """Compare the champion's log loss on the test side with that out of fold.
+
+    Returns
+    -------
+    dict
+        See :func:`churn_pipeline.modeling.gap.validation_gap`.
+    """
+    rows, probability = _out_of_fold(out_of_fold, model, train)
+    return validation_gap(
+        log_losses(churned(rows, contract), probability),
+        log_losses(
+            test_scores["churned"].to_numpy(dtype=np.int8),
+            test_scores["churn_probability"].to_numpy(dtype=np.float64),
+        ),
+        customer_numbers(rows, contract),
+        numbers_of(test_scores),
+    )
+
+
+def _out_of_fold(
+    out_of_fold: pd.DataFrame, model: ChurnModel, train: pd.DataFrame
+) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    """Return training rows and their probabilities by models that have not seen them."""
+    first = out_of_fold[out_of_fold["repeat"] == 1].sort_values("customer")
+    rows = train.iloc[first["customer"].to_numpy()]  # of a large training side, a sample
+    raw = first[model.candidate].to_numpy(dtype="float64")
+    log_odds = raw if model.calibrator is None else model.calibrator(raw)
+    return rows, expit(np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS))
 
 
 def draw_periods(metrics_by_period: pd.DataFrame) -> Figure:

@@ -15,7 +15,11 @@ from churn_pipeline.pipelines.evaluation.nodes import (
     score_test_customers,
     trace_curves,
 )
-from churn_pipeline.pipelines.evaluation.periods import draw_periods, measure_by_period
+from churn_pipeline.pipelines.evaluation.periods import (
+    compare_with_cross_validation,
+    draw_periods,
+    measure_by_period,
+)
 
 _CURVES = [
     "roc_curve",
@@ -23,6 +27,7 @@ _CURVES = [
     "calibration_curve",
     "gains_curve",
 ]
+_DRAWN = _CURVES[:-1]  # the gains are drawn with the decision
 
 
 def create_pipeline() -> Pipeline:
@@ -82,8 +87,8 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 draw_figures,
-                inputs=[*_CURVES, "test_scores", "model_metrics"],
-                outputs=[f"{curve}_figure" for curve in _CURVES],
+                inputs=[*_DRAWN, "test_scores", "model_metrics"],
+                outputs=[f"{curve}_figure" for curve in _DRAWN],
                 name="draw_figures",
                 tags="reporting",
             ),
@@ -102,6 +107,12 @@ def create_pipeline() -> Pipeline:
                 tags="reporting",
             ),
             node(
+                compare_with_cross_validation,
+                inputs=["test_scores", "out_of_fold", "model", "train", "model_contract"],
+                outputs="validation_gap",
+                name="compare_with_cross_validation",
+            ),
+            node(
                 check_gates,
                 inputs=[
                     "scorer",
@@ -112,6 +123,8 @@ def create_pipeline() -> Pipeline:
                     "model_contract",
                     "params:gates",
                     "params:evaluation",
+                    "validation_gap",
+                    "split",
                 ],
                 outputs="gates",
                 name="check_gates",

@@ -15,6 +15,8 @@ from churn_pipeline.contract.reasons import listed
 from churn_pipeline.contract.violations import find_violations
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.raw_table import RawTable
+from churn_pipeline.named_files import contract_yml
+from churn_pipeline.pipelines.ingestion.copies import copied_rows, copies_sentences
 
 _MOST_HINTS = 3
 _LIKENESS = 0.8
@@ -63,7 +65,7 @@ def _lack(raw: RawTable, absent: list[str], contract: Contract) -> str:
         if (near := matches(name.casefold(), plain, 1, _LIKENESS))
     ]
     hint = f" (did you write {', '.join(close[:_MOST_HINTS])}?)" if close else ""
-    advice = ["Add what is missing", "describe the table in its contract.yml"]
+    advice = ["Add what is missing", f"describe the table in {contract_yml()}"]
     if contract.id.name in absent and contract.id.type == "text":
         advice.append(f"give {contract.id.name} `generated: true` there if customers have no id")
     if contract.snapshot and contract.snapshot.name in absent:
@@ -151,6 +153,7 @@ def report_data_quality(
         ``rejected_share`` is the share of the file's lines that rejected rows cover, so that an
         unclosed quote which swallows a thousand lines counts as a thousand. ``rows_pending``, of
         contracts whose target has a horizon, counts those whose outcome is not known yet.
+        ``copied_rows`` look like copies under different ids; ``findings`` are sentences.
     """
     row_rules = {rule.name for rule in contract.row_rules} | {"field_count"}
     rules = [
@@ -165,6 +168,8 @@ def report_data_quality(
     n_rows = len(raw.cells) + len(raw.malformed)
     is_late = is_pending(table, contract)
     n_pending = int((is_late & ~np.isin(raw.lines, rejected["rejected_line"])).sum())
+    well_formed = table[~np.isin(raw.lines, rejected["rejected_line"]) & ~is_late]
+    copies = copied_rows(well_formed, contract)
     has_horizon = any(c.horizon_days is not None for c in contract.with_role("target"))
     return {
         "contract": contract.name,
@@ -182,6 +187,8 @@ def report_data_quality(
         "completeness": {
             name: round(float(share), 6) for name, share in table.notna().mean().items()
         },
+        "copied_rows": copies,
+        "findings": copies_sentences(copies, len(well_formed), contract),
         "unexpected_columns": sorted(set(raw.cells.columns) - set(contract.columns)),
     }
 

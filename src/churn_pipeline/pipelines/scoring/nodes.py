@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.contract.cells import trimmed
 from churn_pipeline.contract.derivation import derive
 from churn_pipeline.contract.model import Column
 from churn_pipeline.errors import DataError, ParameterError
@@ -16,6 +18,7 @@ from churn_pipeline.io.dates import dated
 from churn_pipeline.io.raw_table import RawTable
 from churn_pipeline.modeling.current_customers import states
 from churn_pipeline.modeling.explanation import top_reasons
+from churn_pipeline.named_files import params_yaml
 from churn_pipeline.scorer import Bundle, Scorer
 
 _REASONS = 3
@@ -48,7 +51,7 @@ def contract_of_requests(bundle: Bundle, raw: RawTable, date: str | None) -> Con
         if snapshot.name in columns and date is None and not of_training:
             raise ParameterError(
                 f"{raw.name} has no column {snapshot.name}, and the model counts days up to it; "
-                "set scoring.date in params.yaml to the day that the file describes"
+                f"set scoring.date in {params_yaml()} to the day that the file describes"
             )
         snapshot = replace(snapshot, default=date) if date is not None else snapshot
     if snapshot is not None and (snapshot.default or snapshot.name in raw.cells):
@@ -114,8 +117,8 @@ def set_apart(
         n_left = int((state == "left").sum())
         raise DataError(
             f"nobody in {raw.name} is left to score: {n_left:,} of {len(state):,} rows are of "
-            f"customers who have left by {target.name}; set scoring.source in params.yaml to a "
-            "table of present customers"
+            f"customers who have left by {target.name}; set scoring.source in {params_yaml()} "
+            "to a table of present customers"
         )
     names = [name for name in (*contract.key, target.name) if name in accepted]
     apart = accepted.loc[~is_current, names].assign(state=state[~is_current])
@@ -123,7 +126,9 @@ def set_apart(
     return described.reset_index(drop=True), apart.reset_index(drop=True)
 
 
-def score_customers(described: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
+def score_customers(
+    described: pd.DataFrame, bundle: Bundle, raw: RawTable | None = None
+) -> pd.DataFrame:
     """Score customers and rank them by what contacting them is worth.
 
     Parameters
@@ -131,6 +136,9 @@ def score_customers(described: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     described : DataFrame
         At least one customer who meets the contract.
     bundle : Bundle
+    raw : RawTable, optional
+        The file that they are from: it tells values that the contract does not list from missing
+        ones.
 
     Returns
     -------
@@ -142,9 +150,11 @@ def score_customers(described: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     """
     scorer = Scorer(bundle)
     n, started = len(described), time.monotonic()
+    unseen = {} if raw is None else _unseen(described, scorer.contract, raw)
     parts, told = [], started
     for start in range(0, n, _CUSTOMERS_A_CHUNK):
-        parts.append(_score(described.iloc[start : start + _CUSTOMERS_A_CHUNK], scorer))
+        part = slice(start, start + _CUSTOMERS_A_CHUNK)
+        parts.append(_score(described, unseen, part, scorer))
         done, now = min(start + _CUSTOMERS_A_CHUNK, n), time.monotonic()
         if now - told >= _SECONDS_BETWEEN_LINES and done < n:
             told, left = now, (now - started) * (n - done) / done
@@ -186,7 +196,36 @@ def date_scores(
     return scores, dated(scores, contract, "scoring_date", date, "scoring.date")
 
 
-def _score(customers: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:
+def _unseen(
+    customers: pd.DataFrame, contract: Contract, raw: RawTable
+) -> dict[str, NDArray[np.bool_]]:
+    """Say which missing categories have a value in the file, one that the contract does not list.
+
+    Only where the ids of the file tell its rows apart.
+    """
+    name = contract.id.name
+    ids = raw.cells[name].str.strip() if name in raw.cells else pd.Series(dtype="str")
+    if contract.id.is_numeric:
+        ids = pd.to_numeric(ids, errors="coerce")
+    if not len(ids) or ids.duplicated().any():
+        return {}
+    places = pd.Index(ids).get_indexer(pd.Index(customers[name]))
+    if (places < 0).any():
+        return {}
+    found = {}
+    for category in contract.categorical_inputs:
+        column = contract.columns[category]
+        if column.is_open and category in raw.cells:
+            missing_values = (*contract.missing_values, *column.missing_values)
+            given = trimmed(raw.cells[category], missing_values).notna().to_numpy()[places]
+            found[category] = given & customers[category].isna().to_numpy()
+    return found
+
+
+def _score(
+    accepted: pd.DataFrame, unseen: dict[str, NDArray[np.bool_]], part: slice, scorer: Scorer
+) -> pd.DataFrame:
+    customers = accepted.iloc[part]
     contract, worth = scorer.contract, scorer.economics.customer_lifetime_value
     rows = scorer.rows(customers)
     values = (
@@ -202,5 +241,6 @@ def _score(customers: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:
     own = {column.name: customers[column.name].to_numpy() for column in contract.read_columns}
     derived = derive(own, contract)
     table = customers.reset_index(drop=True).assign(**derived)
-    reasons = top_reasons(contributions, table, contract, _REASONS)
+    here = {name: flags[part] for name, flags in unseen.items()}
+    reasons = top_reasons(contributions, table, contract, _REASONS, here)
     return pd.concat([scores, reasons], axis=1)

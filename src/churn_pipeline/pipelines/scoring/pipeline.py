@@ -54,7 +54,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 score_customers,
-                inputs=["described_customers", "bundle"],
+                inputs=["described_customers", "bundle", "customers_to_score"],
                 outputs="ranked_customers",
                 name="score_customers",
             ),

@@ -1,0 +1,360 @@
+"""From what a reader read to the rows of customers: names settled, what is no customer left out."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from churn_pipeline.contract.file_format import FileFormat
+from churn_pipeline.errors import DataError
+from churn_pipeline.io.readers.contents import Contents, Remark, counted, malformed_rows
+from churn_pipeline.io.readers.layout import (
+    is_customer,
+    joined_names,
+    leading_header_rows,
+    looks_like_no_header,
+)
+
+_LOOKED_AT = 500  # first rows that tell what is a header
+_LAST = 6  # rows at the end that may be a footer
+_SHOWN = 60
+_MUCH = 0.02  # share of the lines that do not fit the header
+_TOTAL = re.compile(
+    r"(grand |sub-?)?totals?\b|sum\b|sums\b|average\b|mean\b|rows?\b|records?\b|end of\b|"
+    r"(gesamt)?summe\b|gesamt\b|insgesamt\b|total(e|es|i|t|en|sumo)?\b|totaal\b|suma\b|razem\b|"
+    r"ogółem\b|celkem\b|spolu\b|összesen\b|toplam\b|yhteensä\b|somme\b|итого\b|всего\b|сумма\b|"
+    r"усього\b|σύνολο\b|合计|总计|總計|合計|小计|총계|합계|المجموع|סה\"כ",
+    re.IGNORECASE,
+)
+
+
+def finish(contents: Contents, given: FileFormat, name: str, look: bool) -> Contents:
+    """Settle the names of the columns and leave out rows that are no customers.
+
+    Parameters
+    ----------
+    contents : Contents
+        As read, the first row of the header being the names.
+    given : FileFormat
+    name : str
+        Of the source, for the messages.
+    look : bool
+        Whether to look for further rows of the header and for a footer where nothing is given;
+        else they stay rows, for the contract to refuse.
+
+    Raises
+    ------
+    DataError
+        If a header is not what was given, or is in doubt.
+    """
+    header_rows = given.header_rows
+    if header_rows is None:
+        header_rows = contents.found.header_rows
+    if header_rows is None and look:
+        header_rows = _look_for_header(contents, name)
+        if header_rows > 1:
+            shown = _shown(contents.cells.iloc[0])
+            contents = _found(
+                contents,
+                Remark(
+                    f"Is the row below the header ({shown}) a second header? It is taken for one."
+                    if header_rows == 2
+                    else f"Are the {header_rows - 1} rows below the header (first {shown}) header "
+                    "too? They are taken for it.",
+                    "--header-rows 1 (key file.header_rows)",
+                ),
+                header_rows=header_rows,
+            )
+    contents = _with_header(contents, 1 if header_rows is None else header_rows, name)
+    contents = _without_repeated_header(contents)
+    contents = _with_names(contents)
+    footer = given.footer
+    if not footer and look:
+        footer, contents = _look_for_footer(contents)
+    contents = _without_footer(contents, footer) if footer else contents
+    if look:
+        contents = _without_second_table(contents)
+        _remark_on_malformed(contents)
+    return contents
+
+
+def _without_second_table(contents: Contents) -> Contents:
+    """Set rows aside that stand below a blank row and have values in far fewer columns."""
+    gaps = np.flatnonzero(np.diff(contents.lines) > contents.spans[:-1]) + 1
+    gaps = gaps[gaps > len(contents.lines) // 2] if len(contents.lines) else gaps
+    if not len(gaps) or contents.cells.shape[1] < 3:
+        return contents
+    filled = (contents.cells != "").sum(axis=1).to_numpy()
+    typical = np.median(filled)
+    for gap in gaps:
+        lines = contents.lines[gap - 1 :]
+        is_blank = not contents.malformed["line"].between(lines[0], lines[1]).any()
+        if is_blank and len(filled) - gap > 1 and (filled[gap:] <= 0.7 * typical).all():
+            break
+    else:
+        return contents
+    n_rows = int(len(filled) - gap)
+    texts = [",".join(row) for row in contents.cells.iloc[gap:].to_numpy().tolist()]
+    contents.remarks.append(
+        Remark(
+            f"Set aside: {counted(n_rows, 'row')} from line {contents.lines[gap]} on, below a "
+            "blank row, with values in far fewer columns. Is it another table?",
+            "take it out of the file",
+        )
+    )
+    aside = malformed_rows(
+        contents.lines[gap:],
+        contents.spans[gap:],
+        texts,
+        filled[gap:].tolist(),
+        ["stands below a blank row and has values in far fewer columns."] * n_rows,
+    )
+    return contents.set_aside(np.arange(len(filled)) < gap, aside)
+
+
+def _remark_on_malformed(contents: Contents) -> None:
+    malformed = contents.malformed[contents.malformed["reason"].str.contains("fields instead of")]
+    n_lines = int(malformed["span"].sum())
+    share = n_lines / max(1, n_lines + int(contents.spans.sum()))
+    if share <= _MUCH:
+        return
+    reason = malformed["reason"].mode().iloc[0]
+    first = malformed.iloc[0]
+    swallowed = " A quote that is never closed?" if (malformed["span"] > 20).any() else ""
+    contents.remarks.append(
+        Remark(
+            f"Set aside: {counted(len(malformed), 'row')} ({share:.0%} of the lines) that "
+            f"do not fit the header; most often {reason.rstrip('.')}; first line "
+            f"{first['line']}.{swallowed}"
+        )
+    )
+
+
+def _look_for_header(contents: Contents, name: str) -> int:
+    head = contents.cells.head(_LOOKED_AT).to_numpy().tolist()
+    names = list(contents.cells.columns)
+    if looks_like_no_header(names, head):
+        raise DataError(
+            f"{name} seems to have no header: its first row ({_shown(names)}) looks like the rows "
+            "below; with --header-rows 0 the columns are called column_1, column_2 …, with "
+            "--header-rows 1 that row is the header"
+        )
+    return 1 + leading_header_rows(head)
+
+
+def _with_header(contents: Contents, header_rows: int, name: str) -> Contents:
+    cells = contents.cells
+    if header_rows == 1:
+        return contents
+    names = list(cells.columns)
+    if header_rows == 0:
+        first = pd.DataFrame([names], columns=range(len(names)), dtype="str")
+        cells = cells.set_axis(range(len(names)), axis=1)
+        cells = pd.concat([first, cells], ignore_index=True).astype("str")
+        return replace(
+            contents,
+            cells=cells.set_axis([f"column_{i + 1}" for i in range(len(names))], axis=1),
+            lines=np.concatenate([[contents.first_line], contents.lines]),
+            spans=np.concatenate([[1], contents.spans]),
+        )
+    header = cells.head(header_rows - 1).to_numpy().tolist()
+    below = cells.iloc[header_rows - 1 :].head(_LOOKED_AT).to_numpy().tolist()
+    if header and is_customer(header[-1], below):
+        raise DataError(
+            f"the row below the header of {name} (line {contents.lines[len(header) - 1]}: "
+            f"{_shown(header[-1])}) looks like a customer, and file.header_rows is {header_rows}; "
+            "is the second header missing in this file? Put it in, or take the key out of the "
+            "contract"
+        )
+    cells = cells.set_axis(joined_names([names, *header]), axis=1)
+    return replace(contents, cells=cells).keep(np.arange(len(cells)) >= header_rows - 1)
+
+
+def _without_repeated_header(contents: Contents) -> Contents:
+    """Set rows aside that repeat the header, as in files put one behind the other."""
+    cells = contents.cells
+    if cells.shape[1] < 2:
+        return contents
+    repeats = np.ones(len(cells), dtype=bool)
+    for place, column in enumerate(cells.columns):
+        texts = cells.iloc[:, place]
+        if place == 0:
+            repeats &= texts.str.endswith(column.strip("\ufeff")).to_numpy(dtype=bool)
+        else:
+            rows = np.flatnonzero(repeats)
+            repeats[rows] = (texts.iloc[rows].str.strip() == column).to_numpy(dtype=bool)
+        if not repeats.any():
+            return contents
+    rows = np.flatnonzero(repeats)
+    aside = malformed_rows(
+        contents.lines[rows],
+        contents.spans[rows],
+        [",".join(row) for row in cells.iloc[rows].to_numpy().tolist()],
+        [cells.shape[1]] * len(rows),
+        ["repeats the header."] * len(rows),
+    )
+    contents.remarks.append(
+        Remark(
+            f"Set aside: {counted(len(rows), 'row')} with the names of the header once more (first "
+            f"on line {contents.lines[rows[0]]}). Was the file put together of several?"
+        )
+    )
+    return contents.set_aside(~repeats, aside)
+
+
+def _with_names(contents: Contents) -> Contents:
+    """Leave columns out that have neither name nor value; name the others by their place."""
+    cells = contents.cells
+    unnamed = [i for i, name in enumerate(cells.columns) if not name]
+    if not unnamed:
+        return contents
+    empty = {i for i in unnamed if not cells.iloc[:, i].str.strip().astype(bool).any()}
+    names = [name or f"column_{i + 1}" for i, name in enumerate(cells.columns)]
+    kept = [i for i in range(len(names)) if i not in empty]
+    left = [f"column_{i + 1}" for i in unnamed if i not in empty]
+    if left:
+        contents.remarks.append(
+            Remark(
+                f"The header names no column {', '.join(n.removeprefix('column_') for n in left)}: "
+                f"called {', '.join(left)} here."
+            )
+        )
+    inner = [i for i in empty if i < max(kept, default=0)]
+    if inner:
+        contents.remarks.append(
+            Remark(
+                f"Column {min(inner) + 1} has neither name nor value. Are there two tables side by "
+                "side? All columns are taken as one table.",
+                "--drop COL",
+            )
+        )
+    cells = cells.set_axis(names, axis=1).iloc[:, kept] if empty else cells.set_axis(names, axis=1)
+    return replace(contents, cells=cells)
+
+
+def _look_for_footer(contents: Contents) -> tuple[tuple[str, ...], Contents]:
+    """Find totals and the like at the end of a table, and how their rows begin."""
+    cells = contents.cells
+    if cells.shape[1] < 2 or len(cells) < 2 * _LAST:
+        return (), contents
+    filled = (cells.tail(200) != "").sum(axis=1)
+    typical = int(filled.median())
+    tail: list[tuple[int, list[str]]] = [
+        (int(line), row)
+        for line, row in zip(
+            contents.lines[-_LAST:], cells.tail(_LAST).to_numpy().tolist(), strict=True
+        )
+    ]
+    last = contents.malformed.tail(_LAST)
+    tail += [
+        (int(line), [text.strip(" \"'")])
+        for line, text in zip(last["line"], last["text"], strict=True)
+    ]
+    found: list[str] = []
+    shown = ""
+    for _, row in sorted(tail, reverse=True):
+        texts = [cell.strip() for cell in row if cell.strip()]
+        if not texts or (len(row) > 1 and not _is_footer(texts, typical)):
+            break
+        start = re.match(r"[^\d]*", texts[0])[0].strip() if texts else ""  # type: ignore[index]
+        start = re.split(r"[,;\t|]", start)[0].strip()
+        is_short = len(row) == 1 and not (_TOTAL.match(start) or start[:2] in ("--", "==", "**"))
+        if len(start) < 2 or is_short or _stands_elsewhere(cells, start):
+            break
+        shown = " | ".join(texts)[:_SHOWN]
+        if start not in found:
+            found.append(start)
+    if not found:
+        return (), contents
+    footer = tuple(sorted(found))
+    remark = Remark(
+        f"Is the end of the table ({shown!r}) a footer? Rows there that begin so are left out.",
+        "--footer TEXT (key file.footer)",
+    )
+    return footer, _found(contents, remark, footer=footer)
+
+
+def _is_footer(texts: list[str], typical: int) -> bool:
+    if _TOTAL.match(texts[0]):
+        return True
+    return len(texts) == 1 and typical > 2
+
+
+def _stands_elsewhere(cells: pd.DataFrame, start: str) -> bool:
+    first = cells.iloc[:-_LAST, 0]
+    return bool(first.str.strip().str.startswith(start).any())
+
+
+def _without_footer(contents: Contents, footer: tuple[str, ...]) -> Contents:
+    keep = np.ones(len(contents.cells), dtype=bool)
+    keep_malformed = np.ones(len(contents.malformed), dtype=bool)
+    row, bad = len(keep) - 1, len(keep_malformed) - 1
+    while row >= 0 or bad >= 0:
+        is_row = bad < 0 or (
+            row >= 0 and contents.lines[row] > contents.malformed["line"].iloc[bad]
+        )
+        if is_row:
+            texts = [cell.strip() for cell in contents.cells.iloc[row] if cell.strip()]
+        else:
+            texts = [contents.malformed["text"].iloc[bad].strip(" \t,;|\"'")]
+        is_footer = bool(texts) and texts[0].startswith(footer)
+        if texts and not is_footer:
+            break
+        if is_row:
+            keep[row] = False
+            row -= 1
+        else:
+            keep_malformed[bad] = False
+            bad -= 1
+    if keep.all() and keep_malformed.all():
+        return contents
+    malformed = contents.malformed[keep_malformed].reset_index(drop=True)
+    return replace(contents.keep(keep), malformed=malformed)
+
+
+def require_rows(contents: Contents, name: str, kind: str, needed_by: str) -> None:
+    """Refuse a table without rows, or with two columns of one name.
+
+    Parameters
+    ----------
+    contents : Contents
+    name : str
+        Of the source.
+    kind : str
+        What the table is, such as ``comma-separated``; may be empty.
+    needed_by : str
+        What the source was given by.
+
+    Raises
+    ------
+    DataError
+    """
+    cells = contents.cells
+    twice = [column for column, count in Counter(cells.columns).items() if count > 1]
+    if twice:
+        others = len(twice) - 1
+        more = f" ({others} other{'s' if others > 1 else ''} too)" if others else ""
+        raise DataError(
+            f"{name} has the column {twice[0]!r} twice{more}; rename one of them. If the first row "
+            "is no header, say so by --header-rows 0 (key file.header_rows)"
+        )
+    if not len(cells) and len(contents.malformed):
+        raise DataError(
+            f"{name} has no row of as many fields as its header ({cells.shape[1]}, on line "
+            f"{contents.first_line}); {needed_by} needs a {kind}{' ' if kind else ''}table whose "
+            "first line is the header. Lines above it are skipped by file.skip_rows"
+        )
+    if not len(cells):
+        raise DataError(f"{name} has no rows; {needed_by} needs a table of customers")
+
+
+def _found(contents: Contents, remark: Remark, **keys: object) -> Contents:
+    contents.remarks.append(remark)
+    return replace(contents, found=replace(contents.found, **keys))  # type: ignore[arg-type]
+
+
+def _shown(row: object) -> str:
+    text = ", ".join(str(cell) for cell in row)  # type: ignore[attr-defined]
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
