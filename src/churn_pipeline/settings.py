@@ -16,7 +16,10 @@ from churn_pipeline.orchestration.tracking import (  # noqa: E402
 guard_sessions()
 
 HOOKS = (ParameterHooks(), ProgressHooks(), TrackingHooks())
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)  # TrackingHooks calls them, see docs/adr/0026
+DISABLE_HOOKS_FOR_PLUGINS = (
+    "kedro-mlflow",
+    "kedro_mlflow",
+)  # TrackingHooks calls them, see docs/adr/0027
 
 CONFIG_LOADER_CLASS = DatasetConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from subprocess import PIPE
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import psutil
@@ -34,6 +34,7 @@ from churn_pipeline.orchestration.registry import (
     fetch_bundle,
     versions,
 )
+from churn_pipeline.orchestration.tracking import mlflow_tracking_uri
 from churn_pipeline.scorer.bundle import Bundle, read_bundle, write_bundle
 
 MODEL_NAME = "churn_pipeline"
@@ -67,12 +68,40 @@ def catalog(tmp_path: Path) -> DataCatalog:
     )
 
 
+# as Kedro gives them for a plain `kedro run`
+RUN_PARAMS = dict.fromkeys(
+    ("tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "load_versions", "env")
+) | {"pipeline_names": ["__default__"]}
+
+
 class Loader(dict[str, Any]):
-    """What the hook asks of a config loader."""
+    """What the hook and kedro-mlflow ask of a config loader."""
+
+    config_patterns: ClassVar = {"mlflow": ["mlflow*"]}
 
     def __init__(self, params_file: Path) -> None:
         super().__init__(parameters=PARAMETERS, globals={"dataset": {"name": MODEL_NAME}})
         self.params_file = params_file
+
+    def __getitem__(self, key: str) -> Any:
+        if key != "mlflow":
+            return super().__getitem__(key)
+        shared = tracking.shared_run(self.params_file)
+        return {
+            "server": {"mlflow_tracking_uri": mlflow_tracking_uri()},
+            "tracking": {
+                "experiment": {"name": MODEL_NAME},
+                "run": {"id": shared and shared.run_id, "nested": False},
+            },
+        }
+
+
+def context(folder: Path) -> Any:
+    return SimpleNamespace(
+        project_path=folder,
+        config_loader=Loader(folder / "params.yaml"),
+        _get_config_credentials=dict,
+    )
 
 
 Save = Callable[[str, Any], None]
@@ -85,11 +114,9 @@ def execution(catalog: DataCatalog, store: MlflowClient, tmp_path: Path) -> Any:
     @contextmanager
     def run(*outputs: str) -> Iterator[Save]:
         hooks = TrackingHooks()
-        hooks.after_context_created(
-            SimpleNamespace(project_path=tmp_path, config_loader=Loader(tmp_path / "params.yaml"))
-        )
+        hooks.after_context_created(context(tmp_path))
         pipeline = Pipeline([node(lambda: None, None, name) for name in outputs])
-        hooks.before_pipeline_run({}, pipeline, catalog)
+        hooks.before_pipeline_run(RUN_PARAMS, pipeline, catalog)
 
         def save(name: str, data: Any) -> None:
             catalog.save(name, data)

@@ -14,7 +14,7 @@ from kedro.io import DatasetError
 from mlflow import MlflowClient
 
 from churn_pipeline.io.champion_dataset import ChampionDataset
-from churn_pipeline.modeling.gates import LostChampion
+from churn_pipeline.modeling.lost_champion import LostChampion
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.orchestration.registry import CHAMPION, register
 

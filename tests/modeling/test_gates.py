@@ -17,7 +17,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from churn_pipeline.modeling.gates import (
-    LostChampion,
     Measured,
     Regression,
     check,
@@ -25,6 +24,7 @@ from churn_pipeline.modeling.gates import (
     log_losses,
     time_scoring,
 )
+from churn_pipeline.modeling.lost_champion import LostChampion
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.reporting.formats import count_passed
 

@@ -23,7 +23,7 @@ def accounts() -> pd.DataFrame:
 
 
 def check(table: pd.DataFrame, contract: Contract = CONTRACT, **changes: Any) -> pd.DataFrame:
-    parameters = {
+    parameters: dict[str, Any] = {
         "customer_lifetime_value": 200,
         "split": SPLIT,
         "tuning_folds": 5,

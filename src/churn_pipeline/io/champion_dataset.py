@@ -2,12 +2,11 @@
 
 import pickle
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from churn_pipeline.modeling.gates import LostChampion
-from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.modeling.lost_champion import LostChampion
 from churn_pipeline.orchestration.tracking import (
     mlflow_tracking_uri,
     open_store,
@@ -15,11 +14,14 @@ from churn_pipeline.orchestration.tracking import (
     unavailable,
 )
 
+if TYPE_CHECKING:
+    from churn_pipeline.modeling.model import ChurnModel  # takes two seconds
 
-class ChampionDataset(AbstractDataset[NoReturn, ChurnModel | LostChampion | None]):
+
+class ChampionDataset(AbstractDataset[NoReturn, "ChurnModel | LostChampion | None"]):
     """Loads the model that has the alias ``champion``; None where nobody promoted one yet.
 
-    A :class:`~churn_pipeline.modeling.gates.LostChampion` says why there may be one, but not here.
+    A ``LostChampion`` says why there may be one, but not here.
 
     Read-only: ``kedro model promote`` changes the champion.
 
@@ -35,7 +37,7 @@ class ChampionDataset(AbstractDataset[NoReturn, ChurnModel | LostChampion | None
         self._model_name = model_name
         self.metadata = metadata
 
-    def load(self) -> ChurnModel | LostChampion | None:
+    def load(self) -> "ChurnModel | LostChampion | None":
         uri = mlflow_tracking_uri()
         path = sqlite_path(uri)
         if path is not None and not path.exists():

@@ -1,15 +1,65 @@
-"""Figures as catalog dataset; apart from the others, since matplotlib takes a second to import."""
+"""Figures as catalog dataset.
 
+``kedro_datasets.matplotlib.MatplotlibDataset`` imports matplotlib with the catalog, in every run.
+"""
+
+import base64
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from kedro_datasets.matplotlib import MatplotlibDataset as _MatplotlibDataset
+from kedro.io import AbstractDataset
+from kedro_datasets._typing import ImagePreview
 
-from churn_pipeline.io.atomic import AtomicSave
+from churn_pipeline.io.storage import writing
+from churn_pipeline.staging import staged_path
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
-class FigureDataset(AtomicSave, _MatplotlibDataset):
-    """``kedro_datasets.matplotlib.MatplotlibDataset`` that saves atomically and loads bytes."""
+class FigureDataset(AbstractDataset["Figure", bytes]):
+    """Saves a figure as a picture, whole or not at all, and loads the picture's bytes.
+
+    Parameters
+    ----------
+    filepath : str
+    save_args : dict, optional
+        Of matplotlib's ``Figure.savefig``.
+    metadata : dict, optional
+        Free-form, ignored by Kedro.
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        save_args: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._filepath = Path(filepath)
+        self._save_args = save_args or {}
+        self.metadata = metadata
+
+    def save(self, data: "Figure") -> None:
+        with writing(self._filepath):
+            self._filepath.parent.mkdir(parents=True, exist_ok=True)
+            staged = staged_path(self._filepath)
+            try:
+                data.savefig(staged, **self._save_args)
+                staged.replace(self._filepath)
+            finally:
+                staged.unlink(missing_ok=True)
 
     def load(self) -> bytes:
         """Return the content of the file, for pages that hold their pictures."""
-        return Path(self._get_load_path()).read_bytes()
+        return self._filepath.read_bytes()
+
+    def preview(self) -> ImagePreview:
+        """Return the picture in base64, which kedro-viz shows."""
+        return ImagePreview(base64.b64encode(self.load()).decode("ascii"))
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "save_args": self._save_args}

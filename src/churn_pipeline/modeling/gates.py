@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from churn_pipeline.modeling.clustered_tests import customer_terms
 from churn_pipeline.modeling.comparison import corrected_resampled_t_test
+from churn_pipeline.modeling.lost_champion import LostChampion
 from churn_pipeline.modeling.model import ChurnModel
 
 # gate → the metric it limits
@@ -53,21 +54,6 @@ class Gate:
     passed: bool | None
     detail: str
     is_local: bool = False
-
-
-@dataclass(frozen=True)
-class LostChampion:
-    """A champion that the registry names but cannot give, or a registry that cannot be read.
-
-    Attributes
-    ----------
-    reason : str
-    is_known : bool
-        Whether there is a champion; False where the registry cannot be read.
-    """
-
-    reason: str
-    is_known: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """The DVC project of a data set: ``.dvc`` and ``dvc.yaml`` in the folder of its outputs."""
 
-import os
 import subprocess
 from pathlib import Path
 
 from churn_pipeline.environments import environments, own_folder
+from churn_pipeline.staging import staged_path
 
 _CONFIG = "[core]\n    analytics = false\n    check_update = false\n"
 _IGNORED = "/config.local\n/tmp\n/cache\n"  # by git, as `dvc init` writes it
@@ -25,7 +25,7 @@ def write_dvc_project(folder: Path, dvc_yaml: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    staged = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    staged = staged_path(path)
     staged.write_text(text, encoding="utf-8")
     staged.replace(path)
 

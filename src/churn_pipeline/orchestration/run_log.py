@@ -128,8 +128,13 @@ class RunLog:
             client.set_terminated(self._run_id, status)
 
     def abandon(self) -> None:
-        """Forget the run without a word to the store, which does not answer."""
-        self._client = None
+        """Forget the run, since the store does not answer."""
+        is_active, self._client = self._client is not None and self._is_ours, None
+        if is_active:
+            import mlflow
+
+            with suppress(Exception):  # MLflow forgets the run before it asks the store
+                mlflow.end_run("FAILED")
 
     def _open(self) -> None:
         if self._client is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from churn_pipeline.errors import TrackingError
 from churn_pipeline.orchestration.tracking import ARTIFACT_SCHEME, ARTIFACTS
+from churn_pipeline.staging import staged_path
 
 _SQLITE = b"SQLite format 3\0"  # what each of its files begins with
 _HEADER_BYTES = 100
@@ -65,7 +66,7 @@ def _create(path: Path) -> None:
     MLflow itself creates it table by table: a run killed meanwhile leaves a file on which every
     later one fails.
     """
-    staged = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    staged = staged_path(path)
     staged.touch()  # the cause of a failure is plainer than MLflow's
     try:
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore

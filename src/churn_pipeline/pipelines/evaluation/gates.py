@@ -13,13 +13,13 @@ from churn_pipeline.modeling.gates import (
     MARGIN,
     REGRESSION,
     SCORING_TIME,
-    LostChampion,
     Measured,
     check,
     compare_with_champion,
     is_on,
     time_scoring,
 )
+from churn_pipeline.modeling.lost_champion import LostChampion
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.reporting.gates_table import gates_table
 from churn_pipeline.scorer import Bundle, Model
