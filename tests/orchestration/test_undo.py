@@ -218,6 +218,17 @@ def test_a_killed_experiment_leaves_branch_and_other_data_sets(project: Path) ->
     assert files(project, "data/ext", "conf/ext") == others
 
 
+def test_looking_changes_nothing_even_where_the_parameters_are_broken(project: Path) -> None:
+    committed = files(project)
+    write(project, "conf/ext/params.yaml", "dataset: [")
+    before = files(project)
+    plan = plan_undo(project, "ext")
+    assert files(project) == before
+    assert plan.parameters == ["conf/ext/params.yaml"]
+    plan.apply()
+    assert files(project) == committed
+
+
 def test_without_git_or_commit_that_is_said(tmp_path: Path) -> None:
     with pytest.raises(UndoError, match=r"is not a git repository.*`make repro` makes"):
         plan_undo(tmp_path, None)

@@ -121,11 +121,7 @@ def plan_undo(project: Path, env: str | None) -> Undo:
     """
     git = Git(project)
     params = params_file(project, env).relative_to(project).as_posix()
-    try:
-        folder = dvc_root(project, env)
-    except ParameterError:  # the very file that is to be restored
-        git.restore([params])
-        folder = dvc_root(project, env)
+    folder = _dvc_root(project, env, git.committed(params))
     _refuse_if_at_work(folder)
     prefix = folder.relative_to(project)
     committed = _outputs(git.committed((prefix / _LOCK).as_posix()), prefix)
@@ -155,6 +151,19 @@ def plan_undo(project: Path, env: str | None) -> Undo:
         _stages(git.committed((prefix / _LOCK).as_posix()), folder),
         changed,
     )
+
+
+def _dvc_root(project: Path, env: str | None, committed: str | None) -> Path:
+    """Return the root of the DVC project; where the params file is broken, the committed one's."""
+    try:
+        return dvc_root(project, env)
+    except ParameterError:
+        section = _document(committed).get("dataset")
+        folder = section.get("folder") if isinstance(section, dict) else None
+        found = (project / str(folder)).resolve()
+        if folder is None or not found.is_relative_to(project.resolve()):
+            raise
+        return project / found.relative_to(project.resolve())
 
 
 class _Cache:
