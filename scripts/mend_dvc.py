@@ -104,6 +104,9 @@ def main(env: str | None) -> int:
             mended = mend(folder)
     except BusyError:
         mended = []
+    except ChurnPipelineError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
     for name in mended:
         print(f"removed {name}, which a killed run had left half-written", file=sys.stderr)
     print(folder)
