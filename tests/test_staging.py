@@ -22,7 +22,14 @@ def test_what_the_dead_left_goes_and_all_else_stays(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     gone = [f".a.csv.{dead.pid}-0123abcd.partial", f".b.{dead.pid}-0123abcd.old", ".c.json.partial"]
-    kept = [staged_path(Path("a.csv")).name, ".gitignore", "a.partial", ".lock", f".x.{dead.pid}"]
+    kept = [
+        staged_path(Path("a.csv")).name,
+        ".gitignore",
+        "a.partial",
+        ".lock",
+        ".a.csv.old",
+        f".x.{dead.pid}",
+    ]
     for name in [*gone, *kept]:
         (tmp_path / "deep" / name).mkdir(parents=True)
         (tmp_path / "deep" / name / "file").touch()

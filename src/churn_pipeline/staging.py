@@ -8,7 +8,8 @@ from glob import escape
 from pathlib import Path
 from uuid import uuid4
 
-_LEFTOVER = re.compile(r"\..+?\.(?:(?P<pid>\d+)-[0-9a-f]{8}\.)?(?:partial|old)")
+# without an id only what earlier versions left; ".old" alone may be somebody's own file
+_LEFTOVER = re.compile(r"\..+?\.(?:(?P<pid>\d+)-[0-9a-f]{8}\.(?:partial|old)|partial)")
 
 
 def staged_path(target: Path, ending: str = "partial") -> Path:
