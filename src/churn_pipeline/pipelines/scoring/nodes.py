@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.contract.cells import trimmed
+from churn_pipeline.contract.cells import trimmed, whole_texts
 from churn_pipeline.contract.derivation import derive
 from churn_pipeline.contract.model import Column
 from churn_pipeline.errors import DataError, ParameterError
@@ -205,8 +205,7 @@ def _unseen(
     """
     name = contract.id.name
     ids = raw.cells[name].str.strip() if name in raw.cells else pd.Series(dtype="str")
-    if contract.id.is_numeric:
-        ids = pd.to_numeric(ids, errors="coerce")
+    ids = pd.to_numeric(ids, errors="coerce") if contract.id.is_numeric else whole_texts(ids)
     if not len(ids) or ids.duplicated().any():
         return {}
     places = pd.Index(ids).get_indexer(pd.Index(customers[name]))
