@@ -6,7 +6,7 @@ import pytest
 
 from churn_pipeline.errors import StorageError
 from churn_pipeline.io.atomic import JSONDataset
-from churn_pipeline.io.storage import writing
+from churn_pipeline.io.storage import storage_error, writing
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -27,3 +27,8 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
 def test_other_errors_pass(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), writing(tmp_path / "a.csv"):
         (tmp_path / "gone").read_text(encoding="utf-8")
+
+
+def test_a_file_that_was_perhaps_read_is_not_said_to_be_written() -> None:
+    explained = storage_error(PermissionError(13, "Permission denied", "customers.csv"))
+    assert str(explained).startswith("customers.csv cannot be used (Permission denied); give ")

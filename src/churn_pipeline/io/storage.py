@@ -11,8 +11,8 @@ _REMEDIES = {
     ENOSPC: "free some space",
     EDQUOT: "free some space, or ask for a larger quota",
     EROFS: "mount the folder writable, or use a writable copy of the project",
-    EACCES: "give this user the right to write there",
-    EPERM: "give this user the right to write there",
+    EACCES: "give this user the right to do so",
+    EPERM: "give this user the right to do so",
     EISDIR: "a folder has its name; move it away",
     EEXIST: "a file has the name of its folder; move it away",
     ENOTDIR: "a file has the name of its folder; move it away",
@@ -29,13 +29,12 @@ def storage_error(error: OSError, path: Path | None = None) -> StorageError | No
     ----------
     error : OSError
     path : Path, optional
-        What was to be written; by default what the error names.
+        What was to be written; by default what the error names, which may have been read instead.
     """
     remedy = _REMEDIES.get(error.errno or 0)
-    name = path or error.filename
     if remedy is None:
         return None
-    what = f"{name} cannot be written" if name else "a file cannot be written"
+    what = f"{path} cannot be written" if path else f"{error.filename or 'a file'} cannot be used"
     return StorageError(f"{what} ({error.strerror}); {remedy}, {_AGAIN}")
 
 
