@@ -212,6 +212,7 @@ def fetch(metadata: ProjectMetadata | None, version: str, folder: Path, env: str
     click.echo(f"{folder}: bundle {bundle.version} of {version}")
 
 
+@wait_option
 @model.command("log")
 @environment_option
 @click.option(
@@ -233,7 +234,9 @@ def log_results(metadata: ProjectMetadata | None, env: str | None, params: dict[
 
     from churn_pipeline.orchestration.late_log import log_workspace
 
-    with KedroSession.create(root, env=env, runtime_params=params) as session:
+    # the files of one run, not of two
+    held = hold([place(root, env)], writes=False)
+    with held, KedroSession.create(root, env=env, runtime_params=params) as session:
         logged, left_out = log_workspace(session.load_context())
     if not logged:
         raise RegistryError("there are no results to log; `dvc repro` (or `kedro run`) makes some")
