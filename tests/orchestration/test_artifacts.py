@@ -148,6 +148,17 @@ def test_artifacts_that_were_put_elsewhere_on_purpose_stay_there(
     assert {elsewhere, "s3://bucket/mlartifacts"} < {item.artifact_location for item in found}
 
 
+def test_a_store_of_somebody_else_keeps_its_locations(
+    original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_absolute(original, (original / "mlartifacts").as_uri())
+    other = Path(shutil.copy(original / "mlflow.db", tmp_path / "shared.db"))
+    before = other.read_bytes()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{other}")
+    open_store(write=True)
+    assert other.read_bytes() == before
+
+
 def test_a_location_outside_of_the_folder_is_refused(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/mlflow.db"
     for path in ("/../secret", "/a/%2E%2E/%2E%2E/secret"):

@@ -4,17 +4,24 @@ import os
 import re
 import sqlite3
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 from churn_pipeline.errors import TrackingError
-from churn_pipeline.orchestration.tracking import ARTIFACT_SCHEME, ARTIFACTS
+from churn_pipeline.orchestration.tracking import (
+    ARTIFACT_SCHEME,
+    ARTIFACTS,
+    STORE,
+    tracking_root,
+)
 from churn_pipeline.staging import staged_path
 
 _SQLITE = b"SQLite format 3\0"  # what each of its files begins with
 _HEADER_BYTES = 100
+_SECONDS_OF_A_COMMIT = 0.5
 _SECONDS_FOR_A_LOCK = 3.0  # a write of MLflow's takes some milliseconds
 _LOCATIONS = (  # table, column
     ("experiments", "artifact_location"),
@@ -57,7 +64,8 @@ def prepare_sqlite_store(path: Path, *, create: bool, write: bool) -> None:
             if write:
                 database.execute("BEGIN IMMEDIATE")
                 database.execute("ROLLBACK")
-            _make_locations_relative(database)
+            if path == tracking_root() / STORE and os.access(path, os.W_OK):
+                _make_locations_relative(database)
 
 
 def _create(path: Path) -> None:
@@ -91,7 +99,11 @@ def _check_header(path: Path) -> None:
         (page_size,) = struct.unpack(">H", header[16:18])
         (pages,) = struct.unpack(">I", header[28:32])
         is_counted = header[24:28] == header[92:96]  # else an old SQLite wrote it
-        is_whole = path.stat().st_size >= pages * (65536 if page_size == 1 else page_size)
+        size = pages * (65536 if page_size == 1 else page_size)
+        is_whole = path.stat().st_size >= size
+        if not is_whole:  # the header is written first: somebody may be adding pages just now
+            time.sleep(_SECONDS_OF_A_COMMIT)
+            is_whole = path.stat().st_size >= size
     if len(header) < _HEADER_BYTES or (is_counted and not is_whole):
         raise _error(path, "it is cut short", "restore it from a backup, or " + _MOVE_AWAY)
 
