@@ -13,7 +13,7 @@ from typing import Any
 
 
 def init() -> None:
-    """Fix the arithmetic, switch off telemetry, and warnings that no user can mend."""
+    """Fix the arithmetic, switch off telemetry, and warnings that no user can act on."""
     runpy.run_path(str(Path(__file__).with_name("churn_pipeline") / "arithmetic.py"))
     for switch in (
         "DO_NOT_TRACK",

@@ -48,7 +48,7 @@ class TrackingHooks:
         shared = shared_run(self._context.config_loader.params_file)
         self._log = RunLog(self._context, catalog, (run_params, pipeline), shared)
         self._command = _command_to_log_later(run_params)
-        self._attempt(reach_store, write=True)  # told now, not when there is something to log
+        self._attempt(reach_store, write=True)  # reported now, not when there is something to log
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:

@@ -52,11 +52,11 @@ def _answers(hints: Hints, columns: Sequence[str], source: str) -> list[tuple[st
     found = []
     for said in hints.missing:
         flag = f"--missing {said!r}"
-        name, text = _parted(flag, said, columns, source)
+        name, text = _column_and_text(flag, said, columns, source)
         found.append((flag, name, text, ""))
     for said in hints.same:
         flag = f"--same {said!r}"
-        name, pair = _parted(flag, said, columns, source)
+        name, pair = _column_and_text(flag, said, columns, source)
         text, sign, value = pair.partition("=")
         if not sign or not value.strip():
             raise DataError(f"{flag} is not of the form COL=TEXT=VALUE")
@@ -72,7 +72,7 @@ def _spell(column: pd.Series, text: str) -> NDArray[np.bool_]:
     return (stripped == text).to_numpy(dtype=bool)
 
 
-def _parted(flag: str, said: str, columns: Sequence[str], source: str) -> tuple[str, str]:
+def _column_and_text(flag: str, said: str, columns: Sequence[str], source: str) -> tuple[str, str]:
     """Split at the first sign that leaves a column's name before it: names may hold the sign."""
     places = [place for place, sign in enumerate(said) if sign == "="]
     for place in places:

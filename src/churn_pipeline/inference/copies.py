@@ -9,7 +9,7 @@ from churn_pipeline.inference.plan import Cost, Notes, percent
 _LEAST_COPIES = 5
 _LEAST_SHARE = 0.002
 _TIMES_CHANCE = 10.0
-_SAMPLE = 5000  # rows by which the chance of equal cells is told
+_SAMPLE = 5000  # rows from which the chance of equal cells is estimated
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 

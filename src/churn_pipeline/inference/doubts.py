@@ -38,9 +38,9 @@ def ask_strays(reading: Reading, notes: Notes) -> None:
     else:
         action = "these rows will be rejected"
     if reading.is_broken or action.startswith("these"):
-        answer = flags_of_missing(reading.name, stray[:2]) + "  and so on, or mend the file"
+        answer = flags_of_missing(reading.name, stray[:2]) + "  and so on, or correct the file"
     else:
-        answer = f"--drop {quoted(reading.name)}  if they mean anything else, or mend the file"
+        answer = f"--drop {quoted(reading.name)}  if they mean anything else, or correct the file"
     cost = Cost.LOST if reading.is_broken else Cost.CODE
     notes.ask(f"{reading.name} has {doubt}: what do they mean? As it stands, {action}.",
               answer, cost)  # fmt: skip
@@ -81,7 +81,7 @@ def ask_half_read(reading: Reading, plan: Plan, notes: Notes) -> None:
             f"{percent(half.share)} of {reading.name} can be read as numbers; what of "
             f"{listed(half.unreadable)}? {taken}.",
             flags_of_missing(reading.name, list(half.unreadable[:2]))
-            + "  and so on where they mean missing, or mend the file",
+            + "  and so on where they mean missing, or correct the file",
             cost,
         )
     elif half is not None and half.has_both_marks:

@@ -44,7 +44,7 @@ class Cost(IntEnum):
     TARGET = 100  # the model learns something else
     LEAK = 90  # figures that no customer will confirm
     KEY = 80  # customers on both sides of the split, scores that do not join
-    LOST = 70  # a column that could have told much
+    LOST = 70  # a column that could have said much
     CODE = 60  # numbers or groups that do not exist
     STYLE = 50  # a column read in another way than it was written
     SPELLING = 40

@@ -50,8 +50,8 @@ def lifetime_values(
         who = f"row {first + 1}" if id_column is None else str(customers[id_column].iloc[first])
         raise DataError(
             f"{name} of customer {who} is {values[first]:g} ({len(bad)} customers have no "
-            f"usable value); a customer lifetime value is a number of at least 0: mend "
-            f"the column, or set economics.customer_lifetime_value to one number"
+            f"usable value); a customer lifetime value is a number of at least 0: "
+            f"correct the column, or set economics.customer_lifetime_value to one number"
         )
     return values
 

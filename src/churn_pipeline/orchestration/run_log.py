@@ -207,7 +207,7 @@ class RunLog:
 
     def _provenance(self) -> dict[str, str]:
         tags = code_tags(self._context.project_path)
-        # a missing one is told by the node that wants it
+        # a missing one is reported by the node that reads it
         if "contract" in self._catalog and self._catalog.exists("contract"):
             tags["contract_sha256"] = file_sha256(Path(self._catalog["contract"]._filepath))
         if "data_quality" in self._catalog and self._catalog.exists("data_quality"):

@@ -48,8 +48,8 @@ def reason_text(name: str, value: Values, contract: Contract, unseen: Collection
     """
     parts = combined_columns(name, contract)
     if parts:
-        told = [reason_text(part, value, contract, unseen) for part in parts]
-        return f"{', '.join(told[:-1])} and {told[-1]}, taken together"
+        texts = [reason_text(part, value, contract, unseen) for part in parts]
+        return f"{', '.join(texts[:-1])} and {texts[-1]}, taken together"
     if name in unseen:
         return f"{name} is one that the model has not seen"
     found, column = value(name), contract.columns.get(name)

@@ -1,4 +1,4 @@
-"""Which rows of a table are its header, which are customers: told by the kinds of their cells."""
+"""Which rows of a table are its header, which are customers, judged by the kinds of their cells."""
 
 import re
 from collections import Counter

@@ -211,8 +211,8 @@ def accept_customers(
         raise DataError(
             f"{share:.1%} of {name} was rejected, more than ingestion.max_rejected_share allows "
             f"({max_rejected_share:.1%}); most often {worst}. The rows and their reasons are in "
-            "02_intermediate/rejected.parquet of the data folder; mend the file or the contract, "
-            "or raise the limit"
+            "02_intermediate/rejected.parquet of the data folder; correct the file or the "
+            "contract, or raise the limit"
         )
     if accepted.empty and data_quality.get("rows_pending"):
         raise DataError(

@@ -151,13 +151,13 @@ def score_customers(
     scorer = Scorer(bundle)
     n, started = len(described), time.monotonic()
     unseen = {} if raw is None else _unseen(described, scorer.contract, raw)
-    parts, told = [], started
+    parts, last_line = [], started
     for start in range(0, n, _CUSTOMERS_A_CHUNK):
         part = slice(start, start + _CUSTOMERS_A_CHUNK)
         parts.append(_score(described, unseen, part, scorer))
         done, now = min(start + _CUSTOMERS_A_CHUNK, n), time.monotonic()
-        if now - told >= _SECONDS_BETWEEN_LINES and done < n:
-            told, left = now, (now - started) * (n - done) / done
+        if now - last_line >= _SECONDS_BETWEEN_LINES and done < n:
+            last_line, left = now, (now - started) * (n - done) / done
             logger.info("  scored %s of %s customers, %.0f s left", f"{done:,}", f"{n:,}", left)
     scores = pd.concat(parts, ignore_index=True).assign(model_version=scorer.version)
     order = np.argsort(-scores["expected_profit"].to_numpy(), kind="stable")

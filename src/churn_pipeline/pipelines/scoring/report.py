@@ -1,4 +1,4 @@
-"""What is told of a scoring run, beside the scores."""
+"""The report of a scoring run, beside the scores."""
 
 from typing import Any
 
