@@ -81,14 +81,14 @@ def test_what_numbers_the_rows_is_no_feature_but_a_question(cells: list[Any]) ->
         sorted(RNG.integers(0, 90, N).tolist()),
     ],
 )  # fmt: skip
+def test_amounts_do_not_number_the_rows(cells: list[Any]) -> None:
+    assert "feature" in plan(infer({"x": cells}), "x").roles
+
+
 def test_calls_by_telephone_are_no_telephones() -> None:
     assert (
         "feature" in plan(infer({"phone_calls": [i % 90 for i in range(N)]}), "phone_calls").roles
     )
-
-
-def test_amounts_do_not_number_the_rows(cells: list[Any]) -> None:
-    assert "feature" in plan(infer({"x": cells}), "x").roles
 
 
 def rows(n: int, copies: int) -> dict[str, Any]:
