@@ -86,7 +86,7 @@ class Loader(dict[str, Any]):
     def __getitem__(self, key: str) -> Any:
         if key != "mlflow":
             return super().__getitem__(key)
-        shared = tracking.shared_run(self.params_file)  # type: ignore[attr-defined]
+        shared = vars(tracking)["shared_run"](self.params_file)
         return {
             "server": {"mlflow_tracking_uri": mlflow_tracking_uri()},
             "tracking": {

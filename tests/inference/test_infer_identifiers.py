@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from churn_pipeline.contract.violations import find_violations
+from churn_pipeline.inference import infer_contract
 from tests.inference.tables import N, amounts, churn, contract, infer, plan, questions, raw
 
 RNG = np.random.default_rng(41)
@@ -79,14 +81,14 @@ def test_what_numbers_the_rows_is_no_feature_but_a_question(cells: list[Any]) ->
         sorted(RNG.integers(0, 90, N).tolist()),
     ],
 )  # fmt: skip
+def test_amounts_do_not_number_the_rows(cells: list[Any]) -> None:
+    assert "feature" in plan(infer({"x": cells}), "x").roles
+
+
 def test_calls_by_telephone_are_no_telephones() -> None:
     assert (
         "feature" in plan(infer({"phone_calls": [i % 90 for i in range(N)]}), "phone_calls").roles
     )
-
-
-def test_amounts_do_not_number_the_rows(cells: list[Any]) -> None:
-    assert "feature" in plan(infer({"x": cells}), "x").roles
 
 
 def rows(n: int, copies: int) -> dict[str, Any]:
@@ -108,3 +110,10 @@ def test_rows_of_few_values_are_equal_by_chance() -> None:
     table = {"x": RNG.integers(0, 4, 900).tolist(), "y": RNG.choice(list("ab"), 900).tolist(),
              "amount": RNG.integers(0, 5, 900).tolist(), "churn": churn(900)}  # fmt: skip
     assert not questions(infer(table), "rows equal another")
+
+
+def test_ids_that_the_source_holds_as_integers_are_declared_so() -> None:
+    table = raw({"customer_id": range(N), "amount": amounts(), "churn": churn()})
+    document = infer_contract(replace(table, integers=frozenset(["customer_id"])), "x").document
+    assert document["columns"]["customer_id"]["stored_as"] == "integer"
+    assert "stored_as" not in infer_contract(table, "x").document["columns"]["customer_id"]

@@ -431,3 +431,11 @@ def test_a_table_that_one_may_not_read_is_not_absent(postgresql: PostgreSQL) -> 
         assert cells(read_raw_table(source, credentials=reader)) == [["1", "2"]]
     finally:
         postgresql.run("drop owned by reader", "drop role reader")
+
+
+def test_columns_that_the_source_holds_as_integers_are_known(
+    database: tuple[str, dict[str, Any] | None], tmp_path: Path
+) -> None:
+    address, credentials = database
+    raw = read_raw_table(f"{address}::select id, n, x, day from customers", credentials=credentials)
+    assert raw.integers == {"n"}

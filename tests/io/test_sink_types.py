@@ -16,7 +16,7 @@ CONTRACT = parse_contract(
     {
         "name": "bank",
         "columns": {
-            "id": {"type": "text", "role": "id", "meaning": "."},
+            "id": {"type": "text", "role": "id", "stored_as": "integer", "meaning": "."},
             "calls": {"type": "integer", "nullable": True, "meaning": "."},
             "balance": {"type": "number", "meaning": "."},
             "joined": {"type": "date", "nullable": True, "meaning": "."},
@@ -36,7 +36,7 @@ CONTRACT = parse_contract(
 def table() -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "id": ["a", "b"],
+            "id": ["7", "12"],
             "calls": [2.0, None],
             "balance": [1.5, 2.0],
             "joined": pd.Series([pd.Timestamp("2026-01-31"), None], dtype="datetime64[us]"),
@@ -55,6 +55,10 @@ def test_columns_get_the_types_of_the_contract() -> None:
     assert found["other"].tolist() == [1, 2]
 
 
+def test_an_id_that_is_no_integer_stays_a_text() -> None:
+    assert typed(table().assign(id=["7", "C12"]), CONTRACT)["id"].tolist() == ["7", "C12"]
+
+
 def test_a_sink_has_the_types_of_the_contract(tmp_path: Path) -> None:
     rows = dated(table(), CONTRACT, "feature_date", "2026-02-28", "publishing.date")
     path = tmp_path / "s.duckdb"
@@ -68,7 +72,7 @@ def test_a_sink_has_the_types_of_the_contract(tmp_path: Path) -> None:
         ).fetchall()
         first = opened.execute("select * from t order by id").fetchall()
     assert dict(described) == {
-        "id": "VARCHAR",
+        "id": "BIGINT",
         "calls": "BIGINT",
         "balance": "DOUBLE",
         "joined": "DATE",
@@ -78,6 +82,6 @@ def test_a_sink_has_the_types_of_the_contract(tmp_path: Path) -> None:
     }
     day = datetime.date(2026, 2, 28)
     assert first == [
-        ("a", 2, 1.5, datetime.date(2026, 1, 31), True, "no", day),
-        ("b", None, 2.0, None, None, "yes", day),
+        (7, 2, 1.5, datetime.date(2026, 1, 31), True, "no", day),
+        (12, None, 2.0, None, None, "yes", day),
     ]

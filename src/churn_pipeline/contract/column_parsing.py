@@ -12,8 +12,8 @@ _ROLES = get_args(Role)
 _KEYS_OF_TYPES = {
     "values": ("category",), "open": ("category",), "spellings": ("category",),
     "decimal": ("integer", "number"), "thousands": ("integer", "number"),
-    "strip": ("integer", "number"), "negative": ("integer", "number"), "formats": ("date",),
-    "default": ("date",),
+    "strip": ("integer", "number"), "negative": ("integer", "number"),
+    "formats": ("date",), "default": ("date",), "stored_as": ("text",),
 }  # fmt: skip
 _KEYS = {
     "type", "role", "meaning", "unit", "minimum", "maximum", "nullable", "positive", "generated",
@@ -63,11 +63,18 @@ def parse_column(name: str, section: Section) -> Column:
         is_generated=section.flag("generated"),
         horizon_days=section.whole("horizon_days", least=1),
         missing_values=tuple(section.texts("missing_values")),
+        stored_as=_stored_as(section),
     )
     _check_type(column, section)
     _check_spellings(column, section)
     _check_roles(column, section)
     return column
+
+
+def _stored_as(section: Section) -> str | None:
+    if "stored_as" not in section.values:
+        return None
+    return section.choice("stored_as", section.values["stored_as"], ("integer",))
 
 
 def _check_type(column: Column, section: Section) -> None:

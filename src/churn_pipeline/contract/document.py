@@ -52,6 +52,7 @@ def _column(column: Column) -> dict[str, Any]:
         generated=column.is_generated or None,
         horizon_days=column.horizon_days,
         missing_values=list(column.missing_values) or None,
+        stored_as=column.stored_as,
     )
 
 

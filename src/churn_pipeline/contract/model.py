@@ -62,6 +62,8 @@ class Column:
         How many days after the snapshot the target is known.
     missing_values : tuple of str
         Spellings that mean "missing" in this column, besides those of the contract.
+    stored_as : {"integer"} or None
+        The type that databases hold a text in, such as an id's.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Column:
     is_generated: bool = False
     horizon_days: int | None = None
     missing_values: tuple[str, ...] = ()
+    stored_as: str | None = None
 
     @property
     def is_numeric(self) -> bool:

@@ -166,6 +166,9 @@ def infer_contract(
             + "; ".join(f"{p.name} ({p.why})" for p in plans if p.roles == ["ignored"])[:1000]
             + "; --keep COL takes one nevertheless"
         )
+    for made in plans:
+        if made.name in raw.integers and made.keys["type"] == "text":
+            made.keys["stored_as"] = "integer"
     document = {
         "name": name,
         "description": f"Customers of {raw.name}, as inferred from {len(cells):,} rows.",

@@ -52,6 +52,8 @@ class RawTable:
         What had to be found out of the file's layout, and a contract should hold.
     remarks : tuple of Remark
         What a person should know of how it was read.
+    integers : frozenset of str
+        Columns that a database or Parquet file itself holds as integers.
     """
 
     name: str
@@ -64,6 +66,7 @@ class RawTable:
     separator: str | None = None
     found: FileFormat = UNKNOWN
     remarks: tuple[Remark, ...] = ()
+    integers: frozenset[str] = frozenset()
 
 
 def read_raw_table(
@@ -181,6 +184,7 @@ def _raw_table(name: str, sha256: str, contents: Contents) -> RawTable:
         contents.separator,
         contents.found,
         tuple(contents.remarks),
+        contents.integers,
     )
 
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 from churn_pipeline.contract import Column, Contract
 
 DATE = pd.ArrowDtype(pa.date32())
+_INTEGER = r"-?\d{1,18}"
 _TRUTHS = {"true": True, "false": False}
 
 
@@ -21,8 +22,9 @@ def typed(table: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Integers as ``Int64`` (exact, missing values included), dates as Arrow's ``date32``,
-        categories of True and False as ``boolean``, other categories as texts.
+        Integers, and ids that databases hold as such, as ``Int64`` (exact, missing values
+        included), dates as Arrow's ``date32``, categories of True and False as ``boolean``,
+        other categories as texts.
     """
     columns = {name: column for name, column in contract.columns.items() if name in table}
     return table.assign(**{name: _typed(table[name], c) for name, c in columns.items()})
@@ -30,6 +32,8 @@ def typed(table: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 
 def _typed(values: pd.Series, column: Column) -> pd.Series:
     if column.type == "integer":
+        return values.astype("Int64")
+    if column.stored_as == "integer" and values.dropna().str.fullmatch(_INTEGER).all():
         return values.astype("Int64")
     if column.is_date:
         return values.astype(DATE)

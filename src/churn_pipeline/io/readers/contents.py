@@ -44,6 +44,8 @@ class Contents:
     found : FileFormat
         What had to be found out, and should stay so for other files of the kind.
     remarks : list of Remark
+    integers : frozenset of str
+        Columns that the source itself holds as integers.
     """
 
     cells: pd.DataFrame
@@ -55,13 +57,20 @@ class Contents:
     first_line: int = 1
     found: FileFormat = UNKNOWN
     remarks: list[Remark] = field(default_factory=list)
+    integers: frozenset[str] = frozenset()
 
     @classmethod
-    def of_rows(cls, cells: pd.DataFrame) -> "Contents":
+    def of_rows(cls, cells: pd.DataFrame, integers: frozenset[str] = frozenset()) -> "Contents":
         """Return the contents of a source that has numbered rows and no lines."""
         lines = np.arange(1, len(cells) + 1)
         none = np.array([], dtype=np.int64)
-        return cls(cells, lines, np.ones_like(lines), malformed_rows(none, none, [], [], []))
+        return cls(
+            cells,
+            lines,
+            np.ones_like(lines),
+            malformed_rows(none, none, [], [], []),
+            integers=integers,
+        )
 
     def keep(self, rows: NDArray[np.bool_]) -> "Contents":
         """Return the contents without the other rows."""

@@ -15,6 +15,7 @@ from churn_pipeline.io.readers.contents import Contents, Pieces, texts_of
 _ROWS_A_PIECE = 20_000
 _SHOWN = 20
 # PostgreSQL's numbers of types, DuckDB's names
+_INTEGERS = ("20", "21", "23", "BIGINT", "INTEGER", "SMALLINT", "HUGEINT", "UBIGINT", "UINTEGER")
 _BOOLEAN = ("16", "BOOLEAN")
 _MONEY = ("790",)
 _WITH_NAN = ("700", "701", "1700", "FLOAT", "DOUBLE")
@@ -43,17 +44,22 @@ def read_database(address: Address, credentials: Mapping[str, Any] | None = None
         types = [column[1] for column in head.cursor.description] if head.cursor else []
         head.close()
         select = _select(names, types, source, opened.dialect.name)
+        integers = {n for n, kind in zip(names, types, strict=True) if str(kind) in _INTEGERS}
         pieces = Pieces(len(names))
         if opened.dialect.name == "duckdb":
             duckdb: Any = opened.connection.driver_connection
             for batch in duckdb.execute(select).to_arrow_reader(_ROWS_A_PIECE):
                 pieces.add([texts_of(column) for column in batch.columns])
         else:
+            if opened.dialect.name == "sqlite":  # types are those of the values
+                integers = set(names)
             result = run(opened.execution_options(stream_results=True), select)
             while rows := result.fetchmany(_ROWS_A_PIECE):
-                columns = zip(*rows, strict=True)
+                columns = list(zip(*rows, strict=True))
+                if opened.dialect.name == "sqlite":
+                    integers -= {n for n, c in zip(names, columns, strict=True) if not _whole(c)}
                 pieces.add([pa.array(map(_text, column), pa.large_string()) for column in columns])
-    return Contents.of_rows(pieces.sorted_frame(names))
+    return Contents.of_rows(pieces.sorted_frame(names), frozenset(integers))
 
 
 def _source(address: Address, opened: sa.Connection) -> str:
@@ -96,6 +102,10 @@ def _select(names: list[str], types: list[Any], source: str, dialect: str) -> st
             text = f"case when {column} then 'True' when not {column} then 'False' end"
         texts.append(f"{text} as {column}")
     return f"select {', '.join(texts)} from {source}"
+
+
+def _whole(values: tuple[Any, ...]) -> bool:
+    return all(kind in (int, type(None)) for kind in set(map(type, values)))
 
 
 def _text(value: Any) -> str:

@@ -22,7 +22,9 @@ def read_parquet(path: Path) -> Contents:
     try:
         # not read_table, which trips over names given twice
         with pyarrow.parquet.ParquetFile(path) as file:
-            names = file.schema_arrow.names
+            schema = file.schema_arrow
+            names = schema.names
+            integers = frozenset(f.name for f in schema if pa.types.is_integer(f.type))
             pieces = Pieces(len(names))
             for batch in file.iter_batches(_ROWS_A_PIECE):
                 pieces.add([texts_of(column) for column in batch.columns])
@@ -31,4 +33,4 @@ def read_parquet(path: Path) -> Contents:
             f"{path.name} is not a Parquet file ({' '.join(str(error).split())[:200]}); "
             "write it again, or bring a CSV"
         ) from None
-    return Contents.of_rows(pieces.frame(names))
+    return Contents.of_rows(pieces.frame(names), integers)
