@@ -1,4 +1,4 @@
-"""What later stages cannot use is refused in ingestion, over the whole table."""
+"""What later stages cannot use is refused before tuning, over the whole table."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import ChurnPipelineError, DataError, ParameterError
-from churn_pipeline.pipelines.ingestion.trainable import check_trainable
+from churn_pipeline.pipelines.features.nodes import part_customers
+from churn_pipeline.pipelines.features.trainable import check_customers, check_training_side
 from tests.panels import SPLIT, month_ends, panel, panel_contract, without_snapshot
 
 CONTRACT = without_snapshot(panel_contract())
-QUALITY = {"source": {"name": "accounts.csv"}}
 
 
 def accounts() -> pd.DataFrame:
@@ -29,7 +29,11 @@ def check(table: pd.DataFrame, contract: Contract = CONTRACT, **changes: Any) ->
         "tuning_folds": 5,
         "training_folds": 5,
     } | changes
-    return check_trainable(table, QUALITY, contract, **parameters)
+    customers = check_customers(table, contract, parameters["customer_lifetime_value"])
+    train, _, _ = part_customers(customers, contract, parameters["split"])
+    folds = parameters["tuning_folds"], parameters["training_folds"]
+    assert check_training_side(train, contract, *folds) is train
+    return customers
 
 
 def test_usable_customers_pass_unchanged() -> None:
@@ -58,8 +62,8 @@ def test_no_column_of_lifetime_values(column: str) -> None:
 @pytest.mark.parametrize(
     ("change", "changes", "message"),
     [
-        (lambda t: t.assign(gone="n"), {}, "gone of every accepted row .* is other than 'y'"),
-        (lambda t: t.assign(gone="y"), {}, "gone of every accepted row of accounts.csv is 'y'"),
+        (lambda t: t.assign(gone="n"), {}, "gone of every accepted row is other than 'y'"),
+        (lambda t: t.assign(gone="y"), {}, "gone of every accepted row is 'y'"),
         (lambda t: t[t["gone"] == "n"].head(50), {}, "bring customers who left"),
         (lambda t: few(t, 3), {}, "side has .* churned"),
         (lambda t: few(t, 15), {"tuning_folds": 20}, r"tuning\.folds \(20\)"),

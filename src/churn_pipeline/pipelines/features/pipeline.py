@@ -8,6 +8,7 @@ from churn_pipeline.pipelines.features.nodes import (
     derive_features,
     part_customers,
 )
+from churn_pipeline.pipelines.features.trainable import check_customers, check_training_side
 
 
 def create_pipeline() -> Pipeline:
@@ -15,16 +16,33 @@ def create_pipeline() -> Pipeline:
     return pipeline(
         [
             node(
+                check_customers,
+                inputs=["customers", "contract", "params:economics.customer_lifetime_value"],
+                outputs="usable_customers",
+                name="check_usable_customers",
+            ),
+            node(
                 derive_features,
-                inputs=["customers", "contract"],
+                inputs=["usable_customers", "contract"],
                 outputs="derived_features",
                 name="derive_features",
             ),
             node(
                 part_customers,
                 inputs=["derived_features", "contract", "params:split"],
-                outputs=["training_side", "test_side", "split"],
+                outputs=["drawn_training_side", "test_side", "split"],
                 name="part_customers",
+            ),
+            node(
+                check_training_side,
+                inputs=[
+                    "drawn_training_side",
+                    "contract",
+                    "params:tuning.folds",
+                    "params:training.folds",
+                ],
+                outputs="training_side",
+                name="check_training_side",
             ),
             node(
                 combine_columns,

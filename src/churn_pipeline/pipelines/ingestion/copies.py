@@ -5,7 +5,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.modeling.customers import keys_of
 
 _LEAST_SHARE = 0.01  # of the rows: fewer change no figure by much
 _CHANCE = 0.5  # of the equal pairs: if chance explains more, they are no copies
@@ -38,7 +37,7 @@ def copied_rows(customers: pd.DataFrame, contract: Contract) -> int:
     hashes = [_hashed(customers[name], place) for place, name in enumerate(names)]
     whole: Hashes = np.sum(hashes, axis=0, dtype=np.uint64)
     _, first, group = np.unique(whole, return_index=True, return_inverse=True)
-    owners = pd.factorize(np.array(_owners(customers, contract), dtype=object))[0]
+    owners = pd.factorize(_owners(customers, contract))[0]
     pairs = pd.DataFrame({"group": group, "owner": owners}).drop_duplicates()
     is_shared = np.bincount(pairs["group"], minlength=int(group.max()) + 1) > 1
     copies = int(is_shared[group].sum())
@@ -58,10 +57,12 @@ def _odds_to_agree(hashes: Hashes) -> float:
     return alike / max(everything - alike, 1.0)
 
 
-def _owners(customers: pd.DataFrame, contract: Contract) -> list[str]:
-    if contract.id.is_generated and contract.customer is None:
-        return customers[contract.id.name].tolist()  # equal rows are numbered
-    return keys_of(customers, contract)
+def _owners(customers: pd.DataFrame, contract: Contract) -> pd.Series:
+    """Return whose row each is; of generated ids, which number equal rows, each is another's."""
+    ids = customers[contract.id.name].astype("str")
+    if contract.customer is None:
+        return ids
+    return customers[contract.customer.name].astype("str").fillna(ids)
 
 
 def _hashed(values: pd.Series, place: int) -> Hashes:

@@ -8,7 +8,6 @@ from churn_pipeline.pipelines.ingestion.nodes import (
     quarantine_customers,
     report_data_quality,
 )
-from churn_pipeline.pipelines.ingestion.trainable import check_trainable
 
 
 def create_pipeline() -> Pipeline:
@@ -45,22 +44,8 @@ def create_pipeline() -> Pipeline:
                     "data_quality",
                     "params:ingestion.max_rejected_share",
                 ],
-                outputs="well_formed_customers",
-                name="accept_customers",
-            ),
-            node(
-                check_trainable,
-                inputs=[
-                    "well_formed_customers",
-                    "data_quality",
-                    "contract",
-                    "params:economics.customer_lifetime_value",
-                    "params:split",
-                    "params:tuning.folds",
-                    "params:training.folds",
-                ],
                 outputs="customers",
-                name="check_trainable",
+                name="accept_customers",
             ),
         ],
         tags="ingestion",
