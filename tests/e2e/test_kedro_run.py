@@ -90,7 +90,8 @@ def test_the_mlflow_store_stands_in_the_projects_root_alone(finished: Project) -
     assert [path.parent for path in finished.root.rglob("mlflow.db")] == [finished.root]
     with sqlite3.connect(finished.root / "mlflow.db") as store:
         (locations,) = zip(*store.execute("SELECT artifact_uri FROM runs"), strict=True)
-    assert all(location.startswith(finished.root.as_uri()) for location in locations)
+    # beside the store, wherever that is
+    assert all(location.startswith("churn-artifacts:/") for location in locations)
 
 
 @pytest.mark.parametrize(
