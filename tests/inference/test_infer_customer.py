@@ -29,6 +29,13 @@ def contract_of(columns: dict[str, object]) -> Contract:
     return parse_contract(infer(columns).document)  # type: ignore[arg-type]
 
 
+def test_a_row_without_a_customer_is_said_to_stay() -> None:
+    columns = panel()
+    columns["customer_id"] = ["", *columns["customer_id"][1:]]  # type: ignore[index]
+    report = infer(columns).report  # type: ignore[arg-type]
+    assert "1 row has no customer_id; without it a row counts as a customer of its own." in report
+
+
 def test_rows_of_one_customer_are_known_as_such() -> None:
     inferred = infer(panel())  # type: ignore[arg-type]
     contract = parse_contract(inferred.document)

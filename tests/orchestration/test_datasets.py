@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from dvc.utils.serialize import modify_yaml
 
 from churn_pipeline.errors import DatasetNameError, ParameterError
 from churn_pipeline.orchestration import datasets
@@ -83,6 +84,18 @@ def test_comments_of_the_parameters_are_kept(project: Path) -> None:
     (line,) = [line for line in text.splitlines() if line.startswith("  folder: ")]
     assert line == "  folder: data/bank  # of everything that is made"
     assert "`make repro ENV=bank`" in text
+
+
+def test_the_parameters_may_have_been_rewritten_by_an_experiment(project: Path) -> None:
+    expected = parameters(create(project, name="before") / "params.yaml")
+    with modify_yaml(str(project / "params.yaml")) as document:  # as `dvc exp run -S` does
+        document["economics"]["contact_cost"] = 2
+    assert "\n  source:\n" in (project / "params.yaml").read_text(encoding="utf-8")  # was null
+    found = parameters(create(project, name="after") / "params.yaml")
+    expected["economics"]["contact_cost"] = 2
+    assert found["scoring"] == expected["scoring"]
+    assert found["economics"] == expected["economics"]
+    assert found["ingestion"] == expected["ingestion"]
 
 
 @pytest.mark.parametrize(

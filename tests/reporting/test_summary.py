@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -37,6 +38,13 @@ def test_summary_tells_data_champion_decisions_and_next_steps(told: dict[str, An
     ):
         assert part in text, part
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_summary_counts_rows_where_customers_have_several(told: dict[str, Any]) -> None:
+    record = copy.deepcopy(told["split_record"])
+    record["sides"]["test"] |= {"rows": 5, "customers": 2}
+    text = summarise(**{**told, "split_record": record}, churned=[1, 0, 0, 1, 1])
+    assert "Test side  5 rows of 2 customers, 3 churned;" in text
 
 
 def test_summary_has_a_line_a_metric(told: dict[str, Any]) -> None:

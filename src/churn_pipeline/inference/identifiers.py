@@ -33,14 +33,18 @@ def refuse_reserved(columns: Sequence[str], keys: Keys, source: str) -> None:
             )
 
 
-def ask_ids(reading: Reading, notes: Notes) -> None:
-    """Ask about ids that a spreadsheet or a program has rounded or cut."""
+def ask_ids(reading: Reading, notes: Notes, required: bool) -> None:
+    """Ask about ids that a spreadsheet or a program has rounded or cut.
+
+    ``required``: whether the contract rejects rows without one.
+    """
     name, texts, counts = reading.name, reading.known.texts, reading.known.counts
     if not len(texts):
         return
     if reading.n_missing and reading.missing_share < 1:
         rows = "row has" if reading.n_missing == 1 else "rows have"
-        notes.warn(f"{reading.n_missing:,} {rows} no {name}; without it a row is rejected.")
+        what = "is rejected" if required else "counts as a customer of its own"
+        notes.warn(f"{reading.n_missing:,} {rows} no {name}; without it a row {what}.")
     is_scientific = texts.str.contains(_SCIENTIFIC, regex=True).to_numpy(dtype=bool)
     values = None if reading.numbers is None else np.abs(reading.numbers.values)
     as_text = f"export {quoted(name)} as a text, all digits kept"

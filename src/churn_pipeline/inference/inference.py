@@ -147,7 +147,7 @@ def infer_contract(
     note_answers(plans, hints, raw.name)
     for key in dict.fromkeys((keys.id, customer)):
         if key is not None:
-            ask_ids(readings[key], notes)
+            ask_ids(readings[key], notes, required=key == keys.id)
     ask_copies(copies, keys, customer, notes)
     keys, plans = settle_dates(plans, days, limit, readings, keys, notes)
     if keys.id is None:

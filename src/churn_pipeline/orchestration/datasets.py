@@ -140,7 +140,8 @@ def _replaced(text: str, changes: Mapping[tuple[str, str], str | float | None]) 
         raise ParameterError(f"{PARAMS} in the project's root has no {missing[0]}")
     for path in sorted(changes, key=lambda path: spans[path], reverse=True):
         start, end = spans[path]
-        text = text[:start] + _scalar(changes[path]) + text[end:]
+        blank = " " if start == end else ""  # an empty value, as DVC writes null, ends at the colon
+        text = text[:start] + blank + _scalar(changes[path]) + text[end:]
     return text
 
 

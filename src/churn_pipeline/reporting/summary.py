@@ -67,7 +67,7 @@ def summarise(
         summarise_data(data_quality, folder),
         f"Champion   {champion} (cross-validated log loss {loss['mean']:.4f} ± {loss['std']:.4f})",
         *_beside(selection["reason"]),
-        f"Test side  {len(churned):,} customers, {sum(churned):,} churned; "
+        f"Test side  {_rows(len(churned), split_record)}, {sum(churned):,} churned; "
         f"{evaluation['confidence']:.0%} intervals, top {evaluation['top_share']:.0%}",
     ]
     lines += [
@@ -91,6 +91,14 @@ def summarise(
     for label, (what, why) in zip(("Next", "", "", ""), following.items(), strict=True):
         lines.append(f"{label:<{len(_INDENT)}}{what:<{width}}{why}")
     return "\n".join(lines)
+
+
+def _rows(count: int, split_record: Mapping[str, Any]) -> str:
+    """Count the test side: customers, or rows where a customer has several."""
+    side = split_record["sides"]["test"]
+    if side["customers"] in (None, side["rows"]):
+        return f"{count:,} customers"
+    return f"{count:,} rows of {side['customers']:,} customers"
 
 
 def _beside(text: str) -> list[str]:
