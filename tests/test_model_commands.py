@@ -141,7 +141,17 @@ def test_list_shows_versions_whose_runs_are_gone(with_versions: MlflowClient) ->
     third, second, first = map(cells, result.output.splitlines()[1:])
     assert [third[0], second[0], first[0]] == ["3", "2", "1"]
     assert "0.7900" in second
-    assert "0.8400" not in first
+    assert "0.8400" in first  # of the run that fitted it
+
+
+def test_list_shows_the_scores_of_a_model_that_was_only_judged_again(
+    with_versions: MlflowClient,
+) -> None:
+    experiment = with_versions.get_experiment_by_name("churn_pipeline")
+    assert experiment is not None
+    run = with_versions.create_run(experiment.experiment_id)  # of the evaluation alone: no metrics
+    with_versions.set_model_version_tag(MODEL_NAME, "1", "gates_run_id", run.info.run_id)
+    assert "0.8400" in cells(kedro_model("list").output.splitlines()[2])
 
 
 def test_a_promotion_needs_a_name(

@@ -86,8 +86,7 @@ def list_versions(metadata: ProjectMetadata | None, env: str | None) -> None:
         aliases = [name for name in names if registered and alias(registered, name) == number]
         if present is not None and version.tags.get("model_sha256") == present:
             aliases.append("workspace")
-        metrics = _metrics(client, version.tags.get("gates_run_id") or version.run_id)
-        scores = [metrics.get(f"metrics.{name}.value") for name in ("roc_auc", "log_loss")]
+        scores = _scores(client, version)
         table.append(
             [
                 number,
@@ -274,6 +273,20 @@ def _client(*, write: bool = False) -> Any:
     if path is not None and not path.exists():
         raise _no_model()
     return open_store(write=write)
+
+
+def _scores(client: Any, version: Any) -> list[float | None]:
+    """Return ROC-AUC and log loss, of the run that judged the version or else of its own.
+
+    A run of the evaluation alone judges a version, but does not log these two.
+    """
+    scores: list[float | None] = [None, None]
+    for run_id in (version.tags.get("gates_run_id"), version.run_id):
+        metrics = _metrics(client, run_id)
+        scores = [metrics.get(f"metrics.{name}.value") for name in ("roc_auc", "log_loss")]
+        if any(score is not None for score in scores):
+            break
+    return scores
 
 
 def _metrics(client: Any, run_id: str | None) -> dict[str, float]:
