@@ -57,6 +57,7 @@ def test_the_bento_holds_what_serves_and_nothing_of_the_training(
     code = source / "churn_pipeline"
     assert {path.name for path in code.iterdir()} == {
         "__init__.py",
+        "arithmetic.py",
         "environments.py",
         "errors.py",
         "staging.py",

@@ -14,7 +14,7 @@ from kedro.io import DatasetError
 from mlflow import MlflowClient
 
 from churn_pipeline.io.champion_dataset import ChampionDataset
-from churn_pipeline.modeling.lost_champion import LostChampion
+from churn_pipeline.modeling.champion import Champion, LostChampion
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.orchestration.registry import CHAMPION, register
 
@@ -28,6 +28,7 @@ def with_challenger(store: MlflowClient, small_model: ChurnModel, tmp_path: Path
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(small_model))
     with mlflow.start_run() as run:
+        mlflow.log_params({"split.seed": 7, "tuning.seed": 1})
         register(store, MODEL_NAME, run.info.run_id, small_model, path, {"model_sha256": "a"})
     return store
 
@@ -38,10 +39,11 @@ def test_champion_is_the_very_model(
     assert ChampionDataset(model_name=MODEL_NAME).load() is None  # a challenger is not the champion
     with_challenger.set_registered_model_alias(MODEL_NAME, CHAMPION, "1")
     champion = ChampionDataset(model_name=MODEL_NAME).load()
-    assert isinstance(champion, ChurnModel)
-    assert champion.candidate == "logistic_regression"
+    assert isinstance(champion, Champion)
+    assert champion.model.candidate == "logistic_regression"
+    assert champion.split == {"seed": "7"}
     np.testing.assert_array_equal(
-        champion.churn_probability(months), small_model.churn_probability(months)
+        champion.model.churn_probability(months), small_model.churn_probability(months)
     )
 
 

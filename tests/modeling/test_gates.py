@@ -16,6 +16,7 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from churn_pipeline.modeling.champion import LostChampion
 from churn_pipeline.modeling.gates import (
     Measured,
     Regression,
@@ -24,7 +25,6 @@ from churn_pipeline.modeling.gates import (
     log_losses,
     time_scoring,
 )
-from churn_pipeline.modeling.lost_champion import LostChampion
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.reporting.formats import count_passed
 

@@ -12,6 +12,7 @@ import pytest
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import ChurnPipelineError, GateError
 from churn_pipeline.modeling.candidates import build_baseline
+from churn_pipeline.modeling.champion import Champion
 from churn_pipeline.modeling.metrics import MetricSettings, compute_metrics
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.target import churned
@@ -55,6 +56,7 @@ def run(
     test: pd.DataFrame,
     contract: Contract,
     gates: dict[str, Any] = GATES,
+    champion_seed: str = "42",
 ) -> dict[str, Any]:
     predictions = pd.DataFrame(
         {
@@ -77,8 +79,8 @@ def run(
     plain = replace(contract, derived_columns=())  # as the baseline sees it
     bundle = bundle_of(model, test, plain)
     return check_gates(
-        bundle, champion, metrics, predictions, shuffled, contract, gates, EVALUATION, NO_GAP,
-        {"method": "customer"},
+        bundle, None if champion is None else Champion(champion, {"seed": champion_seed}), metrics, predictions,
+        shuffled, contract, gates, EVALUATION, NO_GAP, {"method": "customer"}, {"seed": 42},
     )  # fmt: skip
 
 
@@ -125,6 +127,20 @@ def test_a_regression_is_not_accepted(
     with pytest.raises(GateError, match=r"failed 1 gate: no_regression .* --force"):
         accept(gates, SELECTION, "")
     assert run(poor, model, sides[1], contract, {"no_regression": False})["passed"]
+
+
+def test_a_champion_of_another_split_is_not_compared_with(
+    model: ChurnModel,
+    poor: ChurnModel,
+    sides: Sides,
+    contract: Contract,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It was trained on customers of the test side."""
+    with caplog.at_level(logging.INFO, logger="churn_pipeline"):
+        gates = run(poor, model, sides[1], contract, {"no_regression": True}, champion_seed="7")
+    assert gates["gates"][-1]["passed"] is None
+    assert "trained with another split (split.seed 7, now 42)" in caplog.text
 
 
 def test_every_failed_gate_is_named_with_value_and_limit(

@@ -11,6 +11,7 @@ import pytest
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.features.proposals import propose_columns
+from churn_pipeline.modeling.champion import Champion
 from churn_pipeline.modeling.customers import customer_numbers, in_order_of
 from churn_pipeline.modeling.feature_search import search_columns
 from churn_pipeline.modeling.model import ChurnModel
@@ -155,8 +156,8 @@ def test_rows_of_a_customer_are_told_apart_by_their_snapshot(run: Run) -> None:
     bundle = bundle_of(run.model, run.train, run.contract)
     gates = {"minimum_roc_auc": 0.5, "no_regression": True}
     checked = check_gates(
-        bundle, run.model, measured(run, run.predictions)[0], run.predictions,
-        shuffled, run.contract, gates, EVALUATION, {"beyond_noise": False}, {"method": "time"},
+        bundle, Champion(run.model), measured(run, run.predictions)[0], run.predictions,
+        shuffled, run.contract, gates, EVALUATION, {"beyond_noise": False}, {"method": "time"}, {},
     )  # fmt: skip
     assert checked["passed"]
     with pytest.raises(KeyError, match="no row"):

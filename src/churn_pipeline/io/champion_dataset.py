@@ -2,11 +2,11 @@
 
 import pickle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from churn_pipeline.modeling.lost_champion import LostChampion
+from churn_pipeline.modeling.champion import Champion, LostChampion
 from churn_pipeline.orchestration.tracking import (
     mlflow_tracking_uri,
     open_store,
@@ -14,11 +14,8 @@ from churn_pipeline.orchestration.tracking import (
     unavailable,
 )
 
-if TYPE_CHECKING:
-    from churn_pipeline.modeling.model import ChurnModel  # takes two seconds
 
-
-class ChampionDataset(AbstractDataset[NoReturn, "ChurnModel | LostChampion | None"]):
+class ChampionDataset(AbstractDataset[NoReturn, Champion | LostChampion | None]):
     """Loads the model that has the alias ``champion``; None where nobody promoted one yet.
 
     A ``LostChampion`` says why there may be one, but not here.
@@ -37,7 +34,7 @@ class ChampionDataset(AbstractDataset[NoReturn, "ChurnModel | LostChampion | Non
         self._model_name = model_name
         self.metadata = metadata
 
-    def load(self) -> "ChurnModel | LostChampion | None":
+    def load(self) -> Champion | LostChampion | None:
         uri = mlflow_tracking_uri()
         path = sqlite_path(uri)
         if path is not None and not path.exists():
@@ -50,15 +47,16 @@ class ChampionDataset(AbstractDataset[NoReturn, "ChurnModel | LostChampion | Non
 
             from churn_pipeline.orchestration.registry import CHAMPION, alias, registered_model
 
-            model = registered_model(client, name)
-            number = model and alias(model, CHAMPION)
+            registered = registered_model(client, name)
+            number = registered and alias(registered, CHAMPION)
         except Exception as error:  # of MLflow, SQLAlchemy, requests, drivers
             return LostChampion(str(unavailable(error)), is_known=False)
         if number is None:
             return None
         try:
             folder = download_artifacts(f"models:/{name}/{number}", tracking_uri=uri)
-            return pickle.loads((Path(folder) / "data" / "model.pkl").read_bytes())
+            model = pickle.loads((Path(folder) / "data" / "model.pkl").read_bytes())
+            return Champion(model, _split(client, name, number))
         except Exception as error:  # whatever files that are gone or of old classes raise
             reason = str(error).partition("\n")[0] or type(error).__name__
             return LostChampion(f"version {number} of {name}: {reason}")
@@ -71,3 +69,19 @@ class ChampionDataset(AbstractDataset[NoReturn, "ChurnModel | LostChampion | Non
 
     def _describe(self) -> dict[str, Any]:
         return {"model_name": self._model_name, "tracking_uri": mlflow_tracking_uri()}
+
+
+def _split(client: Any, name: str, number: str) -> dict[str, str]:
+    """Return the parameters of the split that a version was trained with, as its run notes them."""
+    from mlflow import MlflowException
+
+    try:
+        run = client.get_run(client.get_model_version(name, number).run_id)
+    except MlflowException:  # a run that was deleted
+        return {}
+    prefix = "split."
+    return {
+        key.removeprefix(prefix): value
+        for key, value in run.data.params.items()
+        if key.startswith(prefix)
+    }

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn_pipeline.modeling.champion import LostChampion
 from churn_pipeline.modeling.clustered_tests import customer_terms
 from churn_pipeline.modeling.comparison import corrected_resampled_t_test
-from churn_pipeline.modeling.lost_champion import LostChampion
 from churn_pipeline.modeling.model import ChurnModel
 
 # gate → the metric it limits
@@ -240,7 +240,7 @@ def compare_with_champion(
     test = corrected_resampled_t_test(differences, 0.0, confidence=level)
     passed, verdict = _judge(test.low, test.high, margin)
     if not passed:
-        verdict += "; if the split or the file changed since, it may know some of these customers"
+        verdict += "; if the file changed since, it may know some of these customers"
     detail = (
         f"log loss {_signed(test.difference)} against the champion's, {level:.0%} interval "
         f"{_signed(test.low)} to {_signed(test.high)}, margin {margin:g}: {verdict}"

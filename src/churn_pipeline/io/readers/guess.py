@@ -25,6 +25,7 @@ _FREQUENT = {
 _FREQUENT_SHARE = 0.9
 _BONUS = 0.5
 _DOUBT = 0.1  # of a text with few letters beyond ASCII, the usual encoding
+_TOO_FEW_TO_TELL = 3  # bytes beyond ASCII
 _SPREAD = 0.6  # how much worse than the best one a guess may be
 _LETTERS = re.compile(r"[^\W\d_]+")
 _RARE = frozenset("ðþÐÞÝýÿŸ")  # Icelandic for the most part
@@ -93,6 +94,8 @@ def rank_encodings(words: list[bytes]) -> tuple[Guess, ...]:
             score -= _BONUS
         ranked.append((round(score, 2), place, name, texts))
     ranked.sort(key=lambda entry: entry[:2])
+    if n_beyond <= _TOO_FEW_TO_TELL:  # the usual one, unless its reading is odd
+        ranked.sort(key=lambda entry: entry[2] != ENCODINGS[0] or _is_odd(entry[3]))
     best: list[tuple[str, list[str]]] = []
     for score, _, name, texts in ranked:
         is_close = score <= ranked[0][0] + _SPREAD and len(best) < _MOST_GUESSES
@@ -101,6 +104,10 @@ def rank_encodings(words: list[bytes]) -> tuple[Guess, ...]:
     differing = [i for i in range(len(words)) if len({texts[i] for _, texts in best}) > 1]
     shown = (differing or list(range(len(words))))[:_MOST_SAMPLES]
     return tuple(Guess(name, tuple(texts[i].strip()[:40] for i in shown)) for name, texts in best)
+
+
+def _is_odd(texts: list[str]) -> bool:
+    return any(_oddness(text) >= 0.5 for text in texts)
 
 
 def _oddness(text: str) -> float:

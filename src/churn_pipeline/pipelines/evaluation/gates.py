@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.modeling.champion import Champion, LostChampion
 from churn_pipeline.modeling.customers import customer_numbers, in_order_of
 from churn_pipeline.modeling.gap import gap_sentences
 from churn_pipeline.modeling.gates import (
@@ -14,13 +15,12 @@ from churn_pipeline.modeling.gates import (
     REGRESSION,
     SCORING_TIME,
     Measured,
+    Regression,
     check,
     compare_with_champion,
     is_on,
     time_scoring,
 )
-from churn_pipeline.modeling.lost_champion import LostChampion
-from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.reporting.gates_table import gates_table
 from churn_pipeline.scorer import Bundle, Model
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 def check_gates(
     scorer: Bundle,
-    champion_model: ChurnModel | LostChampion | None,
+    champion_model: Champion | LostChampion | None,
     metrics: dict[str, Any],
     test_predictions: pd.DataFrame,
     test: pd.DataFrame,
@@ -38,6 +38,7 @@ def check_gates(
     evaluation: dict[str, Any],
     validation_gap: dict[str, Any],
     split: dict[str, Any],
+    split_parameters: dict[str, Any],
 ) -> dict[str, Any]:
     """Check the quality gates, and print them as a table; a failed gate stops nothing here.
 
@@ -45,7 +46,7 @@ def check_gates(
     ----------
     scorer : Bundle
         The new model.
-    champion_model : ChurnModel, LostChampion or None
+    champion_model : Champion, LostChampion or None
         The model in use so far; None if there is none.
     metrics : dict
         Metric → ``value``, ``low``, ``high``, of the new model.
@@ -62,6 +63,8 @@ def check_gates(
         See :func:`churn_pipeline.modeling.gap.validation_gap`.
     split : dict
         The record of the split; ``method`` is used.
+    split_parameters : dict
+        How the customers were split, of which a champion may have had others.
 
     Returns
     -------
@@ -78,14 +81,14 @@ def check_gates(
         Measured(
             metrics,
             _time(Model(scorer), customers) if is_on(gates, SCORING_TIME) else None,
-            compare_with_champion(
-                test_predictions["churned"].to_numpy(dtype=np.int8),
-                test_predictions["churn_probability"].to_numpy(dtype=np.float64),
+            _compare(
                 champion_model,
+                test_predictions,
                 customers,
+                contract,
                 evaluation["confidence"],
                 gates.get(MARGIN, 0.0),
-                customer_numbers(customers, contract),
+                split_parameters,
             )
             if is_on(gates, REGRESSION)
             else None,
@@ -108,6 +111,33 @@ def check_gates(
         "validation_gap": validation_gap,
         "findings": findings,
     }
+
+
+def _compare(
+    champion: Champion | LostChampion | None,
+    predictions: pd.DataFrame,
+    customers: pd.DataFrame,
+    contract: Contract,
+    confidence: float,
+    margin: float,
+    split: dict[str, Any],
+) -> Regression:
+    if isinstance(champion, Champion) and (other := champion.other_split(split)):
+        return Regression(
+            None,
+            None,
+            f"the champion was trained with another split ({other}), so it knows some of these "
+            "customers",
+        )
+    return compare_with_champion(
+        predictions["churned"].to_numpy(dtype=np.int8),
+        predictions["churn_probability"].to_numpy(dtype=np.float64),
+        champion.model if isinstance(champion, Champion) else champion,
+        customers,
+        confidence,
+        margin,
+        customer_numbers(customers, contract),
+    )
 
 
 def _time(scorer: Model, customers: pd.DataFrame) -> float:

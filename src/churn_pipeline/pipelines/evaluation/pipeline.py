@@ -125,6 +125,7 @@ def create_pipeline() -> Pipeline:
                     "params:evaluation",
                     "validation_gap",
                     "split",
+                    "params:split",
                 ],
                 outputs="gates",
                 name="check_gates",
