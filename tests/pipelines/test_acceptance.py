@@ -78,9 +78,9 @@ def run(
     shuffled = test.sample(frac=1, random_state=3)  # lines are matched by the id
     plain = replace(contract, derived_columns=())  # as the baseline sees it
     bundle = bundle_of(model, test, plain)
+    in_use = None if champion is None else Champion(champion, {"seed": champion_seed})
     return check_gates(
-        bundle, None if champion is None else Champion(champion, {"seed": champion_seed}), metrics, predictions,
-        shuffled, contract, gates, EVALUATION, NO_GAP, {"method": "customer"}, {"seed": 42},
+        bundle, in_use, metrics, predictions, shuffled, contract, gates, EVALUATION, NO_GAP, {"method": "customer"}, {"seed": 42},
     )  # fmt: skip
 
 

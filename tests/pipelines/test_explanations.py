@@ -123,5 +123,5 @@ def test_customers_may_have_any_index(bundle: Bundle, sides: Sides, contract: Co
 def test_pictures_show_all_inputs_and_the_six_in_detail(tables: Tables) -> None:
     _, ranked, detail = tables
     bars, plots = draw_explanations(ranked, detail)
-    assert len(bars.axes[0].patches) == min(20, len(ranked))
+    assert len(bars.axes[0].patches) == min(15, len(ranked))
     assert [axes.get_title(loc="left") for axes in plots.axes] == ranked["input"][:6].tolist()

@@ -43,7 +43,7 @@ def change_everyone(told: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "words", "section"),
     [
-        (change_gate, "1 of 3 quality gates failed: minimum_roc_auc", "Quality gates"),
+        (change_gate, "1 of 4 quality gates failed: minimum_roc_auc", "Quality gates"),
         (lambda told: told["gates"].update(gates=[]), "switched off", "Quality gates"),
         (lambda told: told.update(churners=43), "Only 43 test customers churned", "Test metrics"),
         (lambda told: told.update(churners=1), "Only 1 test customer churned", "Test metrics"),

@@ -31,7 +31,7 @@ def test_summary_tells_data_champion_decisions_and_next_steps(told: dict[str, An
         "profit 10.4 [9.1, 11.7] CHF a customer; contacting everyone 7.32",
         "73,200 CHF [64,100, 82,500] among the customers of the table (7,043)",
         "(EMPC) 10.5 [9.2, 11.9] CHF a customer, 71% of perfect",
-        "Gates      3 of 3 passed, 1 not applicable",
+        "Gates      4 of 4 passed",
         "Note       Groups of is_senior are treated differently: 1 difference beyond noise.",
         "Note       Only 3 test customers churned, so the intervals are wide",
         "Model card data/bank/08_reporting/model_card.html",
