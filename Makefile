@@ -19,12 +19,17 @@ OWN_ENV := $(filter-out base local,$(KEDRO_ENV))
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+.PHONY: in-git
+in-git:
+	@git rev-parse --git-dir >/dev/null 2>&1 || { echo "DVC needs git, and $(CURDIR) is not in a" \
+		"git repository: git init && git add -A && git commit -m Start" >&2; exit 1; }
+
 setup: .venv/.ready  ## create .venv with the locked versions
 .venv/.ready: requirements.lock pyproject.toml scripts/install.sh
 	scripts/install.sh $(PYTHON)
 	@touch $@
 
-repro: setup  ## raw customers to evaluated model: what changed; ENV=NAME for another data set
+repro: in-git setup  ## raw customers to evaluated model: what changed; ENV=NAME for another data set
 	@folder=$$(python scripts/mend_dvc.py $(OWN_ENV)) && cd "$$folder" && dvc repro
 
 undo: setup  ## return parameters and results to the last commit; ENV=NAME of another data set

@@ -80,7 +80,8 @@ def run(
     bundle = bundle_of(model, test, plain)
     in_use = None if champion is None else Champion(champion, {"seed": champion_seed})
     return check_gates(
-        bundle, in_use, metrics, predictions, shuffled, contract, gates, EVALUATION, NO_GAP, {"method": "customer"}, {"seed": 42},
+        bundle, in_use, metrics, predictions, shuffled, contract, gates, EVALUATION, NO_GAP,
+        {"method": "customer"}, {"seed": 42},
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import pytest
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.model import Column
 from churn_pipeline.errors import DataError, ParameterError
+from churn_pipeline.io.sink_types import typed
 from churn_pipeline.pipelines.features.nodes import derive_features
 from churn_pipeline.pipelines.publishing import create_pipeline
 from churn_pipeline.pipelines.publishing.nodes import contract_version, version_features
@@ -32,7 +33,8 @@ def test_features_get_their_definition_and_their_day(
     read = [contract.id.name, *(column.name for column in contract.features)]
     derived = [column.name for column in contract.derived_columns]
     assert sent.columns.tolist() == [*read, *derived, *added]
-    pd.testing.assert_frame_equal(sent.drop(columns=added), features[[*read, *derived]])
+    expected = typed(features[[*read, *derived]], contract)
+    pd.testing.assert_frame_equal(sent.drop(columns=added), expected)
 
 
 def test_what_the_model_does_not_read_stays_where_it_is(

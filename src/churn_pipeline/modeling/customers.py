@@ -15,7 +15,8 @@ NUMBER = "customer_number"  # column of predictions, where a customer has severa
 def keys_of(table: pd.DataFrame, contract: Contract) -> list[str]:
     """Return what tells the customers of the rows apart; copies of a row are one customer."""
     if contract.customer is not None:
-        return table[contract.customer.name].fillna(table[contract.id.name]).tolist()
+        ids = table[contract.id.name].astype("str")
+        return table[contract.customer.name].fillna(ids).tolist()
     return customer_keys(table[contract.id.name], contract.id.is_generated)
 
 
