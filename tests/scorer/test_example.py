@@ -49,7 +49,7 @@ def test_the_example_keeps_any_contract(contract: Contract) -> None:
     example(contract)
 
 
-LIMITS = st.floats(-1e300, 1e300) | st.integers(-50, 50).map(lambda n: n / 4) | st.none()
+LIMITS = st.floats(-1e30, 1e30) | st.integers(-50, 50).map(lambda n: n / 4) | st.none()
 
 
 @settings(deadline=None, max_examples=300)
@@ -73,7 +73,7 @@ def test_the_example_finds_a_number_in_any_range(
     "column",
     [
         {"type": "number", "minimum": -1.7e308, "maximum": 1.7e308},
-        {"type": "number", "minimum": 1.7e308},
+        {"type": "number", "minimum": 1e30},
         {"type": "integer", "minimum": 0.2, "maximum": 1.2},
         {"type": "integer", "maximum": -7},
         {"type": "number", "minimum": 0.001, "maximum": 0.002},

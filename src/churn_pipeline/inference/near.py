@@ -24,7 +24,7 @@ def near_equal(known: Levels) -> list[tuple[str, str]]:
     Returns
     -------
     list of tuple of str
-        Such as ``("Male", "m")``, ``("NY", "N.Y.")``, ``("Málaga", "Malaga")``.
+        Such as ``("Ontario", "Ont.")``, ``("NY", "N.Y.")``, ``("Málaga", "Malaga")``.
     """
     if not 2 <= len(known) <= _MOST_LEVELS:
         return []

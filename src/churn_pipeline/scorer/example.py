@@ -82,6 +82,7 @@ def _values(column: Column, reader: RecordReader) -> Iterator[Any]:
         low = 0.0 if high is None or high >= 0 else high - 100
     if high is None:
         high = low + 100
+    low, high = max(low, column.lowest), min(high, column.highest)
     if column.type == "integer":
         low, high = max(low, -_LARGEST_INTEGER), min(high, _LARGEST_INTEGER)
     for share in (0.25, 0.0, 0.05, 0.1, 0.5, 0.75, 1.0):

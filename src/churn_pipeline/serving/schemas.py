@@ -5,11 +5,11 @@ contract's conditions across fields, which JSON Schema cannot say, stand in the 
 """
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from churn_pipeline.contract import Column
+from churn_pipeline.contract.limits import LARGEST_NUMBER
 from churn_pipeline.scorer import Scorer
 from churn_pipeline.scorer.decisions import NO_ACTION
 from churn_pipeline.scorer.records import MAX_TEXT
@@ -84,9 +84,8 @@ def _field(column: Column, unseen_category: str) -> Schema:
     if column.is_numeric:
         schema["type"] = column.type
         # beyond this, neighbouring integers are one float64
-        limit = _LARGEST_INTEGER if column.type == "integer" else sys.float_info.max
-        least = max(-limit, -limit if column.minimum is None else column.minimum)
-        most = min(limit, limit if column.maximum is None else column.maximum)
+        limit = _LARGEST_INTEGER if column.type == "integer" else LARGEST_NUMBER
+        least, most = max(-limit, column.lowest), min(limit, column.highest)
         schema |= {"minimum": _whole(least), "maximum": _whole(most)}
     elif column.is_date:
         schema |= {"type": "string", "format": "date", "pattern": _DAY}

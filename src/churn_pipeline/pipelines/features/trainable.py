@@ -1,5 +1,7 @@
 """Whether a model can be trained on the customers: asked before any long work is done."""
 
+from typing import Any
+
 import pandas as pd
 
 from churn_pipeline.contract import Contract
@@ -12,7 +14,7 @@ from churn_pipeline.scorer.decisions import Economics
 
 
 def check_customers(
-    customers: pd.DataFrame, contract: Contract, customer_lifetime_value: float | str
+    customers: pd.DataFrame, contract: Contract, customer_lifetime_value: Any
 ) -> pd.DataFrame:
     """Let the customers pass if all have a usable lifetime value, and not all the same outcome.
 
