@@ -27,11 +27,13 @@ for name, source in zip(sys.argv[1::2], sys.argv[2::2]):
 
 
 def files(folder: Path) -> dict[str, str]:
-    """Return the hash of every file but those of DVC's own, by its path."""
+    """Return the hash of every file but DVC's own and those of locks, by its path."""
     return {
         path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and ".dvc" not in path.parts
+        if path.is_file()
+        and ".dvc" not in path.parts
+        and not (path.name.startswith(".") and ".lock" in path.name)
     }
 
 
