@@ -17,6 +17,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
 from churn_pipeline.io.champion_dataset import ChampionDataset
+from churn_pipeline.modeling.champion import Champion
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.orchestration.artifacts import artifact_repository
 from churn_pipeline.orchestration.registry import (
@@ -123,7 +124,9 @@ def test_a_moved_project_has_all_artifacts_and_does_not_come_back(
 
 def work(client: MlflowClient, project: Path, tmp_path: Path) -> None:
     """Load the champion and its bundle, and log into its run and into a new one."""
-    assert isinstance(ChampionDataset(model_name=NAME).load(), ChurnModel)
+    loaded = ChampionDataset(model_name=NAME).load()
+    assert isinstance(loaded, Champion)
+    assert isinstance(loaded.model, ChurnModel)
     assert fetch_bundle(client, NAME, "champion", tmp_path / "fetched") == BUNDLE
     (champion,) = client.search_model_versions(f"name = '{NAME}'")
     experiment = client.get_experiment_by_name(NAME)
