@@ -17,6 +17,7 @@ from churn_pipeline.io.storage import storage_error
 from churn_pipeline.locking.options import wait_parameter
 from churn_pipeline.model_commands import environment_option, model
 from churn_pipeline.pipeline_registry import PIPELINES
+from churn_pipeline.serving.audit.commands import audit
 from churn_pipeline.serving.key_commands import api_key
 from churn_pipeline.simulate_command import simulate
 from churn_pipeline.undo_command import undo
@@ -69,6 +70,7 @@ cli.add_command(
 cli.add_command(model)
 cli.add_command(contract)
 cli.add_command(api_key)
+cli.add_command(audit)
 cli.add_command(simulate)
 cli.add_command(undo)
 

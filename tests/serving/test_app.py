@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
+import errno
 import json
 import logging
 import re
@@ -18,12 +18,14 @@ from prometheus_client import CollectorRegistry
 
 from churn_pipeline.serving.api_keys import SCOPES, create_key, revoke_key
 from churn_pipeline.serving.app import ServingApp
+from churn_pipeline.serving.deployments import DeploymentFile
 from churn_pipeline.serving.documents import Documents
 from churn_pipeline.serving.management import Management
 from churn_pipeline.serving.metrics import Metrics
+from churn_pipeline.serving.models import Models
 from churn_pipeline.serving.scoring import Scoring
 from churn_pipeline.serving.settings import parse_settings
-from churn_pipeline.serving.worker import Process, Worker
+from churn_pipeline.serving.worker import Process, Worker, configured_plan
 from tests.serving.support import ROOT
 
 
@@ -48,6 +50,7 @@ class App:
         self.registry = CollectorRegistry()
         self.loop = asyncio.new_event_loop()
         self.passed: list[str] = []
+        self.closed = False
         self.loop.run_until_complete(self._start())
         self.example = dict(self.worker.deployment.champion.scorer.example)
         self.id_name = self.worker.deployment.champion.id_name
@@ -83,7 +86,8 @@ class App:
 
     def audit(self) -> list[dict[str, Any]]:
         self.worker.audit.flush()
-        files = sorted(self.settings.audit_log.glob("*.jsonl"))
+        folder = self.settings.audit_log
+        files = [*sorted(folder.glob("refusals-*.jsonl")), *sorted(folder.glob("audit-*.jsonl"))]
         return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
     def count(self, name: str, **labels: str) -> float:
@@ -112,7 +116,8 @@ def make(tmp_path: Path, bundles: Path) -> Iterator[Any]:
 
     yield make
     for app in made:
-        app.close()
+        if not app.closed:
+            app.close()
 
 
 def bits(answer: dict[str, Any], app: App) -> Any:
@@ -322,18 +327,61 @@ def test_without_a_good_key_nothing_is_answered(make: Any) -> None:
     assert statuses == {401, 429}  # an address that fails on and on is told to wait
 
 
-def test_a_revoked_key_is_refused_while_the_audit_log_cannot_be_written(make: Any) -> None:
+def full_disk(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+APPEND = "churn_pipeline.serving.audit.files.append_whole"
+
+
+def test_a_revoked_key_is_refused_while_the_audit_log_cannot_be_written(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make(audit_failure="continue")
+    monkeypatch.setattr(APPEND, full_disk)
+    assert app.post("/v1/score", app.example).status_code == 200
+    revoke_key(app.keys, app.token.split("_")[1])
+    end = time.monotonic() + 10
+    while app.post("/v1/score", app.example).status_code == 200:
+        assert time.monotonic() < end, "the key still works"
+        app.loop.run_until_complete(asyncio.sleep(0.02))
+
+
+def test_what_cannot_be_audited_is_not_answered(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make()
-    with (app.settings.audit_log / ".audit-1.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        assert app.post("/v1/score", app.example).status_code == 200
-        while app.worker.audit._waiting:  # until a flush has taken the line and waits for the lock
-            app.loop.run_until_complete(asyncio.sleep(0.02))
-        revoke_key(app.keys, app.token.split("_")[1])
-        end = time.monotonic() + 10
-        while app.post("/v1/score", app.example).status_code == 200:
-            assert time.monotonic() < end, "the key still works"
-            app.loop.run_until_complete(asyncio.sleep(0.02))
+    body = {"customers": [app.example] * 300}
+    feedback = {app.id_name: "C-1", "outcome": "stayed", "date": "2020-01-01"}
+    with monkeypatch.context() as patched:
+        patched.setattr(APPEND, full_disk)
+        answers = [
+            app.post("/v1/score", app.example),
+            app.post("/v1/score/batch", body),
+            app.post("/v1/explain", app.example),
+            app.post("/v1/feedback", feedback),
+            app.ask("GET", "/v1/model"),
+            app.post("/v1/admin/reload", {"champion": "challenger"}),
+        ]
+        assert [answer.status_code for answer in answers] == [503] * 6
+        assert {answer.headers["retry-after"] for answer in answers} == {"5"}
+        assert "audit log" in answers[0].json()["error"]
+        assert app.count("churn_rejected_total", reason="audit") == 6
+    app.worker.audit.flush()
+    assert app.post("/v1/score", app.example).status_code == 200
+    assert app.worker.deployment.plan.champion.endswith("champion")  # the reload was not begun
+    gap = [line for line in app.audit() if line.get("event") == "audit_gap"]
+    assert gap[0]["refused"] >= 6
+
+
+def test_what_is_answered_without_a_line_is_counted(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make(audit_failure="continue")
+    with monkeypatch.context() as patched:
+        patched.setattr(APPEND, full_disk)
+        for _ in range(3):
+            assert app.post("/v1/score", app.example).status_code == 200
+    app.loop.run_until_complete(app.worker._flush())
+    assert app.count("churn_audit_lost_total") == 3
 
 
 def test_a_key_that_asks_too_often_is_told_when_to_come_again(make: Any) -> None:
@@ -354,7 +402,10 @@ def test_strangers_cannot_fill_the_audit_log(make: Any, networks: list[str]) -> 
     app = make(allowed_networks=networks)
     answers = [app.post("/v1/score", app.example, token=None) for _ in range(100)]
     assert answers[-1].status_code == 429
-    assert 0 < len(app.audit()) < 30
+    app.worker.audit.flush(is_over=True)
+    refused = [line for line in app.audit() if line["log"] == "refusals-1"][1:]
+    assert sum(line.get("count", 1) for line in refused) == 100
+    assert len(refused) < 20
     assert app.count("churn_rejected_total", reason="rate_limit") > 70
 
 
@@ -382,14 +433,128 @@ def test_the_audit_log_names_who_was_scored_but_no_values(app: App) -> None:
     record = {**app.example, app.id_name: SECRET}
     assert app.post("/v1/score", record).status_code == 200
     line = app.audit()[-1]
+    assert line["log"] == "audit-1"
+    assert line["address"]
+    assert line["key"] == app.token.split("_")[1]
     assert line["route"] == "/v1/score"
     assert line["status"] == 200
     assert line["model"] == app.worker.deployment.champion.version
     assert line["customer"]
     assert SECRET not in json.dumps(app.audit())
-    before = len(app.audit())
-    app.post("/v1/score/batch", {"customers": [record, None]})
-    assert [entry["status"] for entry in app.audit()[before:]] == [422, 200]
+    app.post("/v1/score/batch", {"customers": [record, None, record]})
+    line = app.audit()[-1]
+    assert (line["status"], line["failed"], len(line["customers"])) == (200, 1, 2)
+
+
+def test_reloads_and_rollbacks_say_who_from_and_to(
+    make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make()
+    folder = app.settings.champion.parent
+    first = app.worker.deployment.champion.version
+    with caplog.at_level(logging.INFO, logger="bentoml.churn"):
+        logging.getLogger("bentoml.churn").propagate = True
+        for path, body, status in (
+            ("reload", {"champion": str(folder / "challenger")}, 200),
+            ("rollback", None, 200),
+            ("reload", {"champion": str(folder / "none")}, 409),
+        ):
+            headers = {"X-Request-ID": f"my-{path}"}
+            answer = app.ask("POST", f"/v1/admin/{path}", json=body, headers=headers)
+            assert answer.status_code == status, answer.text
+    second = next(line["to"]["champion"] for line in app.audit() if line.get("event") == "reload")
+    assert first != second
+    found = [line for line in app.audit() if line.get("event") in ("reload", "rollback")]
+    key = app.token.split("_")[1]
+    assert {(line["key"], bool(line["address"])) for line in found} == {(key, True)}
+    assert [
+        (
+            line["request_id"],
+            line["status"],
+            line["from"]["champion"],
+            (line["to"] or {}).get("champion"),
+        )
+        for line in found
+    ] == [
+        ("my-reload", 200, first, second),
+        ("my-rollback", 200, second, first),
+        ("my-reload", 409, first, None),
+    ]
+    in_use = [
+        line["to"]["champion"] for line in app.audit() if line.get("event") == "models_in_use"
+    ]
+    assert in_use == [first, second, first]
+    texts = [record.getMessage() for record in caplog.records]
+    assert any(text.startswith(f"reload by key {key} from") and second in text for text in texts)
+    assert any(text.startswith("rollback by key") for text in texts)
+
+
+def test_a_reload_by_another_worker_is_written_down(make: Any) -> None:
+    app = make()
+    first = app.worker.deployment.champion.version
+    other = Models(
+        DeploymentFile(app.settings.deployment),
+        lambda: configured_plan(app.settings),
+        "test",
+        lambda before, now: None,
+    )
+    app.loop.run_until_complete(other.reload({"champion": str(app.settings.challenger)}))
+    end = time.monotonic() + 10
+    while app.worker.deployment.champion.version == first:
+        assert time.monotonic() < end
+        app.loop.run_until_complete(asyncio.sleep(0.02))
+    line = app.audit()[-1]
+    assert (line["event"], line["from"]["champion"]) == ("models_in_use", first)
+    assert line["to"]["champion"] == app.worker.deployment.champion.version
+
+
+def test_changes_of_keys_are_written_down(make: Any) -> None:
+    app = make()
+    _, key = create_key(app.keys, "new", ["score"])
+    revoke_key(app.keys, key.key_id)
+
+    def changes() -> list[Any]:
+        return [line for line in app.audit() if line.get("event") == "key_in_use"]
+
+    end = time.monotonic() + 10
+    while not changes():
+        assert time.monotonic() < end
+        app.loop.run_until_complete(asyncio.sleep(0.02))
+    line = changes()[-1]
+    assert (line["key"], line["to"]["scopes"]) == (key.key_id, ["score"])
+    assert line["to"]["revoked"]
+
+
+def test_the_start_and_the_end_are_written_down(make: Any) -> None:
+    app = make()
+    app.close()
+    app.closed = True
+    events = [json.loads(x)["event"] for x in audit_texts(app) if '"event"' in x]
+    assert [events[1], events[-1]] == ["worker_started", "worker_stopped"]
+
+
+def audit_texts(app: App) -> list[str]:
+    files = sorted(app.settings.audit_log.glob("audit-*.jsonl"))
+    return [line for file in files for line in file.read_text().splitlines()]
+
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def test_the_ids_of_a_request_are_in_answer_error_and_audit(app: App) -> None:
+    headers = {"X-Request-ID": "order-17/a", "traceparent": TRACE}
+    answer = app.post("/v1/score", app.example, headers=headers)
+    assert answer.json()["request_id"] == answer.headers["x-request-id"] == "order-17/a"
+    assert answer.headers["traceparent"] == TRACE
+    line = app.audit()[-1]
+    assert (line["request_id"], line["trace_id"]) == ("order-17/a", TRACE[3:35])
+    refused = app.post("/v1/score", {}, headers=headers)
+    assert refused.json()["request_id"] == refused.headers["x-request-id"] == "order-17/a"
+    for path in ("/livez", "/openapi.json", "/docs", "/nothing"):
+        answer = app.ask("GET", path, token=None, headers=headers)
+        assert answer.headers["x-request-id"] == "order-17/a"
+        assert answer.headers["traceparent"] == TRACE
+        assert len(app.ask("GET", path, token=None).headers["x-request-id"]) == 24
 
 
 def test_a_fault_of_the_service_is_answered_and_logged_without_values(

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -113,6 +113,23 @@ class KeyStore:
     def audit_key(self) -> bytes:
         """The key of the audit log's hashes; without a file one of this process' own."""
         return self._audit_key or self._own_audit_key
+
+    @property
+    def keeps_audit_key(self) -> bool:
+        """Whether that key is in the file, and so outlives the process."""
+        return bool(self._audit_key)
+
+    def described(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return for the audit log what each key may do, by id; never its hash or name."""
+        return {
+            key.key_id: {
+                "scopes": [scope for scope in SCOPES if scope in key.scopes],
+                "revoked": key.revoked,
+                "requests_per_second": key.requests_per_second,
+                "burst": key.burst,
+            }
+            for _, key in self._keys.values()
+        }
 
     def authenticate(self, authorization: bytes | None) -> ApiKey:
         """Find the key of a request.

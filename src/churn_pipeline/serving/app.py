@@ -9,16 +9,16 @@ import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from itertools import count
-from secrets import token_hex
 from traceback import extract_tb
 from typing import Any
 
 from churn_pipeline.serving.api_keys import Unauthorized
+from churn_pipeline.serving.audit import AuditUnavailable
 from churn_pipeline.serving.bodies import Receive
 from churn_pipeline.serving.exchange import Answer, Request, Route, encode
 from churn_pipeline.serving.headers import CHALLENGE, JSON_HEADERS, Header
-from churn_pipeline.serving.refusals import ClientGone, Refusal
+from churn_pipeline.serving.refusals import ClientGone, Refusal, unaudited
+from churn_pipeline.serving.request_ids import RequestIds, id_headers, trace_parent
 from churn_pipeline.serving.worker import Worker
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -50,8 +50,7 @@ class ServingApp:
         self._methods: dict[bytes, list[str]] = {}
         for method, path in self._routes:
             self._methods.setdefault(path, []).append(method)
-        self._process = token_hex(8)
-        self._numbers = count()
+        self._ids = RequestIds()
         self._cors = worker.cors if worker.cors.is_open else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,32 +75,67 @@ class ServingApp:
             return False
         if path == b"/metrics":
             self._worker.metrics.flush()
-        await self._bentoml_app(scope, receive, send)
+        headers = dict(scope["headers"])
+        ids = id_headers(self._ids.of(headers), trace_parent(headers))
+
+        async def send_with_ids(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *ids]}
+            await send(message)
+
+        await self._bentoml_app(scope, receive, send_with_ids)
         return True
 
     async def _answer(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         begin = time.perf_counter()
         client = scope["client"]
+        headers = dict(scope["headers"])
         request = Request(
-            f"{self._process}{next(self._numbers):08x}",
-            dict(scope["headers"]),
+            self._ids.of(headers),
+            headers,
             client[0] if client else None,
             receive,
+            trace_parent(headers),
         )
+        reason = "internal"
         try:
             if not route.is_public:
                 self._admit(request, route)
             answer = await route.handle(request)
         except Refusal as refusal:
-            self._worker.metrics.rejected(refusal.reason)
-            answer = Answer(refusal.content(request.id), refusal.status, refusal.headers)
+            reason = refusal.reason
+            answer = self._refused(request, refusal)
+        except AuditUnavailable:
+            reason = "audit"
+            answer = self._refused(request, unaudited())
         except ClientGone:
             self._worker.metrics.failed("client_gone")
             return
         except Exception as error:
             answer = self._fault(request, error)
+        if not (route.is_public or answer.is_audited):
+            answer = await self._audited(route, request, answer, reason)
         await self._send(request, answer, send)
-        self._note(route, request, answer, time.perf_counter() - begin)
+        self._worker.metrics.answered(
+            route.path, answer.status, answer.variant, time.perf_counter() - begin
+        )
+
+    def _refused(self, request: Request, refusal: Refusal) -> Answer:
+        self._worker.metrics.rejected(refusal.reason)
+        return Answer(refusal.content(request.id), refusal.status, refusal.headers)
+
+    async def _audited(self, route: Route, request: Request, answer: Answer, reason: str) -> Answer:
+        """Return the answer once the audit log has it; where it cannot have it, a refusal."""
+        audit = self._worker.audit
+        asked = request.asked(route.path, answer.status)
+        if answer.status >= 400:
+            audit.refused(asked, reason, time.time())
+            return answer
+        try:
+            await audit.answered(asked, time.time(), answer.customers)
+        except AuditUnavailable:
+            return self._refused(request, unaudited())
+        return answer
 
     def _admit(self, request: Request, route: Route) -> None:
         """Refuse the request unless its sender may ask this, here and now."""
@@ -145,6 +179,7 @@ class ServingApp:
             place.filename,
             place.lineno,
             request.id,
+            extra=request.log_fields(),
         )
         self._worker.metrics.failed("internal")
         sentence = "The service failed to answer; tell its operator the request id."
@@ -157,25 +192,12 @@ class ServingApp:
             (b"content-length", b"%d" % len(body)),
             *(JSON_HEADERS if answer.fixed is None else answer.fixed),
             *answer.headers,
+            *id_headers(request.id, request.traceparent),
         ]
         if self._cors is not None:
             headers += self._cors.answer_headers(request.headers.get(b"origin"))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-
-    def _note(self, route: Route, request: Request, answer: Answer, seconds: float) -> None:
-        worker = self._worker
-        worker.metrics.answered(route.path, answer.status, answer.variant, seconds)
-        if route.is_public:
-            return
-        key = request.key.key_id if request.key else None
-        if key is None and answer.status == 429:
-            return  # or strangers could ask until all lines of others are rotated away
-        now = time.time()
-        if not answer.customers:
-            worker.audit.append(now, key, route.path, None, None, None, answer.status)
-        for customer_id, tier, version, status in answer.customers:
-            worker.audit.append(now, key, route.path, version, customer_id, tier, status)
 
     def _no_route(self, scope: Scope) -> Route:
         """Return a route that refuses, without a label of the client's choice in the metrics."""

@@ -7,13 +7,12 @@ from typing import Any
 import msgspec
 
 from churn_pipeline.serving.api_keys import ApiKey, Scope
+from churn_pipeline.serving.audit.records import Asked, AuditedCustomer
 from churn_pipeline.serving.bodies import Receive, read_json
 from churn_pipeline.serving.headers import Header
+from churn_pipeline.serving.request_ids import trace_id
 
 encode = msgspec.json.Encoder().encode
-
-AuditedCustomer = tuple[str | None, str | None, str | None, int]
-"""Id, tier, model version and status of a customer in an answer."""
 
 
 class Request:
@@ -22,13 +21,15 @@ class Request:
     Parameters
     ----------
     request_id : str
-        Unique over all workers and restarts.
+        Unique over all workers and restarts, unless the client sent its own.
     headers : mapping of bytes to bytes
         Names in lower case; of a header that stands twice the last value.
     client : str or None
         Address of the connection.
     receive : callable
         ASGI channel of the body.
+    traceparent : bytes or None
+        The header of W3C's Trace Context, checked.
 
     Attributes
     ----------
@@ -36,7 +37,7 @@ class Request:
         Whose request it is, once that is known.
     """
 
-    __slots__ = ("_receive", "client", "headers", "id", "key")
+    __slots__ = ("_receive", "client", "headers", "id", "key", "traceparent")
 
     def __init__(
         self,
@@ -44,12 +45,35 @@ class Request:
         headers: Mapping[bytes, bytes],
         client: str | None,
         receive: Receive,
+        traceparent: bytes | None = None,
     ) -> None:
         self.id = request_id
+        self.traceparent = traceparent
         self.headers = headers
         self.client = client
         self.key: ApiKey | None = None
         self._receive = receive
+
+    def asked(self, route: str, status: int) -> Asked:
+        """Return what the audit log says of the request."""
+        key = self.key
+        return Asked(
+            self.id,
+            trace_id(self.traceparent),
+            None if key is None else key.key_id,
+            self.client,
+            route,
+            status,
+        )
+
+    def log_fields(self) -> dict[str, str | None]:
+        """Return the fields that a log line about the request has as JSON."""
+        return {
+            "request_id": self.id,
+            "trace_id": trace_id(self.traceparent),
+            "key": None if self.key is None else self.key.key_id,
+            "address": self.client,
+        }
 
     async def json(self, max_bytes: int) -> Any:
         """Return the decoded body; see :func:`~churn_pipeline.serving.bodies.read_json`."""
@@ -74,6 +98,8 @@ class Answer:
         Whom the audit log shall name.
     fixed : sequence of header or None
         Takes the place of the headers of JSON answers.
+    is_audited : bool
+        Whether the route has written a line of its own.
     """
 
     content: Any
@@ -82,6 +108,7 @@ class Answer:
     variant: str = ""
     customers: Sequence[AuditedCustomer] = ()
     fixed: Sequence[Header] | None = None
+    is_audited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

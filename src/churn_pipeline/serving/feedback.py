@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from churn_pipeline.scorer.records import MAX_TEXT
+from churn_pipeline.serving.appending import append_whole
 
 OUTCOMES = ("churned", "stayed")
 MAX_ID_CHARACTERS = MAX_TEXT
@@ -127,27 +128,35 @@ class FeedbackLog:
                     stored.set_exception(problem)
 
     def _write(self, lines: bytes) -> None:
+        if self._file is not None and not os.fstat(self._file).st_nlink:
+            # Somebody has moved the files away and removed them
+            os.close(self._file)
+            self._file = None
         if self._file is None:
             self._file = self._open()
-        end = os.fstat(self._file).st_size
+        size = os.fstat(self._file).st_size
+        append_whole(self._file, lines)
         try:
-            written = 0
-            while written < len(lines):
-                written += os.write(self._file, lines[written:])
             os.fsync(self._file)
         except OSError:
-            # What was not stored shall not be half there either
-            os.ftruncate(self._file, end)
+            # What was not stored must not be there either
+            os.ftruncate(self._file, size)
             raise
 
     def _open(self) -> int:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o640)
-        folder = os.open(self._path.parent, os.O_RDONLY)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        file = os.open(self._path, flags, 0o640)
         try:
-            os.fsync(folder)  # so that the file's name is on disk too
-        finally:
-            os.close(folder)
+            folder = os.open(self._path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)  # so that the file's name is on disk too
+            finally:
+                os.close(folder)
+        except OSError:
+            os.close(file)
+            self._path.unlink()  # or it would be in the way of the next attempt
+            raise
         return file
 
     async def close(self) -> None:

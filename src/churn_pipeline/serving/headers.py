@@ -57,7 +57,7 @@ class Cors:
         for origin in origins:
             self._answers[origin.encode()] = (
                 (b"access-control-allow-origin", origin.encode()),
-                (b"access-control-expose-headers", b"Retry-After"),
+                (b"access-control-expose-headers", b"Retry-After, X-Request-ID"),
                 _VARY,
             )
         self.is_open = bool(self._answers)
@@ -78,6 +78,9 @@ class Cors:
         return (
             *answer,
             (b"access-control-allow-methods", b"GET, POST"),
-            (b"access-control-allow-headers", b"Authorization, Content-Type"),
+            (
+                b"access-control-allow-headers",
+                b"Authorization, Content-Type, X-Request-ID, traceparent",
+            ),
             (b"access-control-max-age", b"600"),
         )

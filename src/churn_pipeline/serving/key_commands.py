@@ -1,5 +1,6 @@
 """``kedro api-key``, and without Kedro ``python -m churn_pipeline.serving.key_commands``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from churn_pipeline.serving.api_keys import (
     read_keys,
     revoke_key,
 )
+from churn_pipeline.serving.audit.key_changes import WriteChange, key_changes
 from churn_pipeline.serving.settings import load_settings
 
 
@@ -85,7 +87,11 @@ def create(
 ) -> None:
     """Create a key and print it, this once."""
     path = _path(file)
-    token, key = create_key(path, name, cast(tuple[Scope, ...], scopes), requests_per_second, burst)
+    with key_changes(path, _audit_folder(file)) as write:
+        token, key = create_key(
+            path, name, cast(tuple[Scope, ...], scopes), requests_per_second, burst
+        )
+        _write_change(write, "key_created", path, key, {"from": [], "to": _listed(key)})
     click.echo(token)
     if not quiet:
         click.echo(
@@ -123,7 +129,10 @@ def revoke(key_id: str, file: Path | None) -> None:
 
     KEY_ID is what `list` shows: the eight characters after `churn_`.
     """
-    key = revoke_key(_path(file), key_id)
+    path = _path(file)
+    with key_changes(path, _audit_folder(file)) as write:
+        key = revoke_key(path, key_id)
+        _write_change(write, "key_revoked", path, key, {"from": _listed(key), "to": []})
     click.echo(f"the key {key.key_id} of {key.name} is revoked")
 
 
@@ -131,8 +140,25 @@ def _path(file: Path | None) -> Path:
     return file or load_settings().api_keys
 
 
+def _audit_folder(file: Path | None) -> Path | None:
+    return None if file else load_settings().audit_log
+
+
+def _write_change(
+    write: WriteChange, event: str, path: Path, key: ApiKey, scopes: Mapping[str, list[str]]
+) -> None:
+    stored = read_keys(path)
+    if stored is not None:
+        audit_key = bytes.fromhex(stored.audit_key)
+        write(event, audit_key, key=key.key_id, name=key.name, **scopes)
+
+
+def _listed(key: ApiKey) -> list[str]:
+    return [scope for scope in SCOPES if scope in key.scopes]
+
+
 def _scopes(key: ApiKey) -> str:
-    return ", ".join(scope for scope in SCOPES if scope in key.scopes)
+    return ", ".join(_listed(key))
 
 
 def _limits(key: ApiKey) -> str:

@@ -1,17 +1,22 @@
 """The routes about the models, their deployment, and what became of customers."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from churn_pipeline.errors import ChurnPipelineError
+from churn_pipeline.serving.audit import AuditUnavailable
+from churn_pipeline.serving.audit.records import request_fields
 from churn_pipeline.serving.bodies import decode, read_body
 from churn_pipeline.serving.exchange import Answer, Request, Route
 from churn_pipeline.serving.feedback import read_feedback
 from churn_pipeline.serving.refusals import Refusal
-from churn_pipeline.serving.variants import MODES
+from churn_pipeline.serving.variants import MODES, Deployment, described
 from churn_pipeline.serving.worker import Worker
+
+logger = logging.getLogger("bentoml.churn")
 
 MAX_PATH_CHARACTERS = 1000
 _EXPECTED = {
@@ -82,23 +87,57 @@ class Management:
         """Load the configured bundles anew, or others that the body names."""
         body = await read_body(request.headers, request._receive, 10_000)
         changes = _changes(decode(body) if body.strip() else {}, self._worker.bundle_folders)
-        try:
-            await self._worker.models.reload(changes)
-        except ChurnPipelineError as error:
-            raise self._not_deployed(error) from None
-        return await self._state(request)
+        return await self._deploy("reload", request, self._worker.models.reload(changes), changes)
 
     async def rollback(self, request: Request) -> Answer:
         """Return to the deployment before the current one."""
-        try:
-            await self._worker.models.rollback()
-        except ChurnPipelineError as error:
-            raise self._not_deployed(error) from None
-        return await self._state(request)
+        return await self._deploy("rollback", request, self._worker.models.rollback())
 
-    def _not_deployed(self, error: ChurnPipelineError) -> Refusal:
-        self._worker.metrics.failed("deployment")
-        return Refusal(409, "deployment", str(error))
+    async def _deploy(
+        self,
+        event: str,
+        request: Request,
+        change: Coroutine[Any, Any, Deployment],
+        wanted: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Change what answers; the audit log knows before and after who asked for what."""
+        worker = self._worker
+        route = f"/v1/admin/{event}"
+        current = worker.models.current
+        before = None if current is None else current.versions()
+        try:
+            asked = request.asked(route, 0)
+            await worker.audit.acted(f"{event}_asked", asked, wanted=wanted or {})
+        except AuditUnavailable:
+            change.close()
+            raise
+        status, after, problem = 500, None, ""
+        try:
+            after = (await change).versions()
+            status = 200
+        except ChurnPipelineError as error:
+            status, problem = 409, str(error)
+        finally:
+            # kept until it can be written: what has been done cannot be refused any more
+            fields = {**request_fields(request.asked(route, status)), "from": before, "to": after}
+            worker.audit.happened(event, **fields)
+            logger.log(
+                logging.INFO if status == 200 else logging.WARNING,
+                "%s by key %s from %s: %s -> %s%s",
+                event,
+                request.key.key_id if request.key else None,
+                request.client,
+                described(before),
+                described(after) if after else f"not done ({status})",
+                problem and f": {problem}",
+                extra=request.log_fields(),
+            )
+        if problem:
+            worker.metrics.failed("deployment")
+            raise Refusal(409, "deployment", problem)
+        answer = await self._state(request)
+        answer.is_audited = True
+        return answer
 
     async def _state(self, request: Request) -> Answer:
         deployment = self._worker.deployment

@@ -55,6 +55,8 @@ class Metrics:
         self._scores: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._errors: defaultdict[tuple[str], int] = defaultdict(int)
         self._rejected: defaultdict[tuple[str], int] = defaultdict(int)
+        self._audit_lost: defaultdict[tuple[()], int] = defaultdict(int)
+        self._shadow: defaultdict[tuple[str], int] = defaultdict(int)
         self._seconds: dict[str, Tally] = {}
         self._probabilities: dict[str, Tally] = {}
 
@@ -69,6 +71,14 @@ class Metrics:
             (self._scores, counter("churn_scores", "Customers scored.", "tier", "variant")),
             (self._errors, counter("churn_errors", "What went wrong in the service.", "kind")),
             (self._rejected, counter("churn_rejected", "Requests refused.", "reason")),
+            (
+                self._audit_lost,
+                counter("churn_audit_lost", "Answers and events that the audit log does not hold."),
+            ),
+            (
+                self._shadow,
+                counter("churn_shadow", "Customers for a silent challenger.", "outcome"),
+            ),
         ]
         self._histograms = [
             (
@@ -134,6 +144,14 @@ class Metrics:
         """Count a refused request."""
         self._rejected[(reason,)] += 1
 
+    def audit_lost(self, count: int) -> None:
+        """Count answers that were sent, and events that passed, without a line."""
+        self._audit_lost[()] += count
+
+    def shadowed(self, outcome: str, count: int = 1) -> None:
+        """Count customers by what became of their silent score."""
+        self._shadow[(outcome,)] += count
+
     def deployed(self, before: Deployment | None, now: Deployment) -> None:
         """Name the models of a new deployment."""
         for deployment, value in ((before, 0), (now, 1)):
@@ -146,7 +164,7 @@ class Metrics:
         for counts, counter in self._counters:
             for labels, count in counts.items():
                 if count:
-                    counter.labels(*labels).inc(count)
+                    (counter.labels(*labels) if labels else counter).inc(count)
                     counts[labels] = 0
         for tallies, histogram in self._histograms:
             for label, tally in tallies.items():

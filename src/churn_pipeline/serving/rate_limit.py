@@ -7,6 +7,7 @@ import os
 import struct
 import time
 from collections.abc import Callable
+from ipaddress import IPv6Network
 from pathlib import Path
 
 from churn_pipeline.serving.networks import parse_address
@@ -157,7 +158,7 @@ class FailureLimiter:
         float
             0.0 while the address may fail, else the seconds it should wait.
         """
-        source = _source(address)
+        source = source_of(address)
         now = self._clock()
         arrival = max(self._times.pop(source, now), now)
         wait = arrival + self._interval - (now + self._burst * self._interval + _ROUNDING)
@@ -167,10 +168,10 @@ class FailureLimiter:
         return max(wait, 0.0)
 
 
-def _source(address: str | None) -> str:
+def source_of(address: str | None) -> str:
     """Return what counts as one client: an IPv4 address, or the /64 that IPv6 sites are given."""
     try:
         parsed = parse_address(address or "")
     except ValueError:
         return ""
-    return str(parsed) if parsed.version == 4 else parsed.packed[:8].hex()
+    return str(parsed) if parsed.version == 4 else str(IPv6Network((int(parsed), 64), strict=False))

@@ -48,5 +48,15 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the program
         return content
 
 
+def unaudited() -> Refusal:
+    """Return the refusal of a request whose answer the audit log cannot hold."""
+    return Refusal(
+        503,
+        "audit",
+        "The answer could not be written to the audit log; send the request again later.",
+        headers=((b"retry-after", b"5"),),
+    )
+
+
 class ClientGone(Exception):  # noqa: N818
     """The client closed the connection before its request was complete: nobody to answer."""

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from churn_pipeline.scorer import Customer, InvalidRecord
-from churn_pipeline.serving.exchange import Answer, AuditedCustomer, Request, Route
+from churn_pipeline.serving.audit.records import AuditedCustomer
+from churn_pipeline.serving.exchange import Answer, Request, Route
 from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.variants import Deployment, Variant
 from churn_pipeline.serving.worker import Worker

@@ -22,6 +22,7 @@ from _bentoml_sdk import Service  # type: ignore[import-untyped]
 from bentoml._internal.context import server_context
 
 from churn_pipeline.serving.connections import BoundedProtocol
+from churn_pipeline.serving.logs import use_format
 from churn_pipeline.serving.networks import trust_no_proxy
 from churn_pipeline.serving.settings import load_settings
 
@@ -30,6 +31,7 @@ START = os.environ.setdefault("CHURN_SERVICE_START", uuid4().hex)
 LISTENERS = 32
 trust_no_proxy(os.environ)
 settings = load_settings()
+use_format(settings.log_format)
 
 
 def _spare_the_proxy() -> None:

@@ -18,6 +18,9 @@ from churn_pipeline.serving.networks import Network, parse_network
 
 PREFIX = "CHURN_SERVING_"
 Mode = Literal["champion", "shadow", "split"]
+AuditFailure = Literal["refuse", "continue"]
+AuditTarget = Literal["file", "stdout", "both"]
+LogFormat = Literal["text", "json"]
 UnseenCategory = Literal["refuse", "missing"]
 
 # what Kubernetes sets in every container next to a Service that is called churn-serving
@@ -59,6 +62,13 @@ class ServingSettings:
         Folder of the audit log.
     audit_max_bytes, audit_files : int
         Size at which a file of the audit log is rotated, and files kept for each worker.
+    audit_failure : {"refuse", "continue"}
+        What becomes of an answer that cannot be written to the audit log: 503, or it is sent and
+        counted as lost.
+    audit_to : {"file", "stdout", "both"}
+        Where the lines of the audit log go.
+    log_format : {"text", "json"}
+        Of the log on the standard output.
     feedback : Path
         Folder of what became of customers.
     shadow_log : Path
@@ -85,6 +95,9 @@ class ServingSettings:
     audit_log: Path = Path("data/09_serving/audit")
     audit_max_bytes: int = 50_000_000
     audit_files: int = 5
+    audit_failure: AuditFailure = "refuse"
+    audit_to: AuditTarget = "file"
+    log_format: LogFormat = "text"
     feedback: Path = Path("data/09_serving/feedback")
     shadow_log: Path = Path("data/09_serving/shadow")
     deployment: Path = Path("data/09_serving/deployment")
@@ -331,6 +344,9 @@ _READERS: Mapping[str, Reader] = {
     "audit_log": _path,
     "audit_max_bytes": _whole(1000, 10_000_000_000),
     "audit_files": _whole(1, 1000),
+    "audit_failure": _choice(get_args(AuditFailure)),
+    "audit_to": _choice(get_args(AuditTarget)),
+    "log_format": _choice(get_args(LogFormat)),
     "feedback": _path,
     "shadow_log": _path,
     "deployment": _path,

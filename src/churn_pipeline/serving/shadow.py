@@ -1,7 +1,6 @@
 """The silent challenger: it scores what the champion has answered, after the answer."""
 
 import asyncio
-import hashlib
 import logging
 import os
 from collections import deque
@@ -13,6 +12,7 @@ from typing import Any
 import msgspec
 
 from churn_pipeline.scorer import InvalidRecord
+from churn_pipeline.serving.appending import append_whole
 from churn_pipeline.serving.metrics import Metrics
 from churn_pipeline.serving.variants import Deployment, Variant
 
@@ -39,8 +39,8 @@ class Shadow:
     max_bytes : int
         Size at which a file is full.
     metrics : Metrics
-    hash_key : callable
-        Returns the key of the hashes.
+    hash_customer : callable
+        Names a customer as the audit log does.
     """
 
     def __init__(
@@ -49,16 +49,22 @@ class Shadow:
         worker: int,
         max_bytes: int,
         metrics: Metrics,
-        hash_key: Callable[[], bytes],
+        hash_customer: Callable[[str], str],
     ) -> None:
         self._path = folder / f"shadow-{worker}.jsonl"
         self._max_bytes = max_bytes
         self._metrics = metrics
-        self._hash_key = hash_key
+        self._hash = hash_customer
         self._waiting: deque[Item] = deque()
         self._lines: deque[dict[str, Any]] = deque()
         self._some = asyncio.Event()
         self._is_failing = False
+        self._unwritten = 0
+
+    def take_unwritten(self) -> int:
+        """Return how many lines could not be written since the last call."""
+        count, self._unwritten = self._unwritten, 0
+        return count
 
     def add(
         self,
@@ -73,7 +79,7 @@ class Shadow:
         if deployment.silent is None:
             return
         if len(self._waiting) >= WAITING:
-            self._metrics.failed("shadow_dropped")
+            self._metrics.shadowed("dropped")
             return
         first = _described(deployment.champion.version, probability, tier)
         self._waiting.append((deployment.silent, request_id, customer_id, record, first))
@@ -94,28 +100,25 @@ class Shadow:
             try:
                 (second,) = variant.scorer.score([variant.scorer.read(record)])
             except InvalidRecord:
-                self._metrics.failed("shadow_refused")
+                self._metrics.shadowed("refused")
                 continue
             except Exception as error:
                 logger.error("%s while scoring silently", type(error).__name__)
-                self._metrics.failed("shadow")
+                self._metrics.shadowed("failed")
                 continue
+            self._metrics.shadowed("scored")
             self._metrics.scored(second.tier, variant.name, second.churn_probability)
             self._lines.append(
                 {
                     "time": datetime.now(UTC),
                     "request_id": request_id,
-                    "customer": self._hashed(customer_id),
+                    "customer": self._hash(customer_id),
                     "champion": first,
                     "challenger": _described(
                         variant.version, second.churn_probability, second.tier
                     ),
                 }
             )
-
-    def _hashed(self, customer_id: str) -> str:
-        name = customer_id.encode(errors="surrogatepass")
-        return hashlib.blake2b(name, key=self._hash_key(), digest_size=16).hexdigest()
 
     def finish(self) -> None:
         """Score all who still wait; at the end of the process."""
@@ -128,20 +131,20 @@ class Shadow:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self._path, "ab", opener=_for_owner) as file:
-                file.write(msgspec.json.Encoder().encode_lines(lines))
-                is_full = file.tell() >= self._max_bytes
+            file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                append_whole(file, msgspec.json.Encoder().encode_lines(lines))
+                is_full = os.fstat(file).st_size >= self._max_bytes
+            finally:
+                os.close(file)
             if is_full:
                 self._path.replace(self._path.with_suffix(".1.jsonl"))
             self._is_failing = False
         except OSError as error:
+            self._unwritten += len(lines)
             if not self._is_failing:
                 logger.error("%s cannot be written (%s)", self._path, error.strerror)
             self._is_failing = True
-
-
-def _for_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _described(version: str, probability: float, tier: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The models that answer: a champion and perhaps a challenger, swapped as one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Literal, get_args
@@ -93,6 +94,15 @@ class Deployment:
         """The champion, then the challenger if there is one."""
         return (self.champion,) if self.challenger is None else (self.champion, self.challenger)
 
+    def versions(self) -> dict[str, Any]:
+        """Say for logs which versions answer."""
+        return {
+            "champion": self.champion.version,
+            "challenger": self.challenger and self.challenger.version,
+            "mode": self.plan.mode,
+            "challenger_share": self.plan.challenger_share,
+        }
+
     def described(self) -> dict[str, Any]:
         """Say for people which versions answer and how they share the customers."""
         return {
@@ -102,6 +112,16 @@ class Deployment:
             and {"folder": self.plan.challenger, "version": self.challenger.version},
             "challenger_share": self.plan.challenger_share if self.plan.mode == "split" else None,
         }
+
+
+def described(versions: Mapping[str, Any] | None) -> str:
+    """Return :meth:`Deployment.versions` as words for a log line."""
+    if versions is None:
+        return "nothing"
+    words = [f"champion {versions['champion']}"]
+    if versions["challenger"]:
+        words.append(f"challenger {versions['challenger']} ({versions['mode']})")
+    return ", ".join(words)
 
 
 def deploy(plan: Plan, champion: Scorer, challenger: Scorer | None) -> Deployment:

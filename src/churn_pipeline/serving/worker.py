@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from churn_pipeline.serving.rate_limit import FailureLimiter, RateLimiter
 from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.settings import ServingSettings
 from churn_pipeline.serving.shadow import Shadow
-from churn_pipeline.serving.variants import Deployment, Plan
+from churn_pipeline.serving.variants import Deployment, Plan, described
 
 logger = logging.getLogger("bentoml.churn")
 
@@ -78,18 +79,22 @@ class Worker:
             settings.audit_max_bytes,
             settings.audit_files,
             self.keys.audit_key,
+            is_kept=self.keys.keeps_audit_key,
+            failure=settings.audit_failure,
+            to=settings.audit_to,
         )
+        self._process = process
         self.feedback = FeedbackLog(settings.feedback)
         self.shadow = Shadow(
             settings.shadow_log,
             process.worker,
             settings.audit_max_bytes,
             self.metrics,
-            lambda: self.audit.audit_key,
+            lambda customer_id: self.audit.hash_customer(customer_id),
         )
         file = DeploymentFile(settings.deployment)
         self.models = Models(
-            file, lambda: configured_plan(read_settings()), process.start, self.metrics.deployed
+            file, lambda: configured_plan(read_settings()), process.start, self._deployed
         )
         self._limiter = _limiter(settings, process)
         self._tasks: list[asyncio.Task[None]] = []
@@ -131,6 +136,14 @@ class Worker:
 
     def start(self) -> None:
         """Start loading the models and writing what gathers; in the event loop."""
+        self.audit.happened(
+            "worker_started",
+            worker=self._process.worker,
+            process=os.getpid(),
+            service=self._process.start,
+            authentication=self.settings.authentication,
+            audit_failure=self.settings.audit_failure,
+        )
         if not self.settings.authentication:
             logger.warning("serving.authentication is off: anybody may ask for scores")
         for work in (
@@ -151,8 +164,21 @@ class Worker:
         await self.feedback.close()
         self.shadow.finish()
         self.metrics.flush()
-        await asyncio.to_thread(self._write)
+        self.shadow.flush()
+        self.audit.happened("worker_stopped", worker=self._process.worker, process=os.getpid())
+        await asyncio.to_thread(self.audit.close)
+        logger.info("Stopped")
         self._limiter.close()
+
+    def _deployed(self, before: Deployment | None, now: Deployment) -> None:
+        """Take note that other models answer: after a start, a reload, or another worker's."""
+        self.metrics.deployed(before, now)
+        old, new = None if before is None else before.versions(), now.versions()
+        self.audit.happened(
+            "models_in_use", worker=self._process.worker, **{"from": old, "to": new}
+        )
+        if before is not None:
+            logger.info("In use: %s; before: %s", described(new), described(old))
 
     async def _now_and_then(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -164,10 +190,19 @@ class Worker:
                 logger.error("%s while reading keys or writing logs", type(error).__name__)
 
     async def _refresh_keys(self) -> None:
+        before = self.keys.described()
         if await asyncio.to_thread(self.keys.refresh):
-            self.audit.audit_key = self.keys.audit_key
+            self.audit.use_key(self.keys.audit_key, self.keys.keeps_audit_key)
+            after = self.keys.described()
+            for key_id in sorted({*before, *after}):
+                old, new = before.get(key_id), after.get(key_id)
+                if old != new:
+                    self.audit.happened("key_in_use", key=key_id, **{"from": old, "to": new})
+                    logger.info("The key %s was created, changed or revoked", key_id)
 
     async def _flush(self) -> None:
+        self.metrics.audit_lost(self.audit.take_lost())
+        self.metrics.shadowed("unwritten", self.shadow.take_unwritten())
         self.metrics.flush()
         await asyncio.to_thread(self._write)
 

@@ -1,0 +1,260 @@
+"""The files of one log: numbered, each going on where the one before ended, the oldest removed.
+
+One process at a time writes a log: a worker holds the lock of its name as long as it lives, so that
+neither a restart nor a second service on the same folder mixes its lines with another's.
+"""
+
+import fcntl
+import itertools
+import logging
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from churn_pipeline.serving.appending import append_whole
+from churn_pipeline.serving.audit.chain import NO_HASH, ChainKey, End, read_sealed, seal
+from churn_pipeline.serving.audit.records import event_record
+
+_LOGGER = logging.getLogger("bentoml.churn")
+_TAIL_BYTES = 1_000_000  # longer than any line
+_NAME = re.compile(r"(?P<log>[a-z]+-[a-z0-9]+)-(?P<number>\d{6,})\.jsonl")
+
+
+def file_path(folder: Path, log: str, number: int) -> Path:
+    """Return the path of a log's file."""
+    return folder / f"{log}-{number:06}.jsonl"
+
+
+def log_files(folder: Path) -> dict[str, dict[int, Path]]:
+    """Return the files in a folder by log and number, in this order."""
+    found: dict[str, dict[int, Path]] = {}
+    names = (_NAME.fullmatch(path.name) for path in folder.iterdir())
+    for log, number in sorted((n["log"], int(n["number"])) for n in names if n):
+        found.setdefault(log, {})[number] = file_path(folder, log, number)
+    return found
+
+
+def claim(folder: Path, worker: int) -> tuple[int, int]:
+    """Take the first name that no living process writes to; the worker's own if possible.
+
+    Returns
+    -------
+    lock : int
+        Descriptor that holds the name until it is closed.
+    number : int
+        Of the name.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written.
+    """
+    for number in itertools.chain([worker], itertools.count(1)):
+        path = folder / f".worker-{number}.lock"
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+        except OSError:
+            os.close(lock)
+            raise
+        else:
+            return lock, number
+    raise AssertionError  # the numbers never end
+
+
+class ChainedFiles:
+    """Appends lines to the newest file of a log.
+
+    Parameters
+    ----------
+    folder : Path
+    log : str
+        Name of the log: letters, a hyphen, letters or digits. Nobody else may write to it.
+    max_bytes : int
+        Size at which a file is full.
+    keep : int
+        Files that are kept, the current one included.
+    key : ChainKey
+        May be replaced by :meth:`use`.
+    """
+
+    def __init__(self, folder: Path, log: str, max_bytes: int, keep: int, key: ChainKey) -> None:
+        self.log = log
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._keep = keep
+        self._key = key
+        self._file: int | None = None
+        self._number = 0
+        self._size = 0
+        self._end = End(0, NO_HASH)
+        self._holds_more_than_its_head = False
+
+    @property
+    def path(self) -> Path:
+        """The newest file."""
+        return file_path(self._folder, self.log, self._number)
+
+    def append(self, records: Sequence[bytes]) -> Sequence[bytes]:
+        """Write JSON objects as lines, all or none; they survive the process, not a power cut.
+
+        Returns
+        -------
+        sequence of bytes
+            The lines.
+
+        Raises
+        ------
+        OSError
+            If they could not be written.
+        """
+        if self._file is None:
+            self._open()
+        lines, end = seal(self.log, self._key, self._end, records)
+        content = lines[0] if len(lines) == 1 else b"".join(lines)
+        if self._size + len(content) > self._max_bytes and self._holds_more_than_its_head:
+            self._create(self._number + 1)
+            lines, end = seal(self.log, self._key, self._end, records)
+            content = b"".join(lines)
+        assert self._file is not None
+        append_whole(self._file, content)
+        self._size += len(content)
+        self._end = end
+        self._holds_more_than_its_head = True
+        return lines
+
+    def use(self, key: ChainKey) -> None:
+        """Chain by another key, in a new file.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; the next :meth:`append` tries again.
+        """
+        self._key = key
+        if self._file is not None:
+            # not by _create: what cannot be written now is tried again by the next append
+            self.close()
+            self._open()
+
+    def check(self) -> None:
+        """Begin another file if somebody has taken the newest one away.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        if self._file is None:
+            return
+        held = os.fstat(self._file)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(held, self.path.stat()):
+                return
+        _LOGGER.error("%s has been removed while the service wrote to it", self.path)
+        self._create(self._number + 1)
+
+    def close(self) -> None:
+        """Close the file; the next :meth:`append` opens it again."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _open(self) -> None:
+        """Go on where the newest file ends."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files = log_files(self._folder).get(self.log, {})
+        newest = max(files, default=0)
+        for number, path in sorted(files.items(), reverse=True):
+            file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            try:
+                found = _Found.read(file)
+                if found is None:  # a power cut left nothing of it
+                    continue
+                self._number, self._end = number, found.end or End(0, NO_HASH)
+                if number == newest and found.end and found.key == self._key.fingerprint:
+                    self._size = os.fstat(file).st_size
+                    self._holds_more_than_its_head = True
+                    self._end_torn_line(file, found.torn)
+                    self._file, file = file, -1
+                else:
+                    self._create(newest + 1)
+                return
+            finally:
+                if file >= 0:
+                    os.close(file)
+        self._create(newest + 1)
+
+    def _end_torn_line(self, file: int, torn: int) -> None:
+        if torn:
+            note = event_record("torn_line", time.time(), {"bytes": torn})
+            lines, end = seal(self.log, self._key, self._end, [note])
+            content = b"\n" + lines[0]
+            append_whole(file, content)
+            self._size += len(content)
+            self._end = end
+
+    def _create(self, number: int) -> None:
+        """Begin a file with a line that says what it follows; remove those that are too many."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        head: Mapping[str, Any] = {
+            "number": number,
+            "after": self._end.hash,
+            "keep": self._keep,
+            "audit_key": self._key.fingerprint,
+        }
+        (line,), end = seal(
+            self.log, self._key, self._end, [event_record("file", time.time(), head)]
+        )
+        path = file_path(self._folder, self.log, number)
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            append_whole(file, line)
+        except OSError:
+            os.close(file)
+            path.unlink()
+            raise
+        self.close()
+        self._file, self._number, self._size, self._end = file, number, len(line), end
+        self._holds_more_than_its_head = False
+        for old, old_path in log_files(self._folder).get(self.log, {}).items():
+            if old <= number - self._keep:
+                with suppress(OSError):
+                    old_path.unlink()
+
+
+class _Head(msgspec.Struct):
+    audit_key: str | None = None
+
+
+class _Found(msgspec.Struct):
+    """What a file holds: its last whole line (None if damaged), the bytes after it, its key."""
+
+    end: End | None
+    torn: int
+    key: str | None
+
+    @classmethod
+    def read(cls, file: int) -> "_Found | None":
+        """Look at a file; None if it holds no whole line."""
+        size = os.fstat(file).st_size
+        start = max(0, size - _TAIL_BYTES)
+        tail = os.pread(file, size - start, start)
+        whole = tail.rfind(b"\n") + 1
+        if not whole:
+            return cls(None, 0, None) if start else None
+        last = read_sealed(tail[:whole].rsplit(b"\n", 2)[-2])
+        try:
+            head = msgspec.json.decode(os.pread(file, _TAIL_BYTES, 0).split(b"\n")[0], type=_Head)
+        except msgspec.MsgspecError:
+            return cls(None, 0, None)
+        end = None if last is None else End(last.n, last.hash)
+        return cls(end, len(tail) - whole, head.audit_key)
