@@ -353,6 +353,8 @@ def test_what_cannot_be_audited_is_not_answered(make: Any, monkeypatch: pytest.M
     feedback = {app.id_name: "C-1", "outcome": "stayed", "date": "2020-01-01"}
     with monkeypatch.context() as patched:
         patched.setattr(APPEND, full_disk)
+        app.worker.audit.happened("something")
+        app.worker.audit.flush()
         answers = [
             app.post("/v1/score", app.example),
             app.post("/v1/score/batch", body),
@@ -378,6 +380,8 @@ def test_what_is_answered_without_a_line_is_counted(
     app = make(audit_failure="continue")
     with monkeypatch.context() as patched:
         patched.setattr(APPEND, full_disk)
+        app.worker.audit.happened("something")
+        app.worker.audit.flush()
         for _ in range(3):
             assert app.post("/v1/score", app.example).status_code == 200
     app.loop.run_until_complete(app.worker._flush())

@@ -41,7 +41,11 @@ def asked(number: int = 0, status: int = 200, **more: Any) -> Asked:
     return Asked(**fields)
 
 
-def answer(log: AuditLog, number: int = 0, customers: Sequence[Any] | None = None) -> None:
+def answer(
+    log: AuditLog, number: int = 0, customers: Sequence[Any] | None = None, flush: bool = True
+) -> None:
     if customers is None:
         customers = [(f"customer {number}", "low", "3f9a", 200)]
     asyncio.run(log.answered(asked(number), NOON + number, customers))
+    if flush:
+        log.flush()

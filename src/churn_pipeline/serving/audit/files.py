@@ -18,11 +18,19 @@ from typing import Any
 import msgspec
 
 from churn_pipeline.serving.appending import append_whole
-from churn_pipeline.serving.audit.chain import NO_HASH, ChainKey, End, read_sealed, seal
+from churn_pipeline.serving.audit.chain import (
+    NO_HASH,
+    ChainKey,
+    End,
+    read_sealed,
+    seal,
+)
+from churn_pipeline.serving.audit.journal import Journal, journal_path
 from churn_pipeline.serving.audit.records import event_record
 
 _LOGGER = logging.getLogger("bentoml.churn")
 _TAIL_BYTES = 1_000_000  # longer than any line
+_MOST_OF_SEAL = 120  # bytes that a line has besides its record
 _NAME = re.compile(r"(?P<log>[a-z]+-[a-z0-9]+)-(?P<number>\d{6,})\.jsonl")
 
 
@@ -84,9 +92,21 @@ class ChainedFiles:
         Files that are kept, the current one included.
     key : ChainKey
         May be replaced by :meth:`use`.
+    has_journal : bool
+        Whether records wait in a :class:`~churn_pipeline.serving.audit.journal.Journal` until
+        :meth:`check`, or the lack of room there, makes lines of them.
     """
 
-    def __init__(self, folder: Path, log: str, max_bytes: int, keep: int, key: ChainKey) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        log: str,
+        max_bytes: int,
+        keep: int,
+        key: ChainKey,
+        *,
+        has_journal: bool = False,
+    ) -> None:
         self.log = log
         self._folder = folder
         self._max_bytes = max_bytes
@@ -97,6 +117,12 @@ class ChainedFiles:
         self._size = 0
         self._end = End(0, NO_HASH)
         self._holds_more_than_its_head = False
+        self._waiting: list[bytes] = []
+        self._is_blocked = False
+        self._is_recovered = False
+        self._journal: Journal | None = None
+        if has_journal:
+            self._journal = Journal(journal_path(folder, log))
 
     @property
     def path(self) -> Path:
@@ -104,12 +130,12 @@ class ChainedFiles:
         return file_path(self._folder, self.log, self._number)
 
     def append(self, records: Sequence[bytes]) -> Sequence[bytes]:
-        """Write JSON objects as lines, all or none; they survive the process, not a power cut.
+        """Keep JSON objects as lines, all or none; they survive the process, not a power cut.
 
         Returns
         -------
         sequence of bytes
-            The lines.
+            The lines, unless they wait in a journal.
 
         Raises
         ------
@@ -118,18 +144,62 @@ class ChainedFiles:
         """
         if self._file is None:
             self._open()
-        lines, end = seal(self.log, self._key, self._end, records)
-        content = lines[0] if len(lines) == 1 else b"".join(lines)
-        if self._size + len(content) > self._max_bytes and self._holds_more_than_its_head:
-            self._create(self._number + 1)
-            lines, end = seal(self.log, self._key, self._end, records)
+        if self._journal is None:
+            self._waiting += records
+            try:
+                return self._move()
+            except OSError:
+                self._waiting.clear()
+                raise
+        if self._is_blocked:
+            self._move()
+        block = records[0] if len(records) == 1 else b"\n".join(records)
+        if not self._journal.add(block):
+            self._move()
+            if not self._journal.add(block):  # it is larger than the whole journal
+                self._waiting += records
+                try:
+                    self._move()
+                except OSError:
+                    self._waiting.clear()
+                    self._journal.clear(self._end.n + 1)
+                    raise
+                return ()
+        self._waiting += records
+        return ()
+
+    def _move(self) -> Sequence[bytes]:
+        """Chain and write what waits; until that is possible no more is taken."""
+        self._is_blocked = True
+        written: list[bytes] = []
+        while self._waiting:
+            room = self._max_bytes - self._size
+            count = 0
+            for record in self._waiting:
+                room -= len(record) + _MOST_OF_SEAL
+                if room < 0 and (count or self._holds_more_than_its_head):
+                    break
+                count += 1
+            if not count:
+                if self._journal is not None:
+                    self._journal.moved(0, self._end.n + 2)  # after the first line of the next
+                self._create(self._number + 1)
+                continue
+            lines, end = seal(self.log, self._key, self._end, self._waiting[:count])
             content = b"".join(lines)
-        assert self._file is not None
-        append_whole(self._file, content)
-        self._size += len(content)
-        self._end = end
-        self._holds_more_than_its_head = True
-        return lines
+            assert self._file is not None
+            append_whole(self._file, content)
+            self._size += len(content)
+            self._end = end
+            self._holds_more_than_its_head = True
+            del self._waiting[:count]
+            written += lines
+            if self._journal is not None:
+                self._journal.moved(count, end.n + 1)
+        if self._journal is not None:
+            self._journal.clear(self._end.n + 1)
+        self._is_blocked = False
+        return written
 
     def use(self, key: ChainKey) -> None:
         """Chain by another key, in a new file.
@@ -146,7 +216,7 @@ class ChainedFiles:
             self._open()
 
     def check(self) -> None:
-        """Begin another file if somebody has taken the newest one away.
+        """Move what waits to the file; begin another if somebody has taken the newest one away.
 
         Raises
         ------
@@ -154,13 +224,18 @@ class ChainedFiles:
             If it cannot be written.
         """
         if self._file is None:
-            return
-        held = os.fstat(self._file)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(held, self.path.stat()):
+            if self._journal is None:
                 return
-        _LOGGER.error("%s has been removed while the service wrote to it", self.path)
-        self._create(self._number + 1)
+            self._open()
+        assert self._file is not None
+        try:
+            is_there = os.path.samestat(os.fstat(self._file), self.path.stat())
+        except FileNotFoundError:
+            is_there = False
+        if not is_there:
+            _LOGGER.error("%s has been removed while the service wrote to it", self.path)
+            self._create(self._number + 1)
+        self._move()
 
     def close(self) -> None:
         """Close the file; the next :meth:`append` opens it again."""
@@ -187,11 +262,20 @@ class ChainedFiles:
                     self._file, file = file, -1
                 else:
                     self._create(newest + 1)
-                return
+                break
             finally:
                 if file >= 0:
                     os.close(file)
-        self._create(newest + 1)
+        else:
+            self._create(newest + 1)
+        if self._journal is not None and not self._is_recovered:
+            self._is_recovered = True
+            self._waiting = self._journal.left(self._end.n)
+            if self._waiting:
+                # they were not chained yet, so that somebody could have changed them
+                count = {"lines": len(self._waiting)}
+                self._waiting.append(event_record("recovered", time.time(), count))
+                self._move()
 
     def _end_torn_line(self, file: int, torn: int) -> None:
         if torn:

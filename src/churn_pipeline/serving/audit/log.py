@@ -21,6 +21,7 @@ from churn_pipeline.serving.audit.records import (
     answer_records,
     event_record,
     event_time,
+    one_record,
     request_fields,
 )
 from churn_pipeline.serving.audit.refusals import Refusals
@@ -156,6 +157,12 @@ class AuditLog:
         AuditUnavailable
             If it cannot be written and must not be sent.
         """
+        if len(customers) == 1 and customers[0][0] is not None and self._stdout is None:
+            try:
+                self._append((one_record(asked, when, customers[0], self._name),))
+            except OSError as error:
+                self._without(error)
+            return
         records = []
         for record in answer_records(asked, when, customers, self._name):
             records.append(record)
@@ -178,13 +185,17 @@ class AuditLog:
                     await self._room()
                     self._stdout.write(line)
         except OSError as error:
-            with self._lock:
-                self._fails(error)
-                self._without_line += 1
-                if self._failure == "continue":
-                    self._lost += 1
-                    return
-            raise AuditUnavailable(error.strerror) from None
+            self._without(error)
+
+    def _without(self, error: OSError) -> None:
+        """Refuse an answer that cannot be written, or count it."""
+        with self._lock:
+            self._fails(error)
+            self._without_line += 1
+            if self._failure == "continue":
+                self._lost += 1
+                return
+        raise AuditUnavailable(error.strerror) from None
 
     async def _room(self) -> None:
         """Wait until the collector has read enough."""
@@ -260,7 +271,14 @@ class AuditLog:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._claimed, number = claim(self._folder, self._worker)
         self._answers, self._refused = (
-            ChainedFiles(self._folder, f"{kind}-{number}", self._max_bytes, self._files, self._key)
+            ChainedFiles(
+                self._folder,
+                f"{kind}-{number}",
+                self._max_bytes,
+                self._files,
+                self._key,
+                has_journal=kind == "audit" and self._stdout is None,
+            )
             for kind in ("audit", "refusals")
         )
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,8 +16,7 @@ MAX_LINE_BYTES = 3500
 of more than 16 KB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """A request, as far as the audit log names it.
 
     Attributes
@@ -81,6 +79,25 @@ class CustomerHash:
         return state.hexdigest()
 
 
+def one_record(asked: Asked, when: float, customer: AuditedCustomer, name: CustomerHash) -> bytes:
+    """Spell an answer about one customer as a JSON object."""
+    customer_id, tier, model, _ = customer
+    return _encode(
+        _Line(
+            datetime.fromtimestamp(when, UTC),
+            asked.request_id,
+            asked.key,
+            asked.address,
+            asked.route,
+            asked.status,
+            asked.trace_id,
+            model,
+            None if customer_id is None else name(customer_id),
+            tier,
+        )
+    )
+
+
 def answer_records(
     asked: Asked, when: float, customers: Sequence[AuditedCustomer], name: CustomerHash
 ) -> Iterator[bytes]:
@@ -90,6 +107,9 @@ def answer_records(
     and tier, and of the version where another model than ``model`` answered. ``failed`` counts
     records of a batch that were refused.
     """
+    if len(customers) == 1 and customers[0][0] is not None:
+        yield one_record(asked, when, customers[0], name)
+        return
     line = _Line(
         event_time(when),
         asked.request_id,
@@ -99,10 +119,6 @@ def answer_records(
         asked.status,
         asked.trace_id,
     )
-    if len(customers) == 1 and customers[0][0] is not None:
-        line.customer, line.tier, line.model = name(customers[0][0]), *customers[0][1:3]
-        yield _encode(line)
-        return
     if customers:
         line.model = customers[0][2]
         line.failed = sum(customer[0] is None for customer in customers)

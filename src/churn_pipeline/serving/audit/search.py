@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
+from churn_pipeline.serving.audit.chain import read_sealed
 from churn_pipeline.serving.audit.files import log_files
+from churn_pipeline.serving.audit.journal import journal_path, read_journal
 from churn_pipeline.serving.audit.records import CustomerHash
 
 
@@ -31,12 +33,19 @@ def find_customer(
     hashes = {CustomerHash(key)(customer_id) for key in audit_keys}
     wanted = tuple(f'"{name}"'.encode() for name in hashes)
     for folder in folders:
-        for files in log_files(folder).values() if folder.is_dir() else ():
+        for log, files in log_files(folder).items() if folder.is_dir() else ():
+            last = 0
             for path in files.values():
                 with path.open("rb") as lines:
                     for place, line in enumerate(lines, start=1):
+                        sealed = read_sealed(line)
+                        last = sealed.n if sealed else last
                         if any(name in line for name in wanted):
                             yield from _said(path, place, line, hashes)
+            path = journal_path(folder, log)
+            for place, record in enumerate(read_journal(path, last), start=1):
+                if any(name in record for name in wanted):
+                    yield from _said(path, place, record, hashes)
 
 
 def _said(path: Path, place: int, line: bytes, hashes: set[str]) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ import msgspec
 
 from churn_pipeline.serving.audit.chain import NO_HASH, ChainKey, SealedLine, read_sealed
 from churn_pipeline.serving.audit.files import file_path, log_files
+from churn_pipeline.serving.audit.journal import journal_path, read_journal
 
 MAX_PROBLEMS = 20
 """Of one log; then its verification ends."""
@@ -150,6 +151,7 @@ class _Verification:
                 f"{files[numbers[0]]}: the files before it should still be there, but are missing: "
                 f"{', '.join(missing)}"
             )
+        self._waiting()
         last = files[numbers[-1]]
         if key is not None and key.fingerprint is None and self._must_be_keyed:
             self._problem(
@@ -167,6 +169,16 @@ class _Verification:
                 )
         if self._n is not None and self._before is not None:
             self._report.end = Position(numbers[-1], self._n, self._before)
+
+    def _waiting(self) -> None:
+        """Note lines that are not in the file yet."""
+        path = journal_path(self._folder, self._report.log)
+        count = len(read_journal(path, self._n or 0))
+        if count:
+            self._report.notes.append(
+                f"{path}: {count} lines wait here; the service moves them to the log, after a kill "
+                "when it starts again"
+            )
 
     def _name(self, number: int) -> str:
         return file_path(self._folder, self._report.log, number).name
