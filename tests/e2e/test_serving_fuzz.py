@@ -492,9 +492,10 @@ def assert_nothing_leaked(server: Server) -> None:
     audit = server.folder / "data/09_serving/audit"
 
     def lines() -> int:
-        return sum(file.read_bytes().count(b"\n") for file in audit.glob("*.jsonl"))
+        return sum(file.read_bytes().count(b"\n") for file in audit.glob("audit-*.jsonl"))
 
-    poll(lambda: lines() >= BODIES, 10)  # they are written twice a second
+    poll(lambda: lines() >= BODIES / 10, 10)  # they are written twice a second
+    poll(lambda: list(audit.glob("refusals-*.jsonl")), 10)
     texts = {"log": server.log, "metrics": httpx.get(f"{server.url}/metrics").text}
     for file in (server.folder / "data/09_serving").rglob("*"):
         if file.is_file() and "feedback" not in file.parts:

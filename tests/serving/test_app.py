@@ -16,6 +16,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
+from churn_pipeline.serving import shadow
 from churn_pipeline.serving.api_keys import SCOPES, create_key, revoke_key
 from churn_pipeline.serving.app import ServingApp
 from churn_pipeline.serving.deployments import DeploymentFile
@@ -631,6 +632,23 @@ def test_the_silent_challenger_is_logged_after_the_answer(make: Any) -> None:
     assert SECRET not in file.read_text()
     assert app.count("churn_probability_count", variant="challenger") == 21
     assert app.count("churn_probability_count", variant="champion") == 21
+
+
+def test_silent_scores_that_are_left_out_are_counted(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make(mode="shadow")
+    monkeypatch.setattr(shadow, "WAITING", 5)
+    app.post("/v1/score/batch", {"customers": [app.example] * 20})
+    app.worker.shadow.finish()
+    monkeypatch.setattr(shadow, "append_whole", full_disk)
+    app.worker.shadow.flush()
+    app.loop.run_until_complete(app.worker._flush())
+    outcomes = {
+        outcome: app.count("churn_shadow_total", outcome=outcome)
+        for outcome in ("scored", "dropped", "unwritten")
+    }
+    assert outcomes == {"scored": 5, "dropped": 15, "unwritten": 5}
 
 
 def test_split_customers_get_the_same_variant_alone_and_in_a_batch(make: Any) -> None:

@@ -145,3 +145,37 @@ def test_each_log_has_a_file_of_its_own(tmp_path: Path) -> None:
 def test_a_log_without_entries_makes_no_file(tmp_path: Path) -> None:
     asyncio.run(FeedbackLog(tmp_path / "new").close())
     assert not (tmp_path / "new").exists()
+
+
+def test_entries_go_to_a_new_file_when_somebody_removed_the_old_one(tmp_path: Path) -> None:
+    async def append() -> None:
+        log = FeedbackLog(tmp_path)
+        await log.append({"customer_id": "C-1"})
+        for path in tmp_path.iterdir():
+            path.unlink()
+        await log.append({"customer_id": "C-2"})
+        await log.close()
+
+    asyncio.run(append())
+    (path,) = tmp_path.iterdir()
+    assert json.loads(path.read_text())["customer_id"] == "C-2"
+
+
+def test_a_folder_that_could_not_be_synced_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_file: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    async def append() -> None:
+        log = FeedbackLog(tmp_path)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", fail)
+            with pytest.raises(OSError, match="Input/output"):
+                await log.append({"customer_id": "C-1"})
+        await log.append({"customer_id": "C-2"})
+        await log.close()
+
+    asyncio.run(append())
+    (path,) = tmp_path.iterdir()
+    assert [json.loads(line)["customer_id"] for line in path.read_text().splitlines()] == ["C-2"]

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import os
+import pwd
 import re
 import subprocess
 import sys
@@ -9,6 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from churn_pipeline.serving.api_keys import KeyStore, read_keys
+from churn_pipeline.serving.audit.key_changes import folder_beside
+from churn_pipeline.serving.audit.verification import verify_folder
 from churn_pipeline.serving.key_commands import api_key
 
 TOKEN = re.compile(r"churn_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
@@ -88,3 +93,44 @@ def test_as_a_module_it_uses_the_settings_file(tmp_path: Path) -> None:
     done = subprocess.run([*command, "list"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: params.yaml: serving.api_key is not a key; did you mean")
+
+
+def test_the_audit_log_knows_who_changed_which_key(path: Path) -> None:
+    run("create", "--name", "x", "--scope", "score", "--scope", "admin", "--file", path)
+    file = read_keys(path)
+    assert file is not None
+    key_id = file.keys[0].key_id
+    run("revoke", key_id, "--file", path)
+    folder = folder_beside(path)
+    lines = [json.loads(line) for p in folder.glob("audit-cli-*") for line in p.open()]
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert [
+        (line["event"], line["os_user"], line["key"], line["from"], line["to"])
+        for line in lines[1:]
+    ] == [
+        ("key_created", user, key_id, [], ["score", "admin"]),
+        ("key_revoked", user, key_id, ["score", "admin"], []),
+    ]
+    secrets = file.keys[0].sha256
+    assert all(secrets not in json.dumps(line) for line in lines)
+    (report,) = verify_folder(folder, [bytes.fromhex(file.audit_key)])
+    assert report.problems == []
+
+
+def test_without_file_the_change_is_in_the_audit_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KEDRO_ENV", raising=False)
+    assert run("create", "--name", "x", "--scope", "score").exit_code == 0
+    assert list((tmp_path / "data/09_serving/audit").glob("audit-cli-*.jsonl"))
+
+
+def test_no_key_is_changed_where_nobody_would_know(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder_beside(path).write_text("")  # no folder
+    done = run("create", "--name", "x", "--scope", "score", "--file", path)
+    assert done.exit_code == 1
+    assert "nobody would know" in done.output
+    assert not path.exists()

@@ -37,11 +37,15 @@ def test_counts_appear_with_the_flush_and_only_once(
 def test_each_kind_is_counted_by_its_labels(metrics: Metrics, registry: CollectorRegistry) -> None:
     metrics.scored("high", "challenger", 0.7)
     metrics.failed("shadow")
+    metrics.shadowed("dropped", 3)
+    metrics.audit_lost(2)
     metrics.rejected("rate_limit")
     metrics.flush()
     value = registry.get_sample_value
     assert value("churn_scores_total", {"tier": "high", "variant": "challenger"}) == 1
     assert value("churn_errors_total", {"kind": "shadow"}) == 1
+    assert value("churn_shadow_total", {"outcome": "dropped"}) == 3
+    assert value("churn_audit_lost_total", {}) == 2
     assert value("churn_rejected_total", {"reason": "rate_limit"}) == 1
 
 

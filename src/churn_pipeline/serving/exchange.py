@@ -10,7 +10,7 @@ from churn_pipeline.serving.api_keys import ApiKey, Scope
 from churn_pipeline.serving.audit.records import Asked, AuditedCustomer
 from churn_pipeline.serving.bodies import Receive, read_json
 from churn_pipeline.serving.headers import Header
-from churn_pipeline.serving.request_ids import trace_id
+from churn_pipeline.serving.request_ids import LOG_FIELDS, trace_id
 
 encode = msgspec.json.Encoder().encode
 
@@ -66,13 +66,16 @@ class Request:
             status,
         )
 
-    def log_fields(self) -> dict[str, str | None]:
-        """Return the fields that a log line about the request has as JSON."""
+    def log_fields(self) -> dict[str, dict[str, str | None]]:
+        """Return what a log line about the request holds besides its message, as JSON."""
+        key = self.key
         return {
-            "request_id": self.id,
-            "trace_id": trace_id(self.traceparent),
-            "key": None if self.key is None else self.key.key_id,
-            "address": self.client,
+            LOG_FIELDS: {
+                "request_id": self.id,
+                "trace_id": trace_id(self.traceparent),
+                "key": None if key is None else key.key_id,
+                "address": self.client,
+            }
         }
 
     async def json(self, max_bytes: int) -> Any:

@@ -9,9 +9,8 @@ import msgspec
 from bentoml._internal import log as bentoml_log
 from bentoml._internal.context import server_context
 
+from churn_pipeline.serving.request_ids import LOG_FIELDS
 from churn_pipeline.serving.settings import LogFormat
-
-_FIELDS = ("request_id", "trace_id", "key", "address")
 
 
 class JsonFormatter(logging.Formatter):
@@ -26,10 +25,8 @@ class JsonFormatter(logging.Formatter):
             "worker": server_context.worker_index or None,
             "message": record.getMessage(),
         }
-        for name in _FIELDS:
-            value = getattr(record, name, None)
-            if isinstance(value, str) and value:
-                line[name] = value
+        fields = getattr(record, LOG_FIELDS, {})
+        line |= {name: value for name, value in fields.items() if value is not None}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         # half a surrogate pair has no UTF-8

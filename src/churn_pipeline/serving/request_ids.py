@@ -12,6 +12,9 @@ from secrets import token_hex
 
 from churn_pipeline.serving.headers import Header
 
+LOG_FIELDS = "churn_fields"
+"""Attribute of a log record that holds the ids; BentoML overwrites ``request_id``."""
+
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:@/+=-]{1,128}")
 _TRACEPARENT = re.compile(
     rb"(?!ff)(?P<version>[0-9a-f]{2})-(?P<trace>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}"
