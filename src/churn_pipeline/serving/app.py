@@ -15,7 +15,7 @@ from traceback import extract_tb
 from typing import Any
 
 from churn_pipeline.serving.api_keys import Unauthorized
-from churn_pipeline.serving.bodies import Receive
+from churn_pipeline.serving.bodies import Body, Receive
 from churn_pipeline.serving.exchange import Answer, Request, Route, encode
 from churn_pipeline.serving.headers import CHALLENGE, JSON_HEADERS, Header
 from churn_pipeline.serving.refusals import ClientGone, Refusal
@@ -82,12 +82,22 @@ class ServingApp:
     async def _answer(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         begin = time.perf_counter()
         client = scope["client"]
+        headers = dict(scope["headers"])
+        body = Body(headers, receive, self._worker.bounds)
         request = Request(
             f"{self._process}{next(self._numbers):08x}",
-            dict(scope["headers"]),
+            headers,
             client[0] if client else None,
-            receive,
+            body,
         )
+        try:
+            await self._answer_request(route, request, send, begin)
+        finally:
+            body.release()
+
+    async def _answer_request(
+        self, route: Route, request: Request, send: Send, begin: float
+    ) -> None:
         try:
             if not route.is_public:
                 self._admit(request, route)

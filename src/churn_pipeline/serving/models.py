@@ -36,6 +36,8 @@ class Models:
     ----------
     current : Deployment or None
         What answers; None until the first has been loaded.
+    tried : asyncio.Event
+        Set once the first has been loaded or could not be.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Models:
         self._start = start
         self._on_swap = on_swap
         self._stamp: tuple[int, int] | None = None
+        self.tried = asyncio.Event()
         self._swapping = asyncio.Lock()
         self._shared = True
         self._problem = ""
@@ -69,6 +72,7 @@ class Models:
                 # Never the end of following: a later file may be good
                 self._complain(f"unexpected {type(error).__name__} while loading models")
                 pause = RETRY_SECONDS
+            self.tried.set()
             await asyncio.sleep(pause)
 
     async def _follow_once(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from churn_pipeline.scorer import Customer, InvalidRecord
-from churn_pipeline.serving.exchange import Answer, AuditedCustomer, Request, Route
+from churn_pipeline.serving.exchange import Answer, AuditedCustomer, Request, Route, encode
 from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.variants import Deployment, Variant
 from churn_pipeline.serving.worker import Worker
@@ -76,8 +76,19 @@ class Scoring:
     async def _many(self, request: Request, answers: "Answers", chunk: int) -> Answer:
         worker = self._worker
         deployment = worker.deployment
-        body = await request.json(worker.settings.max_body_bytes)
-        records = _records(body, worker.settings.max_batch_customers)
+        text = await request.body.json_text(worker.settings.max_body_bytes)
+        async with worker.bounds.turn():
+            records = _records(request.body.decoded(text), worker.settings.max_batch_customers)
+            return await self._batch(deployment, request, records, answers, chunk)
+
+    async def _batch(
+        self,
+        deployment: Deployment,
+        request: Request,
+        records: Sequence[Any],
+        answers: "Answers",
+        chunk: int,
+    ) -> Answer:
         results: list[dict[str, Any]] = []
         audited: list[AuditedCustomer] = []
         for start in range(0, len(records), chunk):
@@ -94,7 +105,7 @@ class Scoring:
             "request_id": request.id,
         }
         variant = "" if deployment.split else deployment.champion.name
-        return Answer(content, variant=variant, customers=audited)
+        return Answer(encode(content), variant=variant, customers=audited)
 
     def _part(
         self,

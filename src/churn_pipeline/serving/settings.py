@@ -44,6 +44,14 @@ class ServingSettings:
         Customers in one request at most.
     max_body_bytes : int
         Size of a request's body at most.
+    max_bodies_bytes : int
+        Of all bodies that a worker has in memory, and of the values of each.
+    max_unsent_bytes : int
+        Of answers that a worker's clients have not read.
+    max_connections : int
+        Open at a worker at most.
+    request_seconds : float
+        A client may take so long to send a request, and as long to read the answer.
     authentication : bool
         Whether a request needs a key.
     api_keys : Path
@@ -76,6 +84,10 @@ class ServingSettings:
     unseen_category: UnseenCategory = "refuse"
     max_batch_customers: int = 1000
     max_body_bytes: int = 2_000_000
+    max_bodies_bytes: int = 16_000_000
+    max_unsent_bytes: int = 16_000_000
+    max_connections: int = 1000
+    request_seconds: float = 30.0
     authentication: bool = True
     api_keys: Path = Path("conf/local/api_keys.json")
     requests_per_second: float = 100.0
@@ -168,6 +180,12 @@ def parse_settings(
     if not problems and values["mode"] != "champion" and values["challenger"] is None:
         where = f"{PREFIX}MODE" if f"{PREFIX}MODE" in environ else f"{source}: serving.mode"
         problems["mode"] = f"{where} is {values['mode']!r}, which needs a serving.challenger"
+    one, all_ = values["max_body_bytes"], values["max_bodies_bytes"]
+    if not problems and one > all_:
+        problems["max_bodies_bytes"] = (
+            f"{source}: serving.max_bodies_bytes is {all_:,}, less than max_body_bytes ({one:,}); "
+            "raise it"
+        )
     if problems:
         raise ParameterError("; ".join(problems.values()))
     for key, value in values.items():
@@ -322,6 +340,10 @@ _READERS: Mapping[str, Reader] = {
     "unseen_category": _choice(get_args(UnseenCategory)),
     "max_batch_customers": _whole(1, 100_000),
     "max_body_bytes": _whole(1000, 1_000_000_000),
+    "max_bodies_bytes": _whole(1000, 100_000_000_000),
+    "max_unsent_bytes": _whole(1000, 100_000_000_000),
+    "max_connections": _whole(1, 1_000_000),
+    "request_seconds": _number(0, 3600, above=True),
     "authentication": _flag,
     "api_keys": _path,
     "requests_per_second": _number(0, 1e6, above=True),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from churn_pipeline.serving.api_keys import ApiKey, KeyStore
 from churn_pipeline.serving.audit import AuditLog
+from churn_pipeline.serving.bounds import Bounds
 from churn_pipeline.serving.deployments import DeploymentFile
 from churn_pipeline.serving.feedback import FeedbackLog
 from churn_pipeline.serving.headers import Cors
@@ -72,6 +73,7 @@ class Worker:
         self.failures = FailureLimiter()
         self.cors = Cors(settings.cors_origins)
         self.metrics = metrics or Metrics()
+        self.bounds = Bounds(settings, self.metrics.rejected)
         self.audit = AuditLog(
             settings.audit_log,
             process.worker,
@@ -141,6 +143,14 @@ class Worker:
             self.shadow.score_waiting(),
         ):
             self._tasks.append(asyncio.create_task(work))
+
+    async def settle(self) -> None:
+        """Return when the models are loaded or cannot be; a worker listens from then on.
+
+        The keys are read once more, so that one created during the start is known.
+        """
+        await self.models.tried.wait()
+        await self._refresh_keys()
 
     async def stop(self) -> None:
         """Write what has gathered, once all requests have been answered."""
