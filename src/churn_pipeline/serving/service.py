@@ -14,22 +14,24 @@ import socket
 import sys
 import types
 from typing import Any
-from uuid import uuid4
+from urllib.parse import urlsplit
 
 import bentoml
 import uvicorn
 from _bentoml_sdk import Service  # type: ignore[import-untyped]
+from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.context import server_context
 
 from churn_pipeline.serving.connections import BoundedProtocol
+from churn_pipeline.serving.instance import instance_folder
 from churn_pipeline.serving.networks import trust_no_proxy
 from churn_pipeline.serving.settings import load_settings
 
-# Workers inherit it from the process that starts them
-START = os.environ.setdefault("CHURN_SERVICE_START", uuid4().hex)
 LISTENERS = 32
 trust_no_proxy(os.environ)
 settings = load_settings()
+FOLDER = instance_folder()
+BentoMLContainer.prometheus_multiproc_dir.set(str(FOLDER / "metrics"))
 
 
 def _spare_the_proxy() -> None:
@@ -63,6 +65,11 @@ def _adapt_uvicorn() -> None:
     uvicorn.Server.run = run  # type: ignore[assignment,method-assign]
 
 
+def _port(service: str) -> int | None:
+    """Return the port that the workers of this service listen on."""
+    return urlsplit(BentoMLContainer.remote_runner_mapping.get().get(service, "")).port
+
+
 class FrontedService(Service[Any]):
     """A BentoML service whose ASGI application has another in front."""
 
@@ -81,7 +88,8 @@ class FrontedService(Service[Any]):
         # Uvicorn would format a line a request for a log that nobody sees
         access_log = logging.getLogger("uvicorn.access")
         access_log.handlers, access_log.propagate = [], False
-        worker = Worker(load_settings, Process(START, server_context.worker_index or 1))
+        process = Process(FOLDER.name, server_context.worker_index or 1, FOLDER, _port(self.name))
+        worker = Worker(load_settings, process)
         self.inner.worker = worker
         parts = (Scoring(worker), Management(worker), Documents(worker))
         return ServingApp(bentoml_app, worker, [route for part in parts for route in part.routes])
