@@ -24,6 +24,7 @@ from bentoml._internal.context import server_context
 
 from churn_pipeline.serving.connections import BoundedProtocol
 from churn_pipeline.serving.instance import instance_folder
+from churn_pipeline.serving.native_api import NativeApi
 from churn_pipeline.serving.networks import trust_no_proxy
 from churn_pipeline.serving.settings import load_settings
 
@@ -82,6 +83,7 @@ class FrontedService(Service[Any]):
         from churn_pipeline.serving.app import ServingApp
         from churn_pipeline.serving.documents import Documents
         from churn_pipeline.serving.management import Management
+        from churn_pipeline.serving.native import NativeRoutes
         from churn_pipeline.serving.scoring import Scoring
         from churn_pipeline.serving.worker import Process, Worker
 
@@ -91,7 +93,9 @@ class FrontedService(Service[Any]):
         process = Process(FOLDER.name, server_context.worker_index or 1, FOLDER, _port(self.name))
         worker = Worker(load_settings, process)
         self.inner.worker = worker
-        parts = (Scoring(worker), Management(worker), Documents(worker))
+        scoring = Scoring(worker)
+        native = NativeRoutes(bentoml_app, scoring, worker.settings.max_body_bytes)
+        parts = (scoring, Management(worker), Documents(worker), native)
         return ServingApp(bentoml_app, worker, [route for part in parts for route in part.routes])
 
 
@@ -102,7 +106,7 @@ class FrontedService(Service[Any]):
     metrics={"enabled": True},
     logging={"access": {"enabled": False}},
 )
-class ChurnService:
+class ChurnService(NativeApi):
     """Scores customers by the packaged model."""
 
     worker: Any = None
