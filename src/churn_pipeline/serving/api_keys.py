@@ -21,6 +21,7 @@ from typing import Literal, get_args
 import msgspec
 
 from churn_pipeline.errors import ChurnPipelineError
+from churn_pipeline.staging import staged_path
 
 Scope = Literal["score", "explain", "feedback", "admin"]
 SCOPES: tuple[str, ...] = get_args(Scope)
@@ -329,8 +330,7 @@ def _write(path: Path, file: KeyFile) -> None:
             for key in file.keys
         ],
     }
-    staged = path.with_name(f".{path.name}.partial")
-    staged.unlink(missing_ok=True)
+    staged = staged_path(path)
     descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")

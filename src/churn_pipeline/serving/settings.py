@@ -72,7 +72,13 @@ class ServingSettings:
     shadow_log : Path
         Folder of what a silent challenger scored.
     deployment : Path
-        Folder where the workers agree on the models that answer, and on the keys' rates.
+        Folder where the workers agree on the models that answer.
+    deployment_group : str or None
+        Name under which services share what answers; None: each port has a deployment of its own.
+    allow_ungated : bool
+        Whether models may answer that passed no quality gate.
+    redis : str or None
+        Address of a Redis server over which hosts share rate limits and revoked keys.
     workers : int or "cpu_count"
         Processes that answer.
     """
@@ -100,6 +106,9 @@ class ServingSettings:
     feedback: Path = Path("data/09_serving/feedback")
     shadow_log: Path = Path("data/09_serving/shadow")
     deployment: Path = Path("data/09_serving/deployment")
+    deployment_group: str | None = None
+    allow_ungated: bool = False
+    redis: str | None = None
     workers: int | str = 1
 
 
@@ -332,6 +341,34 @@ def _origin(text: str) -> str:
     return origin
 
 
+def _group(value: object) -> str | None:
+    if value is None or (
+        isinstance(value, str) and re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", value)
+    ):
+        return value
+    raise ValueError(
+        f"is {value!r}; it must be a name of up to 64 lower-case letters, digits, - and _, or null"
+    )
+
+
+def _redis(value: object) -> str | None:
+    # the value may hold a password, so no message does
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value if isinstance(value, str) else "")
+        is_named = bool(parts.hostname) and parts.port != 0 and parts.scheme in ("redis", "rediss")
+        is_good = is_named and re.fullmatch(r"/?\d*", parts.path) is not None
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise ValueError(
+            "is no address of a Redis server; it must be like redis://:PASSWORD@HOST:6379/0, "
+            "rediss:// for TLS, or null"
+        )
+    return str(value)
+
+
 _READERS: Mapping[str, Reader] = {
     "champion": _path,
     "challenger": _optional_path,
@@ -356,5 +393,8 @@ _READERS: Mapping[str, Reader] = {
     "feedback": _path,
     "shadow_log": _path,
     "deployment": _path,
+    "deployment_group": _group,
+    "allow_ungated": _flag,
+    "redis": _redis,
     "workers": _workers,
 }

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,10 +37,16 @@ class Process:
         The start of the service it belongs to.
     worker : int
         Number of the worker, from 1.
+    folder : Path or None
+        Holds what ends with that start; None: the folder of the deployment does.
+    port : int or None
+        Where the service listens.
     """
 
     start: str
     worker: int
+    folder: Path | None = None
+    port: int | None = None
 
 
 class Worker:
@@ -89,11 +94,16 @@ class Worker:
             self.metrics,
             lambda: self.audit.audit_key,
         )
-        file = DeploymentFile(settings.deployment)
+        group = settings.deployment_group
+        file = DeploymentFile(
+            settings.deployment / (f"group-{group}" if group else f"port-{process.port or 0}"),
+            group is not None,
+            settings.allow_ungated,
+        )
         self.models = Models(
             file, lambda: configured_plan(read_settings()), process.start, self.metrics.deployed
         )
-        self._limiter = _limiter(settings, process)
+        self._limiter = RateLimiter((process.folder or settings.deployment) / "rates")
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -195,11 +205,3 @@ def configured_plan(settings: ServingSettings) -> Plan:
         challenger_share=settings.challenger_share,
         unseen_category=settings.unseen_category,
     )
-
-
-def _limiter(settings: ServingSettings, process: Process) -> RateLimiter:
-    try:
-        return RateLimiter(settings.deployment / "rates")
-    except OSError:
-        folder = Path(tempfile.gettempdir())
-        return RateLimiter(folder / f"churn-rates-{process.start}")
