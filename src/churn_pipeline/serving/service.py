@@ -13,6 +13,7 @@ import logging
 import socket
 import sys
 import types
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from bentoml._internal.context import server_context
 from churn_pipeline.serving.connections import BoundedProtocol
 from churn_pipeline.serving.networks import trust_no_proxy
 from churn_pipeline.serving.settings import load_settings
+from churn_pipeline.serving.tls import harden
 
 # Workers inherit it from the process that starts them
 START = os.environ.setdefault("CHURN_SERVICE_START", uuid4().hex)
@@ -41,8 +43,10 @@ def _spare_the_proxy() -> None:
         sys.modules[name] = stand_in
 
 
-def _adapt_uvicorn() -> None:
+def _adapt_uvicorn(on_certificate: Callable[[float], None]) -> None:
     """Let uvicorn bound what a connection sends, and listen on the socket many times over.
+
+    Its TLS is a modern one, and it says when the certificate expires.
 
     uvloop accepts one connection a listener and turn of its loop. A busy worker turns a few times a
     second, so that of a thousand clients who arrive at once the last would wait for a minute.
@@ -51,6 +55,7 @@ def _adapt_uvicorn() -> None:
 
     def run(server: uvicorn.Server, sockets: list[socket.socket] | None = None) -> None:
         server.config.http = BoundedProtocol
+        harden(server.config, on_certificate)
         # not listener.dup(), which makes the socket a blocking one in all workers for a moment: one
         # that looks for a client just then would wait for one, and answer nobody
         more = [
@@ -69,12 +74,12 @@ class FrontedService(Service[Any]):
     def to_asgi(self, is_main: bool = True) -> Any:
         """Return the application that a worker process runs."""
         _spare_the_proxy()
-        _adapt_uvicorn()
         bentoml_app = super().to_asgi(is_main=is_main)
         # Imported in workers only: prometheus_client needs their environment
         from churn_pipeline.serving.app import ServingApp
         from churn_pipeline.serving.documents import Documents
         from churn_pipeline.serving.management import Management
+        from churn_pipeline.serving.monitoring import Monitoring
         from churn_pipeline.serving.scoring import Scoring
         from churn_pipeline.serving.worker import Process, Worker
 
@@ -82,8 +87,9 @@ class FrontedService(Service[Any]):
         access_log = logging.getLogger("uvicorn.access")
         access_log.handlers, access_log.propagate = [], False
         worker = Worker(load_settings, Process(START, server_context.worker_index or 1))
+        _adapt_uvicorn(worker.metrics.certificate)
         self.inner.worker = worker
-        parts = (Scoring(worker), Management(worker), Documents(worker))
+        parts = (Scoring(worker), Management(worker), Documents(worker), Monitoring(worker))
         return ServingApp(bentoml_app, worker, [route for part in parts for route in part.routes])
 
 
