@@ -21,6 +21,7 @@ from churn_pipeline.serving.app import ServingApp
 from churn_pipeline.serving.documents import Documents
 from churn_pipeline.serving.management import Management
 from churn_pipeline.serving.metrics import Metrics
+from churn_pipeline.serving.monitoring import Monitoring
 from churn_pipeline.serving.scoring import Scoring
 from churn_pipeline.serving.settings import parse_settings
 from churn_pipeline.serving.worker import Process, Worker
@@ -57,8 +58,8 @@ class App:
         self.worker.start()
         while self.worker.models.current is None:
             await asyncio.sleep(0.01)
-        parts = (Scoring(self.worker), Management(self.worker), Documents(self.worker))
-        routes = [route for part in parts for route in part.routes]
+        kinds = (Scoring, Management, Documents, Monitoring)
+        routes = [route for kind in kinds for route in kind(self.worker).routes]
         self.application = ServingApp(self._bentoml, self.worker, routes)
 
     async def _bentoml(self, scope: Any, receive: Any, send: Any) -> None:
@@ -287,7 +288,7 @@ def test_other_methods_and_paths_are_refused(
         assert answer.json()["request_id"]
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/static_content/index.css"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/static_content/index.css"])
 def test_what_belongs_to_bentoml_is_passed_on(app: App, path: str) -> None:
     app.passed.clear()
     assert app.ask("GET", path, token=None).text == "BentoML"

@@ -25,7 +25,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_OF_BENTOML = frozenset({b"/livez", b"/healthz", b"/readyz", b"/metrics", b"/schema.json"})
+_OF_BENTOML = frozenset({b"/livez", b"/healthz", b"/readyz", b"/schema.json"})
 _FILES_OF_BENTOML = re.compile(rb"/static_content/[a-z0-9-]+\.(css|js|png)")
 
 logger = logging.getLogger("bentoml.churn")
@@ -52,6 +52,7 @@ class ServingApp:
             self._methods.setdefault(path, []).append(method)
         self._process = token_hex(8)
         self._numbers = count()
+        self._has_pages = "/docs" in worker.settings.public_routes
         self._cors = worker.cors if worker.cors.is_open else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,10 +73,8 @@ class ServingApp:
         path = scope["raw_path"]
         if scope["method"] not in ("GET", "HEAD"):
             return False
-        if path not in _OF_BENTOML and not _FILES_OF_BENTOML.fullmatch(path):
+        if path not in _OF_BENTOML and not (self._has_pages and _FILES_OF_BENTOML.fullmatch(path)):
             return False
-        if path == b"/metrics":
-            self._worker.metrics.flush()
         await self._bentoml_app(scope, receive, send)
         return True
 
@@ -116,6 +115,8 @@ class ServingApp:
     def _admit(self, request: Request, route: Route) -> None:
         """Refuse the request unless its sender may ask this, here and now."""
         worker = self._worker
+        if route.open_to is not None and route.open_to.allows(request.client):
+            return
         if not worker.networks.allows(request.client):
             sentence = "Requests from this address are not allowed."
             raise self._stranger(request, Refusal(403, "network", sentence))
@@ -143,6 +144,7 @@ class ServingApp:
 
     def _stranger(self, request: Request, refusal: Refusal) -> Refusal:
         """Return the refusal, or another one if the address is refused again and again."""
+        self._worker.metrics.refused_stranger(refusal.reason)
         wait = self._worker.failures.failed(request.client)
         return _too_many(wait) if wait else refusal
 

@@ -3,20 +3,47 @@
 In BentoML's multiprocess mode each increment of ``prometheus_client`` writes into a file that is
 mapped into memory; the four of one request took 15 µs. So a request is counted in plain numbers
 and a worker adds these up into the files once in a while.
+
+What an alert waits for is exported as 0 from the start: Prometheus sees no increase in a counter
+that appears with its first event.
 """
 
+import os
+import time
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 import prometheus_client
+from prometheus_client import multiprocess
 from prometheus_client.metrics import MetricWrapperBase
 
 from churn_pipeline.serving.variants import Deployment
 
 SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 PROBABILITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+Part = Literal["api_keys", "jwks"]
+"""What the service can go on without for a while."""
+Event = Literal[
+    "audit_lost", "jwks_refresh_failures", "redis_unavailable", "shadow_dropped", "worker_restarts"
+]
+_EVENTS: Mapping[Event, str] = {
+    "audit_lost": "Lines of the audit log that could not be written.",
+    "jwks_refresh_failures": "Failed attempts to fetch the keys of the identity provider.",
+    "redis_unavailable": "Failed calls of Redis, in whose place this host counted by itself.",
+    "shadow_dropped": "Customers whom the silent challenger did not score: too many waited.",
+    "worker_restarts": "Workers that took the place of one that had died.",
+}
+ERROR_KINDS = ("client_gone", "deployment", "feedback", "internal", "shadow", "shadow_refused")
+REASONS = (
+    *("batch_too_large", "body_too_large", "content_type", "deployment", "method", "network"),
+    *("not_found", "not_json", "not_ready", "origin", "rate_limit", "scope", "storage"),
+    *("timeout", "unauthorized", "validation"),
+)
+STRANGERS = ("unauthorized", "network")
 
 
 class Tally:
@@ -51,10 +78,12 @@ class Metrics:
     def __init__(
         self, registry: prometheus_client.CollectorRegistry = prometheus_client.REGISTRY
     ) -> None:
+        self._registry = registry
         self._requests: defaultdict[tuple[str, int, str], int] = defaultdict(int)
         self._scores: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._errors: defaultdict[tuple[str], int] = defaultdict(int)
         self._rejected: defaultdict[tuple[str], int] = defaultdict(int)
+        self._strangers: defaultdict[tuple[str], int] = defaultdict(int)
         self._seconds: dict[str, Tally] = {}
         self._probabilities: dict[str, Tally] = {}
 
@@ -69,7 +98,22 @@ class Metrics:
             (self._scores, counter("churn_scores", "Customers scored.", "tier", "variant")),
             (self._errors, counter("churn_errors", "What went wrong in the service.", "kind")),
             (self._rejected, counter("churn_rejected", "Requests refused.", "reason")),
+            (
+                self._strangers,
+                counter(
+                    "churn_authentication_failures",
+                    "Requests without a good key or from an address that is not allowed, "
+                    "whether answered by 401, 403 or 429.",
+                    "reason",
+                ),
+            ),
         ]
+        expected = ((), (), ERROR_KINDS, REASONS, STRANGERS)
+        for (_, labelled), values in zip(self._counters, expected, strict=True):
+            for value in values:
+                labelled.labels(value)
+        self._events = {event: counter(f"churn_{event}", text) for event, text in _EVENTS.items()}
+        self._happened: dict[Event, int] = dict.fromkeys(_EVENTS, 0)
         self._histograms = [
             (
                 self._seconds,
@@ -92,13 +136,52 @@ class Metrics:
                 ),
             ),
         ]
-        self._models = prometheus_client.Gauge(
+
+        def gauge(name: str, text: str, mode: Any, *labels: str) -> prometheus_client.Gauge:
+            return prometheus_client.Gauge(
+                name, text, labels, multiprocess_mode=mode, registry=registry
+            )
+
+        # "live": of workers that have died nothing counts, see started()
+        self._models = gauge(
             "churn_model_info",
-            "1 for the models that answer or score silently, 0 for those before.",
-            ["version", "candidate", "variant"],
-            multiprocess_mode="mostrecent",
-            registry=registry,
+            "1 for the models that answer or score silently in a worker, 0 for those before.",
+            "livemax",
+            *("version", "candidate", "variant"),
         )
+        self._is_loaded = gauge(
+            "churn_model_loaded", "0 while a worker has no model to answer with.", "livemin"
+        )
+        self._broken = gauge(
+            "churn_part_broken",
+            "1 while the service goes on without this part, or with what it last knew of it.",
+            "livemax",
+            "part",
+        )
+        for part in get_args(Part):
+            self._broken.labels(part)
+        self._began = gauge("churn_start_time_seconds", "When the service started.", "min")
+        self._certificate = gauge(
+            "churn_certificate_expiry_seconds",
+            "When the certificate in use expires, in seconds of the epoch; 0 without TLS.",
+            "livemax",
+        )
+
+    def started(self, start: str, worker: int) -> None:
+        """Begin to count as a worker of a start of the service; forget workers that have died."""
+        self._began.set(time.time())
+        self._is_loaded.set(0)
+        folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        if folder is None:
+            return
+        for file in Path(folder).glob("gauge_live*_*.db"):
+            pid = int(file.stem.rpartition("_")[2])
+            if not _is_alive(pid):
+                multiprocess.mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
+        mark = Path(folder) / f"started-{start}-{worker}"
+        if mark.exists():
+            self.happened("worker_restarts")
+        mark.touch()
 
     def answered(self, route: str, status: int, variant: str, seconds: float) -> None:
         """Count an answered request; ``variant`` is empty where no model was asked."""
@@ -134,12 +217,29 @@ class Metrics:
         """Count a refused request."""
         self._rejected[(reason,)] += 1
 
+    def refused_stranger(self, reason: str) -> None:
+        """Count a request of which it is not known whose it is, or that comes from outside."""
+        self._strangers[(reason,)] += 1
+
+    def happened(self, event: Event, times: int = 1) -> None:
+        """Count what an operator should hear of."""
+        self._happened[event] += times
+
+    def broken(self, part: Part, is_broken: bool) -> None:
+        """Say whether the service goes on without a part."""
+        self._broken.labels(part).set(is_broken)
+
+    def certificate(self, expiry: float) -> None:
+        """Say when the certificate in use expires, in seconds of the epoch."""
+        self._certificate.set(expiry)
+
     def deployed(self, before: Deployment | None, now: Deployment) -> None:
         """Name the models of a new deployment."""
         for deployment, value in ((before, 0), (now, 1)):
             for variant in deployment.variants if deployment else ():
                 candidate = str(variant.scorer.description.get("candidate", ""))
                 self._models.labels(variant.version, candidate, variant.name).set(value)
+        self._is_loaded.set(1)
 
     def flush(self) -> None:
         """Add up what has been counted since the last time."""
@@ -148,10 +248,35 @@ class Metrics:
                 if count:
                     counter.labels(*labels).inc(count)
                     counts[labels] = 0
+        for event, times in self._happened.items():
+            if times:
+                self._events[event].inc(times)
+                self._happened[event] = 0
         for tallies, histogram in self._histograms:
             for label, tally in tallies.items():
                 if any(tally.counts):
                     _add(histogram.labels(label), tally)
+
+    def render(self) -> bytes:
+        """Return the metrics of all workers as Prometheus reads them; takes milliseconds.
+
+        May be called in a thread; what was counted since :meth:`flush` is not in it.
+        """
+        registry = self._registry
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            registry = prometheus_client.CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return prometheus_client.generate_latest(registry)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        pass
+    return True
 
 
 def _add(histogram: MetricWrapperBase, tally: Tally) -> None:

@@ -57,6 +57,7 @@ class FrontedService(Service[Any]):
         from churn_pipeline.serving.app import ServingApp
         from churn_pipeline.serving.documents import Documents
         from churn_pipeline.serving.management import Management
+        from churn_pipeline.serving.monitoring import Monitoring
         from churn_pipeline.serving.native import NativeRoutes
         from churn_pipeline.serving.scoring import Scoring
         from churn_pipeline.serving.worker import Process, Worker
@@ -66,11 +67,11 @@ class FrontedService(Service[Any]):
         access_log.handlers, access_log.propagate = [], False
         process = Process(FOLDER.name, server_context.worker_index or 1, FOLDER, _port(self.name))
         worker = Worker(load_settings, process)
-        adapt_uvicorn(worker.bounds)
+        adapt_uvicorn(worker.bounds, worker.metrics.certificate)
         self.inner.worker = worker
         scoring = Scoring(worker)
         native = NativeRoutes(bentoml_app, scoring, worker.settings.max_body_bytes)
-        parts = (scoring, Management(worker), Documents(worker), native)
+        parts = (scoring, Management(worker), Documents(worker), Monitoring(worker), native)
         return ServingApp(bentoml_app, worker, [route for part in parts for route in part.routes])
 
 

@@ -19,6 +19,8 @@ from churn_pipeline.serving.networks import Network, parse_network
 PREFIX = "CHURN_SERVING_"
 Mode = Literal["champion", "shadow", "split"]
 UnseenCategory = Literal["refuse", "missing"]
+PUBLIC_ROUTES = ("/docs", "/metrics", "/openapi.json")
+"""The routes without customers' data; the probes are always public."""
 
 # what Kubernetes sets in every container next to a Service that is called churn-serving
 _OF_KUBERNETES = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?")
@@ -61,6 +63,11 @@ class ServingSettings:
         at once.
     allowed_networks : tuple of network
         From where requests are answered; empty: from everywhere.
+    public_routes : tuple of str
+        Which of /docs, /metrics and /openapi.json are answered without a key; without
+        authentication all are.
+    metrics_networks : tuple of network
+        From where /metrics is answered without a key, though it is not public.
     cors_origins : tuple of str
         Web origins whose pages may ask; empty: none.
     audit_log : Path
@@ -99,6 +106,8 @@ class ServingSettings:
     requests_per_second: float = 100.0
     burst: int = 200
     allowed_networks: tuple[Network, ...] = ()
+    public_routes: tuple[str, ...] = PUBLIC_ROUTES
+    metrics_networks: tuple[Network, ...] = ()
     cors_origins: tuple[str, ...] = ()
     audit_log: Path = Path("data/09_serving/audit")
     audit_max_bytes: int = 50_000_000
@@ -323,6 +332,13 @@ def _networks(value: object) -> tuple[Network, ...]:
     return tuple(networks)
 
 
+def _routes(value: object) -> tuple[str, ...]:
+    for text in _texts(value):
+        if text not in PUBLIC_ROUTES:
+            raise ValueError(f"holds {text!r}; valid options: {', '.join(PUBLIC_ROUTES)}")
+    return tuple(dict.fromkeys(_texts(value)))
+
+
 def _origins(value: object) -> tuple[str, ...]:
     return tuple(_origin(text) for text in _texts(value))
 
@@ -386,6 +402,8 @@ _READERS: Mapping[str, Reader] = {
     "requests_per_second": _number(0, 1e6, above=True),
     "burst": _whole(1, 1_000_000),
     "allowed_networks": _networks,
+    "public_routes": _routes,
+    "metrics_networks": _networks,
     "cors_origins": _origins,
     "audit_log": _path,
     "audit_max_bytes": _whole(1000, 10_000_000_000),

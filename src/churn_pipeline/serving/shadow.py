@@ -73,7 +73,7 @@ class Shadow:
         if deployment.silent is None:
             return
         if len(self._waiting) >= WAITING:
-            self._metrics.failed("shadow_dropped")
+            self._metrics.happened("shadow_dropped")
             return
         first = _described(deployment.champion.version, probability, tier)
         self._waiting.append((deployment.silent, request_id, customer_id, record, first))

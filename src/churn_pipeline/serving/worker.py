@@ -79,6 +79,7 @@ class Worker:
         self.cors = Cors(settings.cors_origins)
         self.metrics = metrics or Metrics()
         self.bounds = Bounds(settings, self.metrics.rejected)
+        self.metrics.started(process.start, process.worker)
         self.audit = AuditLog(
             settings.audit_log,
             process.worker,
@@ -184,7 +185,9 @@ class Worker:
                 logger.error("%s while reading keys or writing logs", type(error).__name__)
 
     async def _refresh_keys(self) -> None:
-        if await asyncio.to_thread(self.keys.refresh):
+        is_changed = await asyncio.to_thread(self.keys.refresh)
+        self.metrics.broken("api_keys", self.keys.is_broken)
+        if is_changed:
             self.audit.audit_key = self.keys.audit_key
 
     async def _flush(self) -> None:
