@@ -26,7 +26,7 @@ class _Record(Request):
     __slots__ = ("_content",)
 
     def __init__(self, request: Request, content: Any) -> None:
-        super().__init__(request.id, request.headers, request.client, request._receive)
+        super().__init__(request.id, request.headers, request.client, request.body)
         self.key = request.key
         self._content = content
 
