@@ -1,7 +1,6 @@
 """Clients that do harm, each for some seconds: bounded in connections, on the loopback only."""
 
 import asyncio
-import contextlib
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -122,7 +121,7 @@ async def _unfinished(target: Target, seen: Seen) -> None:
 
 
 async def _unread(target: Target, seen: Seen) -> None:
-    reader, writer = await _connected(target)
+    _, writer = await _connected(target)
     try:
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         for _ in range(8):
@@ -191,10 +190,9 @@ async def _attack(kind: Attack, target: Target, seconds: float) -> Seen:
                 seen[0] += 1
                 await asyncio.sleep(0.05)
 
-    async with contextlib.AsyncExitStack() as stack:
-        tasks = [asyncio.create_task(again()) for _ in range(kind.connections)]
-        stack.push_async_callback(asyncio.gather, *tasks, return_exceptions=True)
-        await asyncio.sleep(seconds)
-        for task in tasks:
-            task.cancel()
+    tasks = [asyncio.create_task(again()) for _ in range(kind.connections)]
+    await asyncio.sleep(seconds)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
     return seen

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from asyncio import StreamReader as Reader
+from asyncio import StreamWriter as Writer
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -17,7 +19,6 @@ from churn_pipeline.serving.bounds import Bounds
 from churn_pipeline.serving.connections import MAX_HEAD_BYTES, BoundedProtocol
 from churn_pipeline.serving.settings import ServingSettings
 
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 Exchange = Callable[[Reader, Writer], Coroutine[Any, Any, bytes]]
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
@@ -50,10 +51,10 @@ class Service:
         self.bounds = Bounds(ServingSettings(**settings), lambda reason: count([reason]))
 
     async def __aenter__(self) -> Service:
-        protocol = partial(BoundedProtocol, bounds=self.bounds)
+        protocol: Any = partial(BoundedProtocol, bounds=self.bounds)
         config = uvicorn.Config(
             application, http=protocol, lifespan="off", log_config=None, timeout_keep_alive=1
-        )  # type: ignore[arg-type]
+        )
         config.load()
         self.state = uvicorn.Server(config).server_state
         loop = asyncio.get_running_loop()

@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -74,7 +75,7 @@ class BoundedLoop(uvloop.Loop):
         return TlsServer(self, listener, protocol_factory, context)
 
 
-_handshakes: dict[asyncio.Task[None], None] = {}
+_handshakes: dict[socket.socket, asyncio.Task[None]] = {}
 """Those of this process, the oldest first."""
 
 
@@ -123,16 +124,19 @@ class TlsServer:
             return  # another worker took it, or its client is gone
         connected.setblocking(False)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        task = self._loop.create_task(self._shake_hands(connected))
-        _handshakes[task] = None
-        task.add_done_callback(_handshakes.pop)
+        _handshakes[connected] = self._loop.create_task(self._shake_hands(connected))
         if len(_handshakes) > MAX_HANDSHAKES:
-            next(iter(_handshakes)).cancel()
+            oldest = next(iter(_handshakes))
+            del _handshakes[oldest]
+            with suppress(OSError):
+                oldest.shutdown(socket.SHUT_RDWR)  # which its handshake meets as an end
 
     async def _shake_hands(self, connected: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(
                 self._protocol_factory, connected, **self._options
             )
-        except (OSError, asyncio.CancelledError):
+        except OSError:
             connected.close()
+        finally:
+            _handshakes.pop(connected, None)
