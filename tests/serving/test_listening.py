@@ -142,7 +142,7 @@ def test_a_worker_keeps_fewer_connections_where_the_system_allows_fewer_files() 
         "print(bounds.max_connections, *resource.getrlimit(resource.RLIMIT_NOFILE))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["300", "700", "700"]
+    assert done.stdout.split() == ["350", "700", "700"]
 
 
 @pytest.fixture
