@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from asyncio import StreamReader as Reader
+from asyncio import StreamWriter as Writer
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -17,7 +19,6 @@ from churn_pipeline.serving.bounds import Bounds
 from churn_pipeline.serving.connections import MAX_HEAD_BYTES, BoundedProtocol
 from churn_pipeline.serving.settings import ServingSettings
 
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 Exchange = Callable[[Reader, Writer], Coroutine[Any, Any, bytes]]
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
@@ -34,6 +35,8 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         more = message.get("more_body", False)
     content = b"a" * 8_000_000 if scope["path"] == "/long" else b"%d" % length
     headers = [(b"content-length", b"%d" % len(content))]
+    if scope["path"] == "/slow":
+        await asyncio.sleep(1)
     if scope["path"] == "/headers":
         content = b",".join(name for name, _ in scope["headers"])
         headers = [(b"content-length", b"%d" % len(content))]
@@ -50,10 +53,10 @@ class Service:
         self.bounds = Bounds(ServingSettings(**settings), lambda reason: count([reason]))
 
     async def __aenter__(self) -> Service:
-        protocol = partial(BoundedProtocol, bounds=self.bounds)
+        protocol: Any = partial(BoundedProtocol, bounds=self.bounds)
         config = uvicorn.Config(
             application, http=protocol, lifespan="off", log_config=None, timeout_keep_alive=1
-        )  # type: ignore[arg-type]
+        )
         config.load()
         self.state = uvicorn.Server(config).server_state
         loop = asyncio.get_running_loop()
@@ -236,6 +239,29 @@ def test_when_all_connections_are_in_use_the_one_that_waits_longest_gives_way() 
                 await slow[0][0].readexactly(1)
             assert service.refused == {"connections": 1}
             assert not slow[1][0].at_eof()
+
+    asyncio.run(talked())
+
+
+def test_when_all_connections_wait_for_the_worker_only_probes_are_answered() -> None:
+    async def talked() -> None:
+        async with Service(max_connections=3) as service, asyncio.timeout(10):
+            busy = [await service.connect(GET.replace(b"/ ", b"/slow ")) for _ in range(3)]
+            while len(service.state.tasks) < 3:
+                await asyncio.sleep(0.01)
+            for path, status in (
+                (b"/livez", b"200"),
+                (b"/metrics", b"200"),
+                (b"/v1/score", b"503"),
+            ):
+                reader, writer = await service.connect(GET.replace(b"/ ", path + b" "))
+                answer = await reader.read()
+                assert answer.startswith(b"HTTP/1.1 " + status)
+                assert b"connection: close" in answer
+                assert (b"retry-after: 1" in answer) == (status == b"503")
+                writer.close()
+            for reader, _ in busy:
+                assert (await reader.readline()).startswith(b"HTTP/1.1 200")
 
     asyncio.run(talked())
 

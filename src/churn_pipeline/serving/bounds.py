@@ -87,7 +87,7 @@ class Bounds:
             soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             if soft < needed:
-                self.max_connections = max(1, soft - OTHER_FILES)
+                self.max_connections = min(self.max_connections, soft - min(OTHER_FILES, soft // 2))
                 logger.warning(
                     "The system allows %d open files: a worker keeps %d connections at most",
                     soft,

@@ -193,7 +193,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             seconds *= 1.1  # the application refuses it by then, with an answer
         if now - self.since > seconds:
-            self._bounds.refused("timeout")
+            if self.cycle is not None or self._unused:  # else it never asked for anything
+                self._bounds.refused("timeout")
             self.drop()
 
     def drop(self) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import resource
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -21,9 +23,12 @@ second, so that of a thousand clients who arrive at once the last would wait for
 DRAIN_SECONDS = 2.0
 """A worker that ends answers so long on the connections that are kept alive, and closes each with
 its next answer; closed at once, a request already on its way would meet a reset."""
-SHUTDOWN_SECONDS = 20
-"""Answers may take so long from then on, unless ``bentoml serve`` is told otherwise. Docker and
-systemd wait for less or as long as they are told; what is under way must not hold back a stop."""
+SHUTDOWN_SECONDS = 7
+"""Requests under way may take so long from then on, unless ``bentoml serve`` is told otherwise;
+then the logs are written. Docker kills after 10 s."""
+SOCKET_BYTES = 128 * 1024
+"""Of each connection's two buffers in the system, which otherwise grow to megabytes for clients
+that do not read, and count as memory of the container."""
 HANDSHAKE_SECONDS = 10.0
 """A TLS handshake may take so long."""
 MAX_HANDSHAKES = 200
@@ -50,6 +55,9 @@ def adapt_uvicorn(bounds: Bounds, on_certificate: Callable[[float], None]) -> No
         config.loop = f"{__name__}:BoundedLoop"
         if config.timeout_graceful_shutdown is None:
             config.timeout_graceful_shutdown = SHUTDOWN_SECONDS
+        for listener in sockets or ():  # connections inherit it
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BYTES)
         # not listener.dup(), which makes the socket a blocking one in all workers for a moment: one
         # that looks for a client just then would wait for one, and answer nobody
         more = [
@@ -83,7 +91,7 @@ class BoundedLoop(uvloop.Loop):
         return TlsServer(self, listener, protocol_factory, context)
 
 
-_handshakes: dict[asyncio.Task[None], None] = {}
+_handshakes: dict[socket.socket, asyncio.Task[None]] = {}
 """Those of this process, the oldest first."""
 
 
@@ -115,6 +123,7 @@ class TlsServer:
             "ssl_shutdown_timeout": HANDSHAKE_SECONDS,
         }
         self._protocol_factory = protocol_factory
+        self._most = min(MAX_HANDSHAKES, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8)
         listener.setblocking(False)
         loop.add_reader(listener.fileno(), self._accept)
 
@@ -132,16 +141,19 @@ class TlsServer:
             return  # another worker took it, or its client is gone
         connected.setblocking(False)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        task = self._loop.create_task(self._shake_hands(connected))
-        _handshakes[task] = None
-        task.add_done_callback(_handshakes.pop)
-        if len(_handshakes) > MAX_HANDSHAKES:
-            next(iter(_handshakes)).cancel()
+        _handshakes[connected] = self._loop.create_task(self._shake_hands(connected))
+        if len(_handshakes) > self._most:
+            oldest = next(iter(_handshakes))
+            del _handshakes[oldest]
+            with suppress(OSError):
+                oldest.shutdown(socket.SHUT_RDWR)  # which its handshake meets as an end
 
     async def _shake_hands(self, connected: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(
                 self._protocol_factory, connected, **self._options
             )
-        except (OSError, asyncio.CancelledError):
+        except OSError:
             connected.close()
+        finally:
+            _handshakes.pop(connected, None)

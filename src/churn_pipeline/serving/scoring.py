@@ -10,9 +10,11 @@ from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.variants import Deployment, Variant
 from churn_pipeline.serving.worker import Worker
 
-CHUNK_SCORED = 200
-"""Customers scored without a pause for other requests: some 4 ms."""
+CHUNK_SCORED = 50
+"""Customers scored without a pause for other requests: some 1.3 ms."""
 CHUNK_EXPLAINED = 10
+_TURNS = 3
+"""Of the loop in a pause: in the first a request is read, in the second answered."""
 
 
 class Scoring:
@@ -92,8 +94,7 @@ class Scoring:
         results: list[dict[str, Any]] = []
         audited: list[AuditedCustomer] = []
         for start in range(0, len(records), chunk):
-            if start:
-                await asyncio.sleep(0)  # requests of one customer need not wait for all of these
+            await _pause()  # requests of one customer need not wait for all of these
             part = records[start : start + chunk]
             results += self._part(deployment, request, start, part, answers, audited)
         failed = sum("errors" in result for result in results)
@@ -105,6 +106,7 @@ class Scoring:
             "request_id": request.id,
         }
         variant = "" if deployment.split else deployment.champion.name
+        await _pause()
         return Answer(encode(content), variant=variant, customers=audited)
 
     def _part(
@@ -154,6 +156,11 @@ class Scoring:
 
 
 Answers = Callable[[Variant, list[Customer]], list[dict[str, Any]]]
+
+
+async def _pause() -> None:
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 def _read(deployment: Deployment, record: Any) -> tuple[Variant, Customer]:
