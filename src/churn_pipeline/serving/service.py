@@ -113,7 +113,9 @@ class ChurnService(NativeApi):
 
     @bentoml.on_startup
     async def start(self) -> None:
-        """Start loading the models."""
+        """Start loading the models, knowing which keys other hosts revoked."""
+        if self.worker.shared is not None:
+            await self.worker.shared.refresh()
         self.worker.start()
 
     def __is_ready__(self) -> bool:
