@@ -80,6 +80,7 @@ class ServingApp:
 
     async def _answer(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         begin = time.perf_counter()
+        worker = self._worker
         client = scope["client"]
         headers = dict(scope["headers"])
         body = Body(headers, receive, self._worker.bounds)
@@ -100,12 +101,15 @@ class ServingApp:
         try:
             if not route.is_public:
                 self._admit(request, route)
+                if worker.shared is not None and request.key is not None:
+                    if wait := await worker.shared_wait_of(request.key):
+                        raise _too_many(wait)
             answer = await route.handle(request)
         except Refusal as refusal:
-            self._worker.metrics.rejected(refusal.reason)
+            worker.metrics.rejected(refusal.reason)
             answer = Answer(refusal.content(request.id), refusal.status, refusal.headers)
         except ClientGone:
-            self._worker.metrics.failed("client_gone")
+            worker.metrics.failed("client_gone")
             return
         except Exception as error:
             answer = self._fault(request, error)
@@ -123,6 +127,8 @@ class ServingApp:
         if worker.settings.authentication:
             try:
                 key = worker.keys.authenticate(request.headers.get(b"authorization"))
+                if worker.shared is not None and key.key_id in worker.shared.revoked:
+                    raise Unauthorized("the key has been revoked on another host")
             except Unauthorized as error:
                 sentence = _sentence(str(error))
                 refusal = Refusal(401, "unauthorized", sentence, headers=(CHALLENGE,))
@@ -132,8 +138,7 @@ class ServingApp:
                 raise Refusal(
                     403, "scope", f"This key may not do that; it needs the scope {route.scope}."
                 )
-            wait = worker.wait_of(key)
-            if wait:
+            if worker.shared is None and (wait := worker.wait_of(key)):
                 raise _too_many(wait)
         elif route.scope == "admin":
             raise Refusal(

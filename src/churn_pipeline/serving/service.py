@@ -89,7 +89,12 @@ class ChurnService(NativeApi):
 
     @bentoml.on_startup
     async def start(self) -> None:
-        """Load the models; BentoML lets the worker listen when this returns."""
+        """Load the models, knowing which keys other hosts revoked.
+
+        BentoML lets the worker listen when this returns.
+        """
+        if self.worker.shared is not None:
+            await self.worker.shared.refresh()
         self.worker.start()
         await self.worker.settle()
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from churn_pipeline.serving.api_keys import ApiKey, KeyStore
 from churn_pipeline.serving.audit import AuditLog
@@ -21,6 +22,9 @@ from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.settings import ServingSettings
 from churn_pipeline.serving.shadow import Shadow
 from churn_pipeline.serving.variants import Deployment, Plan
+
+if TYPE_CHECKING:
+    from churn_pipeline.serving.shared_state import SharedState
 
 logger = logging.getLogger("bentoml.churn")
 
@@ -105,6 +109,7 @@ class Worker:
             file, lambda: configured_plan(read_settings()), process.start, self.metrics.deployed
         )
         self._limiter = RateLimiter((process.folder or settings.deployment) / "rates")
+        self.shared = self._shared_state(settings.redis)
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -135,11 +140,31 @@ class Worker:
 
     def wait_of(self, key: ApiKey) -> float:
         """Count a request of a key; return 0 or the seconds it must wait."""
+        return self._limiter.allow(key.key_id, *self._limits_of(key))
+
+    async def shared_wait_of(self, key: ApiKey) -> float:
+        """Do so over all hosts."""
+        assert self.shared is not None
+        return await self.shared.wait_of(key.key_id, *self._limits_of(key))
+
+    def _limits_of(self, key: ApiKey) -> tuple[float, int]:
         settings = self.settings
-        return self._limiter.allow(
-            key.key_id,
+        return (
             key.requests_per_second or settings.requests_per_second,
             key.burst or settings.burst,
+        )
+
+    def _shared_state(self, url: str | None) -> "SharedState | None":
+        if url is None:
+            return None
+        # only then: importing the client takes a tenth of a second
+        from churn_pipeline.serving.shared_state import SharedState
+
+        return SharedState(
+            url,
+            self._limiter.allow,
+            lambda: self.keys.revoked,
+            lambda: self.metrics.failed("redis"),
         )
 
     def start(self) -> None:
@@ -152,6 +177,7 @@ class Worker:
             self._now_and_then(self._refresh_keys),
             self._now_and_then(self._flush),
             self.shadow.score_waiting(),
+            *(() if self.shared is None else (self.shared.follow(),)),
         ):
             self._tasks.append(asyncio.create_task(work))
 
@@ -173,6 +199,8 @@ class Worker:
         self.shadow.finish()
         self.metrics.flush()
         await asyncio.to_thread(self._write)
+        if self.shared is not None:
+            await self.shared.close()
         self._limiter.close()
 
     async def _now_and_then(self, work: Callable[[], Awaitable[None]]) -> None:
