@@ -25,11 +25,12 @@ from churn_pipeline.serving.variants import Deployment
 SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 PROBABILITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
-ERROR_KINDS = ("client_gone", "deployment", "feedback", "internal", "token_keys")
+ERROR_KINDS = ("client_gone", "deployment", "feedback", "internal", "redis", "token_keys")
 REASONS = (
-    *("batch_too_large", "body_too_large", "content_type", "deployment", "method", "network"),
-    *("not_found", "not_json", "not_ready", "origin", "rate_limit", "scope", "storage"),
-    *("timeout", "unauthorized", "validation"),
+    *("audit", "batch_too_large", "bodies", "body_too_large", "busy", "connections"),
+    *("content_type", "deployment", "method", "network", "not_found", "not_json", "not_ready"),
+    *("origin", "pipelined", "rate_limit", "scope", "storage", "timeout", "unauthorized"),
+    *("unread", "validation"),
 )
 OUTCOMES = ("scored", "refused", "failed", "dropped", "unwritten")
 
@@ -74,7 +75,6 @@ class Metrics:
         self._unauthorized: defaultdict[tuple[str], int] = defaultdict(int)
         self._audit_lost: defaultdict[tuple[()], int] = defaultdict(int)
         self._shadow: defaultdict[tuple[str], int] = defaultdict(int)
-        self._redis_unavailable: defaultdict[tuple[()], int] = defaultdict(int)
         self._worker_restarts: defaultdict[tuple[()], int] = defaultdict(int)
         self._seconds: dict[str, Tally] = {}
         self._probabilities: dict[str, Tally] = {}
@@ -106,13 +106,6 @@ class Metrics:
             (
                 self._shadow,
                 counter("churn_shadow", "Customers for a silent challenger.", "outcome"),
-            ),
-            (
-                self._redis_unavailable,
-                counter(
-                    "churn_redis_unavailable",
-                    "Calls that Redis did not answer, so that this host counted for itself.",
-                ),
             ),
             (
                 self._worker_restarts,
@@ -234,10 +227,6 @@ class Metrics:
     def shadowed(self, outcome: str, count: int = 1) -> None:
         """Count customers by what became of their silent score."""
         self._shadow[(outcome,)] += count
-
-    def redis_unavailable(self) -> None:
-        """Count a call that Redis did not answer."""
-        self._redis_unavailable[()] += 1
 
     def key_file_broken(self, is_broken: bool) -> None:
         """Say whether the file of the keys can be used."""
