@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -143,3 +145,9 @@ def test_the_first_certificate_of_a_chain_is_the_servers(
     chain = tmp_path / "chain.pem"
     chain.write_bytes(certificate[0].read_bytes() * 2)
     assert expiry(chain) == EXPIRY.timestamp()
+
+
+def test_without_tls_no_cryptography_is_loaded() -> None:
+    check = "import sys, churn_pipeline.serving.tls; print('cryptography' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
