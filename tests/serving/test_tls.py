@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import socket
 import ssl
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -104,8 +107,8 @@ def test_a_server_speaks_modern_tls_only(
     assert float(line.split()[1]) == EXPIRY.timestamp()
 
 
-def hardened(files: tuple[Path, Path], **options: object) -> ssl.SSLContext:
-    config = uvicorn.Config(lambda: None, ssl_certfile=files[0], ssl_keyfile=files[1], **options)  # type: ignore[arg-type]
+def hardened(files: tuple[Path, Path], **options: Any) -> ssl.SSLContext:
+    config = uvicorn.Config(lambda: None, ssl_certfile=files[0], ssl_keyfile=files[1], **options)
     harden(config, lambda _: None)
     config.load()
     assert config.ssl is not None
@@ -130,7 +133,7 @@ def test_no_version_option_leads_below_tls_1_2(certificate: tuple[Path, Path]) -
 
 
 def test_without_a_certificate_nothing_changes() -> None:
-    config = uvicorn.Config(lambda: None)  # type: ignore[arg-type]
+    config = uvicorn.Config(lambda: None)
     harden(config, lambda _: pytest.fail("there is no certificate"))
     config.load()
     assert config.ssl is None
@@ -142,3 +145,9 @@ def test_the_first_certificate_of_a_chain_is_the_servers(
     chain = tmp_path / "chain.pem"
     chain.write_bytes(certificate[0].read_bytes() * 2)
     assert expiry(chain) == EXPIRY.timestamp()
+
+
+def test_without_tls_no_cryptography_is_loaded() -> None:
+    check = "import sys, churn_pipeline.serving.tls; print('cryptography' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -122,6 +122,7 @@ class ServingApp:
         if route.open_to is not None and route.open_to.allows(request.client):
             return
         if not worker.networks.allows(request.client):
+            worker.metrics.unauthorized("network")
             sentence = "Requests from this address are not allowed."
             raise self._stranger(request, Refusal(403, "network", sentence))
         if worker.settings.authentication:
@@ -130,6 +131,7 @@ class ServingApp:
                 if worker.shared is not None and key.key_id in worker.shared.revoked:
                     raise Unauthorized("the key has been revoked on another host")
             except Unauthorized as error:
+                worker.metrics.unauthorized("key")
                 sentence = _sentence(str(error))
                 refusal = Refusal(401, "unauthorized", sentence, headers=(CHALLENGE,))
                 raise self._stranger(request, refusal) from None
@@ -149,7 +151,6 @@ class ServingApp:
 
     def _stranger(self, request: Request, refusal: Refusal) -> Refusal:
         """Return the refusal, or another one if the address is refused again and again."""
-        self._worker.metrics.refused_stranger(refusal.reason)
         wait = self._worker.failures.failed(request.client)
         return _too_many(wait) if wait else refusal
 

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import prometheus_client
 from prometheus_client import multiprocess
@@ -25,25 +25,14 @@ from churn_pipeline.serving.variants import Deployment
 SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 PROBABILITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
-Part = Literal["api_keys", "jwks"]
-"""What the service can go on without for a while."""
-Event = Literal[
-    "audit_lost", "jwks_refresh_failures", "redis_unavailable", "shadow_dropped", "worker_restarts"
-]
-_EVENTS: Mapping[Event, str] = {
-    "audit_lost": "Lines of the audit log that could not be written.",
-    "jwks_refresh_failures": "Failed attempts to fetch the keys of the identity provider.",
-    "redis_unavailable": "Failed calls of Redis, in whose place this host counted by itself.",
-    "shadow_dropped": "Customers whom the silent challenger did not score: too many waited.",
-    "worker_restarts": "Workers that took the place of one that had died.",
-}
-ERROR_KINDS = ("client_gone", "deployment", "feedback", "internal", "shadow", "shadow_refused")
+ERROR_KINDS = ("client_gone", "deployment", "feedback", "internal", "redis", "token_keys")
 REASONS = (
-    *("batch_too_large", "body_too_large", "content_type", "deployment", "method", "network"),
-    *("not_found", "not_json", "not_ready", "origin", "rate_limit", "scope", "storage"),
-    *("timeout", "unauthorized", "validation"),
+    *("audit", "batch_too_large", "bodies", "body_too_large", "busy", "connections"),
+    *("content_type", "deployment", "method", "network", "not_found", "not_json", "not_ready"),
+    *("origin", "pipelined", "rate_limit", "scope", "storage", "timeout", "unauthorized"),
+    *("unread", "validation"),
 )
-STRANGERS = ("unauthorized", "network")
+OUTCOMES = ("scored", "refused", "failed", "dropped", "unwritten")
 
 
 class Tally:
@@ -83,7 +72,10 @@ class Metrics:
         self._scores: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._errors: defaultdict[tuple[str], int] = defaultdict(int)
         self._rejected: defaultdict[tuple[str], int] = defaultdict(int)
-        self._strangers: defaultdict[tuple[str], int] = defaultdict(int)
+        self._unauthorized: defaultdict[tuple[str], int] = defaultdict(int)
+        self._audit_lost: defaultdict[tuple[()], int] = defaultdict(int)
+        self._shadow: defaultdict[tuple[str], int] = defaultdict(int)
+        self._worker_restarts: defaultdict[tuple[()], int] = defaultdict(int)
         self._seconds: dict[str, Tally] = {}
         self._probabilities: dict[str, Tally] = {}
 
@@ -99,21 +91,31 @@ class Metrics:
             (self._errors, counter("churn_errors", "What went wrong in the service.", "kind")),
             (self._rejected, counter("churn_rejected", "Requests refused.", "reason")),
             (
-                self._strangers,
+                self._unauthorized,
                 counter(
-                    "churn_authentication_failures",
+                    "churn_unauthorized",
                     "Requests without a good key or from an address that is not allowed, "
                     "whether answered by 401, 403 or 429.",
-                    "reason",
+                    "cause",
                 ),
             ),
+            (
+                self._audit_lost,
+                counter("churn_audit_lost", "Answers and events that the audit log does not hold."),
+            ),
+            (
+                self._shadow,
+                counter("churn_shadow", "Customers for a silent challenger.", "outcome"),
+            ),
+            (
+                self._worker_restarts,
+                counter("churn_worker_restarts", "Workers that took the place of a dead one."),
+            ),
         ]
-        expected = ((), (), ERROR_KINDS, REASONS, STRANGERS)
-        for (_, labelled), values in zip(self._counters, expected, strict=True):
-            for value in values:
+        known = {"errors": ERROR_KINDS, "rejected": REASONS, "shadow": OUTCOMES}
+        for _, labelled in self._counters:
+            for value in known.get(labelled._name.removeprefix("churn_"), ()):
                 labelled.labels(value)
-        self._events = {event: counter(f"churn_{event}", text) for event, text in _EVENTS.items()}
-        self._happened: dict[Event, int] = dict.fromkeys(_EVENTS, 0)
         self._histograms = [
             (
                 self._seconds,
@@ -152,14 +154,11 @@ class Metrics:
         self._is_loaded = gauge(
             "churn_model_loaded", "0 while a worker has no model to answer with.", "livemin"
         )
-        self._broken = gauge(
-            "churn_part_broken",
-            "1 while the service goes on without this part, or with what it last knew of it.",
+        self._key_file = gauge(
+            "churn_key_file_broken",
+            "1 while the file of the keys cannot be read and those known before stay in use.",
             "livemax",
-            "part",
         )
-        for part in get_args(Part):
-            self._broken.labels(part)
         self._began = gauge("churn_start_time_seconds", "When the service started.", "min")
         self._certificate = gauge(
             "churn_certificate_expiry_seconds",
@@ -180,7 +179,7 @@ class Metrics:
                 multiprocess.mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
         mark = Path(folder) / f"started-{start}-{worker}"
         if mark.exists():
-            self.happened("worker_restarts")
+            self._worker_restarts[()] += 1
         mark.touch()
 
     def answered(self, route: str, status: int, variant: str, seconds: float) -> None:
@@ -217,17 +216,21 @@ class Metrics:
         """Count a refused request."""
         self._rejected[(reason,)] += 1
 
-    def refused_stranger(self, reason: str) -> None:
-        """Count a request of which it is not known whose it is, or that comes from outside."""
-        self._strangers[(reason,)] += 1
+    def unauthorized(self, cause: str) -> None:
+        """Count a request without a good key, or from an address that is not allowed."""
+        self._unauthorized[(cause,)] += 1
 
-    def happened(self, event: Event, times: int = 1) -> None:
-        """Count what an operator should hear of."""
-        self._happened[event] += times
+    def audit_lost(self, count: int) -> None:
+        """Count answers that were sent, and events that passed, without a line."""
+        self._audit_lost[()] += count
 
-    def broken(self, part: Part, is_broken: bool) -> None:
-        """Say whether the service goes on without a part."""
-        self._broken.labels(part).set(is_broken)
+    def shadowed(self, outcome: str, count: int = 1) -> None:
+        """Count customers by what became of their silent score."""
+        self._shadow[(outcome,)] += count
+
+    def key_file_broken(self, is_broken: bool) -> None:
+        """Say whether the file of the keys can be used."""
+        self._key_file.set(is_broken)
 
     def certificate(self, expiry: float) -> None:
         """Say when the certificate in use expires, in seconds of the epoch."""
@@ -246,12 +249,8 @@ class Metrics:
         for counts, counter in self._counters:
             for labels, count in counts.items():
                 if count:
-                    counter.labels(*labels).inc(count)
+                    (counter.labels(*labels) if labels else counter).inc(count)
                     counts[labels] = 0
-        for event, times in self._happened.items():
-            if times:
-                self._events[event].inc(times)
-                self._happened[event] = 0
         for tallies, histogram in self._histograms:
             for label, tally in tallies.items():
                 if any(tally.counts):

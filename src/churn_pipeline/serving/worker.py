@@ -214,7 +214,7 @@ class Worker:
 
     async def _refresh_keys(self) -> None:
         is_changed = await asyncio.to_thread(self.keys.refresh)
-        self.metrics.broken("api_keys", self.keys.is_broken)
+        self.metrics.key_file_broken(self.keys.is_broken)
         if is_changed:
             self.audit.audit_key = self.keys.audit_key
 
