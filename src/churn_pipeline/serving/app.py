@@ -80,7 +80,6 @@ class ServingApp:
 
     async def _answer(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         begin = time.perf_counter()
-        worker = self._worker
         client = scope["client"]
         headers = dict(scope["headers"])
         body = Body(headers, receive, self._worker.bounds)
@@ -98,6 +97,7 @@ class ServingApp:
     async def _answer_request(
         self, route: Route, request: Request, send: Send, begin: float
     ) -> None:
+        worker = self._worker
         try:
             if not route.is_public:
                 self._admit(request, route)
