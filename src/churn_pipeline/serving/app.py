@@ -14,7 +14,7 @@ from typing import Any
 
 from churn_pipeline.serving.api_keys import Unauthorized
 from churn_pipeline.serving.audit import AuditUnavailable
-from churn_pipeline.serving.bodies import Receive
+from churn_pipeline.serving.bodies import Body, Receive
 from churn_pipeline.serving.exchange import Answer, Request, Route, encode
 from churn_pipeline.serving.headers import CHALLENGE, JSON_HEADERS, Header
 from churn_pipeline.serving.refusals import ClientGone, Refusal, unaudited
@@ -25,7 +25,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_OF_BENTOML = frozenset({b"/livez", b"/healthz", b"/readyz", b"/metrics"})
+_OF_BENTOML = frozenset({b"/livez", b"/healthz", b"/readyz"})
 _FILES_OF_BENTOML = re.compile(rb"/static_content/[a-z0-9-]+\.(css|js|png)")
 
 logger = logging.getLogger("bentoml.churn")
@@ -51,6 +51,7 @@ class ServingApp:
         for method, path in self._routes:
             self._methods.setdefault(path, []).append(method)
         self._ids = RequestIds()
+        self._has_pages = "/docs" in worker.settings.public_routes
         self._cors = worker.cors if worker.cors.is_open else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,10 +72,8 @@ class ServingApp:
         path = scope["raw_path"]
         if scope["method"] not in ("GET", "HEAD"):
             return False
-        if path not in _OF_BENTOML and not _FILES_OF_BENTOML.fullmatch(path):
+        if path not in _OF_BENTOML and not (self._has_pages and _FILES_OF_BENTOML.fullmatch(path)):
             return False
-        if path == b"/metrics":
-            self._worker.metrics.flush()
         headers = dict(scope["headers"])
         ids = id_headers(self._ids.of(headers), trace_parent(headers))
 
@@ -90,17 +89,30 @@ class ServingApp:
         begin = time.perf_counter()
         client = scope["client"]
         headers = dict(scope["headers"])
+        body = Body(headers, receive, self._worker.bounds)
         request = Request(
             self._ids.of(headers),
             headers,
             client[0] if client else None,
-            receive,
+            body,
             trace_parent(headers),
         )
+        try:
+            await self._answer_request(route, request, send, begin)
+        finally:
+            body.release()
+
+    async def _answer_request(
+        self, route: Route, request: Request, send: Send, begin: float
+    ) -> None:
+        worker = self._worker
         reason = "internal"
         try:
             if not route.is_public:
                 self._admit(request, route)
+                if worker.shared is not None and request.key is not None:
+                    if wait := await worker.shared_wait_of(request.key):
+                        raise _too_many(wait)
             answer = await route.handle(request)
         except Refusal as refusal:
             reason = refusal.reason
@@ -109,11 +121,12 @@ class ServingApp:
             reason = "audit"
             answer = self._refused(request, unaudited())
         except ClientGone:
-            self._worker.metrics.failed("client_gone")
+            worker.metrics.failed("client_gone")
             return
         except Exception as error:
             answer = self._fault(request, error)
-        if not (route.is_public or answer.is_audited):
+        is_open = route.is_public or (request.key is None and route.open_to is not None)
+        if not (is_open or answer.is_audited):
             answer = await self._audited(route, request, answer, reason)
         await self._send(request, answer, send)
         self._worker.metrics.answered(
@@ -140,13 +153,19 @@ class ServingApp:
     def _admit(self, request: Request, route: Route) -> None:
         """Refuse the request unless its sender may ask this, here and now."""
         worker = self._worker
+        if route.open_to is not None and route.open_to.allows(request.client):
+            return
         if not worker.networks.allows(request.client):
+            worker.metrics.unauthorized("network")
             sentence = "Requests from this address are not allowed."
             raise self._stranger(request, Refusal(403, "network", sentence))
         if worker.settings.authentication:
             try:
                 key = worker.keys.authenticate(request.headers.get(b"authorization"))
+                if worker.shared is not None and key.key_id in worker.shared.revoked:
+                    raise Unauthorized("the key has been revoked on another host")
             except Unauthorized as error:
+                worker.metrics.unauthorized("key")
                 sentence = _sentence(str(error))
                 refusal = Refusal(401, "unauthorized", sentence, headers=(CHALLENGE,))
                 raise self._stranger(request, refusal) from None
@@ -155,8 +174,7 @@ class ServingApp:
                 raise Refusal(
                     403, "scope", f"This key may not do that; it needs the scope {route.scope}."
                 )
-            wait = worker.wait_of(key)
-            if wait:
+            if worker.shared is None and (wait := worker.wait_of(key)):
                 raise _too_many(wait)
         elif route.scope == "admin":
             raise Refusal(

@@ -8,8 +8,9 @@ import msgspec
 
 from churn_pipeline.serving.api_keys import ApiKey, Scope
 from churn_pipeline.serving.audit.records import Asked, AuditedCustomer
-from churn_pipeline.serving.bodies import Receive, read_json
+from churn_pipeline.serving.bodies import Body
 from churn_pipeline.serving.headers import Header
+from churn_pipeline.serving.networks import AllowedNetworks
 from churn_pipeline.serving.request_ids import LOG_FIELDS, trace_id
 
 encode = msgspec.json.Encoder().encode
@@ -26,8 +27,8 @@ class Request:
         Names in lower case; of a header that stands twice the last value.
     client : str or None
         Address of the connection.
-    receive : callable
-        ASGI channel of the body.
+    body : Body
+        Not read yet.
     traceparent : bytes or None
         The header of W3C's Trace Context, checked.
 
@@ -37,14 +38,14 @@ class Request:
         Whose request it is, once that is known.
     """
 
-    __slots__ = ("_receive", "client", "headers", "id", "key", "traceparent")
+    __slots__ = ("body", "client", "headers", "id", "key", "traceparent")
 
     def __init__(
         self,
         request_id: str,
         headers: Mapping[bytes, bytes],
         client: str | None,
-        receive: Receive,
+        body: Body,
         traceparent: bytes | None = None,
     ) -> None:
         self.id = request_id
@@ -52,7 +53,7 @@ class Request:
         self.headers = headers
         self.client = client
         self.key: ApiKey | None = None
-        self._receive = receive
+        self.body = body
 
     def asked(self, route: str, status: int) -> Asked:
         """Return what the audit log says of the request."""
@@ -79,8 +80,8 @@ class Request:
         }
 
     async def json(self, max_bytes: int) -> Any:
-        """Return the decoded body; see :func:`~churn_pipeline.serving.bodies.read_json`."""
-        return await read_json(self.headers, self._receive, max_bytes)
+        """Return the decoded body; see :meth:`~churn_pipeline.serving.bodies.Body.json`."""
+        return await self.body.json(max_bytes)
 
 
 @dataclass(slots=True)
@@ -127,6 +128,8 @@ class Route:
         What a key must be allowed to do; None: any key will do.
     is_public : bool
         Whether it needs no key at all.
+    open_to : AllowedNetworks or None
+        Whose requests need no key either.
     """
 
     method: str
@@ -134,3 +137,4 @@ class Route:
     handle: Callable[[Request], Awaitable[Answer]]
     scope: Scope | None = None
     is_public: bool = False
+    open_to: AllowedNetworks | None = None

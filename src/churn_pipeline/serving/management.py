@@ -9,9 +9,10 @@ from typing import Any
 from churn_pipeline.errors import ChurnPipelineError
 from churn_pipeline.serving.audit import AuditUnavailable
 from churn_pipeline.serving.audit.records import request_fields
-from churn_pipeline.serving.bodies import decode, read_body
+from churn_pipeline.serving.bodies import decode
 from churn_pipeline.serving.exchange import Answer, Request, Route
 from churn_pipeline.serving.feedback import read_feedback
+from churn_pipeline.serving.models import StorageError
 from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.variants import MODES, Deployment, described
 from churn_pipeline.serving.worker import Worker
@@ -85,7 +86,7 @@ class Management:
 
     async def reload(self, request: Request) -> Answer:
         """Load the configured bundles anew, or others that the body names."""
-        body = await read_body(request.headers, request._receive, 10_000)
+        body = await request.body.content(10_000)
         changes = _changes(decode(body) if body.strip() else {}, self._worker.bundle_folders)
         return await self._deploy("reload", request, self._worker.models.reload(changes), changes)
 
@@ -116,7 +117,7 @@ class Management:
             after = (await change).versions()
             status = 200
         except ChurnPipelineError as error:
-            status, problem = 409, str(error)
+            status, problem = 503 if isinstance(error, StorageError) else 409, str(error)
         finally:
             # kept until it can be written: what has been done cannot be refused any more
             fields = {**request_fields(request.asked(route, status)), "from": before, "to": after}
@@ -134,7 +135,7 @@ class Management:
             )
         if problem:
             worker.metrics.failed("deployment")
-            raise Refusal(409, "deployment", problem)
+            raise Refusal(status, "deployment" if status == 409 else "storage", problem)
         answer = await self._state(request)
         answer.is_audited = True
         return answer
