@@ -391,6 +391,23 @@ def test_events_wait_for_a_disk_that_is_full(
     assert lines(tmp_path)[-1]["event"] == "audit_gap"
 
 
+def test_a_start_on_a_full_disk_is_tried_again_with_each_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", fail)
+        audit_log = opened(tmp_path)
+        for number in range(3):
+            with pytest.raises(AuditUnavailable):
+                answer(audit_log, number)
+    answer(audit_log, 3)
+    assert [line["request_id"] for line in answers(tmp_path)] == ["request 3"]
+    assert_whole(tmp_path)
+
+
 def test_a_folder_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ParameterError, match=r"file.* cannot be written .*serving\.audit_log"):

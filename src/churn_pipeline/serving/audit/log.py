@@ -269,18 +269,23 @@ class AuditLog:
             self._refused = ChainedStdout(f"refusals-{self._worker}", self._key)
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._claimed, number = claim(self._folder, self._worker)
-        self._answers, self._refused = (
-            ChainedFiles(
-                self._folder,
-                f"{kind}-{number}",
-                self._max_bytes,
-                self._files,
-                self._key,
-                has_journal=kind == "audit" and self._stdout is None,
+        lock, number = claim(self._folder, self._worker)
+        try:
+            self._answers, self._refused = (
+                ChainedFiles(
+                    self._folder,
+                    f"{kind}-{number}",
+                    self._max_bytes,
+                    self._files,
+                    self._key,
+                    has_journal=kind == "audit" and self._stdout is None,
+                )
+                for kind in ("audit", "refusals")
             )
-            for kind in ("audit", "refusals")
-        )
+        except OSError:
+            os.close(lock)
+            raise
+        self._claimed = lock
 
     def _append(self, records: Sequence[bytes]) -> Sequence[bytes]:
         with self._lock:
