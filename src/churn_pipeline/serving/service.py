@@ -13,6 +13,7 @@ import logging
 import socket
 import sys
 import types
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ from churn_pipeline.serving.connections import BoundedProtocol
 from churn_pipeline.serving.instance import instance_folder
 from churn_pipeline.serving.native_api import NativeApi
 from churn_pipeline.serving.networks import trust_no_proxy
-from churn_pipeline.serving.settings import load_settings
+from churn_pipeline.serving.settings import STARTED_IN, load_settings
 
 LISTENERS = 32
 trust_no_proxy(os.environ)
@@ -110,6 +111,11 @@ class ChurnService(NativeApi):
     """Scores customers by the packaged model."""
 
     worker: Any = None
+
+    @bentoml.on_deployment
+    def note_folder() -> None:
+        """Tell the workers where the service was started, before there are any."""
+        os.environ[STARTED_IN] = str(Path.cwd())
 
     @bentoml.on_startup
     async def start(self) -> None:

@@ -17,6 +17,8 @@ from churn_pipeline.errors import ParameterError
 from churn_pipeline.serving.networks import Network, parse_network
 
 PREFIX = "CHURN_SERVING_"
+STARTED_IN = "CHURN_STARTED_IN"
+"""Variable that tells workers in which folder the service was started; BentoML takes them away."""
 Mode = Literal["champion", "shadow", "split"]
 UnseenCategory = Literal["refuse", "missing"]
 
@@ -118,7 +120,8 @@ def load_settings(
     -------
     ServingSettings
         With relative paths taken from the folder of the params file, or from the project's root
-        for ``conf/NAME/params.yaml``.
+        for ``conf/NAME/params.yaml``. Of a Bento, only the bundles lie there; keys, logs and
+        deployment lie where it was started.
 
     Raises
     ------
@@ -132,7 +135,11 @@ def load_settings(
     section: object = None
     if named or file.exists():
         section = _load_yaml(file)
-    return parse_settings(section, project_of(file), environ, source=str(file))
+    folder = project_of(file)
+    # who serves a Bento writes beside it, not into BentoML's store
+    is_bento = (folder.parent / "bento.yaml").is_file()
+    state = Path(environ[STARTED_IN]) if is_bento and environ.get(STARTED_IN) else folder
+    return parse_settings(section, folder, environ, source=str(file), state=state)
 
 
 def parse_settings(
@@ -140,6 +147,7 @@ def parse_settings(
     folder: Path,
     environ: Mapping[str, str] = os.environ,
     source: str = "params.yaml",
+    state: Path | None = None,
 ) -> ServingSettings:
     """Check the section ``serving`` and fill in its defaults.
 
@@ -153,6 +161,9 @@ def parse_settings(
         As for :func:`load_settings`.
     source : str
         Name of the file, for the messages.
+    state : Path, optional
+        Where relative paths begin of what is no part of a model: keys, logs, deployment; by
+        default ``folder``.
 
     Raises
     ------
@@ -181,7 +192,8 @@ def parse_settings(
         raise ParameterError("; ".join(problems.values()))
     for key, value in values.items():
         if isinstance(value, Path):
-            values[key] = folder / value
+            is_model = key in ("champion", "challenger")
+            values[key] = (folder if is_model or state is None else state) / value
     return ServingSettings(**values)
 
 
