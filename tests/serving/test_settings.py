@@ -170,3 +170,33 @@ def test_the_projects_own_params_are_good_and_complete(root: Path) -> None:
     assert settings.authentication
     assert settings.cors_origins == ()
     assert isinstance(settings, ServingSettings)
+
+
+def test_an_address_of_redis_is_checked_and_never_shown() -> None:
+    good = "rediss://user:Xq7secret@redis.example.org:6380/2"
+    assert parse_settings({"redis": good}, FOLDER, {}).redis == good
+    bad = ["Xq7secret", "http://:Xq7secret@host", "redis://", "redis://:Xq7secret@host/a", 5]
+    for value in bad:
+        with pytest.raises(ParameterError, match=r"serving\.redis is no address") as caught:
+            parse_settings({"redis": value}, FOLDER, {})
+        assert "Xq7secret" not in str(caught.value)
+
+
+def test_a_group_is_a_name_for_a_folder() -> None:
+    assert parse_settings({"deployment_group": "front-1"}, FOLDER, {}).deployment_group == "front-1"
+    for value in ("../a", "", "A", 5):
+        with pytest.raises(ParameterError, match=r"serving\.deployment_group is"):
+            parse_settings({"deployment_group": value}, FOLDER, {})
+
+
+def test_a_bento_keeps_what_it_writes_where_it_was_started(tmp_path: Path) -> None:
+    source = tmp_path / "store/src"
+    source.mkdir(parents=True)
+    (source / "params.yaml").write_text("serving: {champion: models/a}\n")
+    environ = {"CHURN_PARAMS": str(source / "params.yaml"), "CHURN_STARTED_IN": str(tmp_path)}
+    assert load_settings(environ=environ).audit_log == source / "data/09_serving/audit"
+    (tmp_path / "store/bento.yaml").write_text("")
+    settings = load_settings(environ=environ)
+    assert settings.champion == source / "models/a"
+    assert settings.audit_log == tmp_path / "data/09_serving/audit"
+    assert settings.api_keys == tmp_path / "conf/local/api_keys.json"
