@@ -23,7 +23,7 @@ import msgspec
 from churn_pipeline.errors import ChurnPipelineError
 from churn_pipeline.staging import staged_path
 
-Scope = Literal["score", "explain", "feedback", "admin"]
+Scope = Literal["score", "explain", "feedback", "admin", "metrics"]
 SCOPES: tuple[str, ...] = get_args(Scope)
 
 _LOGGER = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class ApiKey:
     name : str
         Whose key it is.
     scopes : frozenset of str
-        What it may do: ``score``, ``explain``, ``feedback``, ``admin``.
+        What it may do: ``score``, ``explain``, ``feedback``, ``admin``, ``metrics``.
     sha256 : str
         Of the secret, in hexadecimal digits.
     created, revoked : str, str or None
@@ -98,6 +98,11 @@ class KeyStore:
     path : Path
         Need not exist: then every request is refused with the command that creates a key.
 
+    Attributes
+    ----------
+    is_broken : bool
+        Whether the file cannot be used any more: damaged, unreadable or deleted.
+
     Raises
     ------
     KeyFileError
@@ -106,6 +111,7 @@ class KeyStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.is_broken = False
         self._own_audit_key = secrets.token_bytes(32)
         self._seen = _signature(path)
         self._use(read_keys(path))
@@ -174,7 +180,9 @@ class KeyStore:
         self._seen = signature  # taken before reading: a change in between is found next time
         try:
             self._use(read_keys(self._path))
+            self.is_broken = signature is None  # it was there, and is gone
         except KeyFileError as error:
+            self.is_broken = True
             _LOGGER.error("%s; the keys known so far stay in use", error)
             return False
         return True

@@ -15,7 +15,7 @@ from traceback import extract_tb
 from typing import Any
 
 from churn_pipeline.serving.api_keys import Unauthorized
-from churn_pipeline.serving.bodies import Receive
+from churn_pipeline.serving.bodies import Body, Receive
 from churn_pipeline.serving.exchange import Answer, Request, Route, encode
 from churn_pipeline.serving.headers import CHALLENGE, JSON_HEADERS, Header
 from churn_pipeline.serving.refusals import ClientGone, Refusal
@@ -25,7 +25,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_OF_BENTOML = frozenset({b"/livez", b"/healthz", b"/readyz", b"/metrics", b"/schema.json"})
+_OF_BENTOML = frozenset({b"/livez", b"/healthz", b"/readyz"})
 _FILES_OF_BENTOML = re.compile(rb"/static_content/[a-z0-9-]+\.(css|js|png)")
 
 logger = logging.getLogger("bentoml.churn")
@@ -52,6 +52,7 @@ class ServingApp:
             self._methods.setdefault(path, []).append(method)
         self._process = token_hex(8)
         self._numbers = count()
+        self._has_pages = "/docs" in worker.settings.public_routes
         self._cors = worker.cors if worker.cors.is_open else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,23 +73,31 @@ class ServingApp:
         path = scope["raw_path"]
         if scope["method"] not in ("GET", "HEAD"):
             return False
-        if path not in _OF_BENTOML and not _FILES_OF_BENTOML.fullmatch(path):
+        if path not in _OF_BENTOML and not (self._has_pages and _FILES_OF_BENTOML.fullmatch(path)):
             return False
-        if path == b"/metrics":
-            self._worker.metrics.flush()
         await self._bentoml_app(scope, receive, send)
         return True
 
     async def _answer(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         begin = time.perf_counter()
-        worker = self._worker
         client = scope["client"]
+        headers = dict(scope["headers"])
+        body = Body(headers, receive, self._worker.bounds)
         request = Request(
             f"{self._process}{next(self._numbers):08x}",
-            dict(scope["headers"]),
+            headers,
             client[0] if client else None,
-            receive,
+            body,
         )
+        try:
+            await self._answer_request(route, request, send, begin)
+        finally:
+            body.release()
+
+    async def _answer_request(
+        self, route: Route, request: Request, send: Send, begin: float
+    ) -> None:
+        worker = self._worker
         try:
             if not route.is_public:
                 self._admit(request, route)
@@ -110,7 +119,10 @@ class ServingApp:
     def _admit(self, request: Request, route: Route) -> None:
         """Refuse the request unless its sender may ask this, here and now."""
         worker = self._worker
+        if route.open_to is not None and route.open_to.allows(request.client):
+            return
         if not worker.networks.allows(request.client):
+            worker.metrics.unauthorized("network")
             sentence = "Requests from this address are not allowed."
             raise self._stranger(request, Refusal(403, "network", sentence))
         if worker.settings.authentication:
@@ -119,6 +131,7 @@ class ServingApp:
                 if worker.shared is not None and key.key_id in worker.shared.revoked:
                     raise Unauthorized("the key has been revoked on another host")
             except Unauthorized as error:
+                worker.metrics.unauthorized("key")
                 sentence = _sentence(str(error))
                 refusal = Refusal(401, "unauthorized", sentence, headers=(CHALLENGE,))
                 raise self._stranger(request, refusal) from None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from churn_pipeline.errors import ChurnPipelineError
-from churn_pipeline.serving.bodies import decode, read_body
+from churn_pipeline.serving.bodies import decode
 from churn_pipeline.serving.exchange import Answer, Request, Route
 from churn_pipeline.serving.feedback import read_feedback
 from churn_pipeline.serving.models import StorageError
@@ -81,7 +81,7 @@ class Management:
 
     async def reload(self, request: Request) -> Answer:
         """Load the configured bundles anew, or others that the body names."""
-        body = await read_body(request.headers, request._receive, 10_000)
+        body = await request.body.content(10_000)
         changes = _changes(decode(body) if body.strip() else {}, self._worker.bundle_folders)
         try:
             await self._worker.models.reload(changes)

@@ -41,6 +41,8 @@ class Models:
     ----------
     current : Deployment or None
         What answers; None until the first has been loaded.
+    tried : asyncio.Event
+        Set once the first has been loaded or could not be.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Models:
         self._start = start
         self._on_swap = on_swap
         self._stamp: tuple[int, int] | None = None
+        self.tried = asyncio.Event()
         self._swapping = asyncio.Lock()
         self._obstacle: str | None = None
         self._problem = ""
@@ -64,7 +67,9 @@ class Models:
         """Load what shall answer and follow the file from then on; runs until cancelled."""
         try:
             while True:
-                await asyncio.sleep(await self._try_to_follow())
+                pause = await self._try_to_follow()
+                self.tried.set()
+                await asyncio.sleep(pause)
         finally:
             self._file.leave()
 

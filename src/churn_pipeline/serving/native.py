@@ -15,6 +15,7 @@ from churn_pipeline.serving.exchange import Answer, Request, Route, encode
 from churn_pipeline.serving.native_api import CALL
 from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.scoring import Scoring
+from churn_pipeline.serving.settings import ServingSettings
 
 Handle = Callable[[Request], Awaitable[Answer]]
 Message = MutableMapping[str, Any]
@@ -26,7 +27,7 @@ class _Record(Request):
     __slots__ = ("_content",)
 
     def __init__(self, request: Request, content: Any) -> None:
-        super().__init__(request.id, request.headers, request.client, request._receive)
+        super().__init__(request.id, request.headers, request.client, request.body)
         self.key = request.key
         self._content = content
 
@@ -68,16 +69,23 @@ class NativeRoutes:
     bentoml_app : callable
         BentoML's ASGI application.
     scoring : Scoring
-    max_bytes : int
-        Of a body.
+    settings : ServingSettings
+    schema : dict
+        How BentoML describes the methods.
     """
 
     def __init__(
-        self, bentoml_app: Callable[..., Awaitable[None]], scoring: Scoring, max_bytes: int
+        self,
+        bentoml_app: Callable[..., Awaitable[None]],
+        scoring: Scoring,
+        settings: ServingSettings,
+        schema: dict[str, Any],
     ) -> None:
         self._bentoml_app = bentoml_app
         self._scoring = scoring
-        self._max_bytes = max_bytes
+        self._max_bytes = settings.max_body_bytes
+        self._is_public = "/openapi.json" in settings.public_routes
+        self._schema = encode(schema)
         # it would log the values that it could not read
         http_app.logger.addFilter(_without_values)
 
@@ -86,11 +94,17 @@ class NativeRoutes:
         """The addresses."""
         scoring = self._scoring
         return (
+            # tells what /openapi.json tells, so to whom that is told
+            Route("GET", "/schema.json", self.schema, is_public=self._is_public),
             self._route("/score", "customer", dict, scoring.score, "score"),
             self._route("/score_batch", "customers", list, scoring.score_batch, "score"),
             self._route("/explain", "customer", dict, scoring.explain, "explain"),
             self._route("/explain_batch", "customers", list, scoring.explain_batch, "explain"),
         )
+
+    async def schema(self, request: Request) -> Answer:
+        """Describe the methods for BentoML's clients."""
+        return Answer(self._schema)
 
     def _route(self, path: str, argument: str, kind: type, handle: Handle, scope: Any) -> Route:
         async def answer(request: Request) -> Answer:

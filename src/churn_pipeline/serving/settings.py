@@ -21,6 +21,8 @@ STARTED_IN = "CHURN_STARTED_IN"
 """Variable that tells workers in which folder the service was started; BentoML takes them away."""
 Mode = Literal["champion", "shadow", "split"]
 UnseenCategory = Literal["refuse", "missing"]
+PUBLIC_ROUTES = ("/docs", "/metrics", "/openapi.json")
+"""The routes without customers' data; the probes are always public."""
 
 # what Kubernetes sets in every container next to a Service that is called churn-serving
 _OF_KUBERNETES = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?")
@@ -46,6 +48,14 @@ class ServingSettings:
         Customers in one request at most.
     max_body_bytes : int
         Size of a request's body at most.
+    max_bodies_bytes : int
+        Of all bodies that a worker has in memory, and of the values of each.
+    max_unsent_bytes : int
+        Of answers that a worker's clients have not read.
+    max_connections : int
+        Open at a worker at most.
+    request_seconds : float
+        A client may take so long to send a request, and as long to read the answer.
     authentication : bool
         Whether a request needs a key.
     api_keys : Path
@@ -55,6 +65,11 @@ class ServingSettings:
         at once.
     allowed_networks : tuple of network
         From where requests are answered; empty: from everywhere.
+    public_routes : tuple of str
+        Which of /docs, /metrics and /openapi.json are answered without a key; without
+        authentication all are.
+    metrics_networks : tuple of network
+        From where /metrics is answered without a key, though it is not public.
     cors_origins : tuple of str
         Web origins whose pages may ask; empty: none.
     audit_log : Path
@@ -84,11 +99,17 @@ class ServingSettings:
     unseen_category: UnseenCategory = "refuse"
     max_batch_customers: int = 1000
     max_body_bytes: int = 2_000_000
+    max_bodies_bytes: int = 16_000_000
+    max_unsent_bytes: int = 16_000_000
+    max_connections: int = 1000
+    request_seconds: float = 30.0
     authentication: bool = True
     api_keys: Path = Path("conf/local/api_keys.json")
     requests_per_second: float = 100.0
     burst: int = 200
     allowed_networks: tuple[Network, ...] = ()
+    public_routes: tuple[str, ...] = PUBLIC_ROUTES
+    metrics_networks: tuple[Network, ...] = ()
     cors_origins: tuple[str, ...] = ()
     audit_log: Path = Path("data/09_serving/audit")
     audit_max_bytes: int = 50_000_000
@@ -188,6 +209,12 @@ def parse_settings(
     if not problems and values["mode"] != "champion" and values["challenger"] is None:
         where = f"{PREFIX}MODE" if f"{PREFIX}MODE" in environ else f"{source}: serving.mode"
         problems["mode"] = f"{where} is {values['mode']!r}, which needs a serving.challenger"
+    one, all_ = values["max_body_bytes"], values["max_bodies_bytes"]
+    if not problems and one > all_:
+        problems["max_bodies_bytes"] = (
+            f"{source}: serving.max_bodies_bytes is {all_:,}, less than max_body_bytes ({one:,}); "
+            "raise it"
+        )
     if problems:
         raise ParameterError("; ".join(problems.values()))
     for key, value in values.items():
@@ -317,6 +344,13 @@ def _networks(value: object) -> tuple[Network, ...]:
     return tuple(networks)
 
 
+def _routes(value: object) -> tuple[str, ...]:
+    for text in _texts(value):
+        if text not in PUBLIC_ROUTES:
+            raise ValueError(f"holds {text!r}; valid options: {', '.join(PUBLIC_ROUTES)}")
+    return tuple(dict.fromkeys(_texts(value)))
+
+
 def _origins(value: object) -> tuple[str, ...]:
     return tuple(_origin(text) for text in _texts(value))
 
@@ -371,11 +405,17 @@ _READERS: Mapping[str, Reader] = {
     "unseen_category": _choice(get_args(UnseenCategory)),
     "max_batch_customers": _whole(1, 100_000),
     "max_body_bytes": _whole(1000, 1_000_000_000),
+    "max_bodies_bytes": _whole(1000, 100_000_000_000),
+    "max_unsent_bytes": _whole(1000, 100_000_000_000),
+    "max_connections": _whole(1, 1_000_000),
+    "request_seconds": _number(0, 3600, above=True),
     "authentication": _flag,
     "api_keys": _path,
     "requests_per_second": _number(0, 1e6, above=True),
     "burst": _whole(1, 1_000_000),
     "allowed_networks": _networks,
+    "public_routes": _routes,
+    "metrics_networks": _networks,
     "cors_origins": _origins,
     "audit_log": _path,
     "audit_max_bytes": _whole(1000, 10_000_000_000),

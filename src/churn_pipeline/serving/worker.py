@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from churn_pipeline.serving.api_keys import ApiKey, KeyStore
 from churn_pipeline.serving.audit import AuditLog
+from churn_pipeline.serving.bounds import Bounds
 from churn_pipeline.serving.deployments import DeploymentFile
 from churn_pipeline.serving.feedback import FeedbackLog
 from churn_pipeline.serving.headers import Cors
@@ -81,6 +82,8 @@ class Worker:
         self.failures = FailureLimiter()
         self.cors = Cors(settings.cors_origins)
         self.metrics = metrics or Metrics()
+        self.bounds = Bounds(settings, self.metrics.rejected)
+        self.metrics.started(process.start, process.worker)
         self.audit = AuditLog(
             settings.audit_log,
             process.worker,
@@ -178,6 +181,14 @@ class Worker:
         ):
             self._tasks.append(asyncio.create_task(work))
 
+    async def settle(self) -> None:
+        """Return when the models are loaded or cannot be; a worker listens from then on.
+
+        The keys are read once more, so that one created during the start is known.
+        """
+        await self.models.tried.wait()
+        await self._refresh_keys()
+
     async def stop(self) -> None:
         """Write what has gathered, once all requests have been answered."""
         for task in self._tasks:
@@ -202,7 +213,9 @@ class Worker:
                 logger.error("%s while reading keys or writing logs", type(error).__name__)
 
     async def _refresh_keys(self) -> None:
-        if await asyncio.to_thread(self.keys.refresh):
+        is_changed = await asyncio.to_thread(self.keys.refresh)
+        self.metrics.key_file_broken(self.keys.is_broken)
+        if is_changed:
             self.audit.audit_key = self.keys.audit_key
 
     async def _flush(self) -> None:
