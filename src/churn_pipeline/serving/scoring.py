@@ -75,13 +75,23 @@ class Scoring:
             customers=((customer.id, content["tier"], variant.version, 200),),
         )
 
+    async def score_decoded(self, request: Request, body: Any) -> Answer:
+        """Score many customers of a body that has been decoded in a turn of the worker's."""
+        return await self._decoded(request, body, _scored, CHUNK_SCORED)
+
+    async def explain_decoded(self, request: Request, body: Any) -> Answer:
+        """Score and explain them."""
+        return await self._decoded(request, body, _explained, CHUNK_EXPLAINED)
+
     async def _many(self, request: Request, answers: "Answers", chunk: int) -> Answer:
+        text = await request.body.json_text(self._worker.settings.max_body_bytes)
+        async with self._worker.bounds.turn():
+            return await self._decoded(request, request.body.decoded(text), answers, chunk)
+
+    async def _decoded(self, request: Request, body: Any, answers: "Answers", chunk: int) -> Answer:
         worker = self._worker
-        deployment = worker.deployment
-        text = await request.body.json_text(worker.settings.max_body_bytes)
-        async with worker.bounds.turn():
-            records = _records(request.body.decoded(text), worker.settings.max_batch_customers)
-            return await self._batch(deployment, request, records, answers, chunk)
+        records = _records(body, worker.settings.max_batch_customers)
+        return await self._batch(worker.deployment, request, records, answers, chunk)
 
     async def _batch(
         self,
