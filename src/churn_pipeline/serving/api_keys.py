@@ -21,6 +21,7 @@ from typing import Literal, get_args
 import msgspec
 
 from churn_pipeline.errors import ChurnPipelineError
+from churn_pipeline.staging import staged_path
 
 Scope = Literal["score", "explain", "feedback", "admin", "metrics"]
 SCOPES: tuple[str, ...] = get_args(Scope)
@@ -119,6 +120,12 @@ class KeyStore:
     def audit_key(self) -> bytes:
         """The key of the audit log's hashes; without a file one of this process' own."""
         return self._audit_key or self._own_audit_key
+
+    @property
+    def revoked(self) -> frozenset[str]:
+        """The ids of the keys that the file says are revoked."""
+        keys = (key for _, key in self._keys.values())
+        return frozenset(key.key_id for key in keys if key.revoked is not None)
 
     def authenticate(self, authorization: bytes | None) -> ApiKey:
         """Find the key of a request.
@@ -337,8 +344,7 @@ def _write(path: Path, file: KeyFile) -> None:
             for key in file.keys
         ],
     }
-    staged = path.with_name(f".{path.name}.partial")
-    staged.unlink(missing_ok=True)
+    staged = staged_path(path)
     descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")

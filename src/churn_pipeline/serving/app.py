@@ -15,7 +15,7 @@ from traceback import extract_tb
 from typing import Any
 
 from churn_pipeline.serving.api_keys import Unauthorized
-from churn_pipeline.serving.bodies import Receive
+from churn_pipeline.serving.bodies import Body, Receive
 from churn_pipeline.serving.exchange import Answer, Request, Route, encode
 from churn_pipeline.serving.headers import CHALLENGE, JSON_HEADERS, Header
 from churn_pipeline.serving.refusals import ClientGone, Refusal
@@ -81,21 +81,35 @@ class ServingApp:
     async def _answer(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         begin = time.perf_counter()
         client = scope["client"]
+        headers = dict(scope["headers"])
+        body = Body(headers, receive, self._worker.bounds)
         request = Request(
             f"{self._process}{next(self._numbers):08x}",
-            dict(scope["headers"]),
+            headers,
             client[0] if client else None,
-            receive,
+            body,
         )
+        try:
+            await self._answer_request(route, request, send, begin)
+        finally:
+            body.release()
+
+    async def _answer_request(
+        self, route: Route, request: Request, send: Send, begin: float
+    ) -> None:
+        worker = self._worker
         try:
             if not route.is_public:
                 self._admit(request, route)
+                if worker.shared is not None and request.key is not None:
+                    if wait := await worker.shared_wait_of(request.key):
+                        raise _too_many(wait)
             answer = await route.handle(request)
         except Refusal as refusal:
-            self._worker.metrics.rejected(refusal.reason)
+            worker.metrics.rejected(refusal.reason)
             answer = Answer(refusal.content(request.id), refusal.status, refusal.headers)
         except ClientGone:
-            self._worker.metrics.failed("client_gone")
+            worker.metrics.failed("client_gone")
             return
         except Exception as error:
             answer = self._fault(request, error)
@@ -114,6 +128,8 @@ class ServingApp:
         if worker.settings.authentication:
             try:
                 key = worker.keys.authenticate(request.headers.get(b"authorization"))
+                if worker.shared is not None and key.key_id in worker.shared.revoked:
+                    raise Unauthorized("the key has been revoked on another host")
             except Unauthorized as error:
                 worker.metrics.unauthorized("key")
                 sentence = _sentence(str(error))
@@ -124,8 +140,7 @@ class ServingApp:
                 raise Refusal(
                     403, "scope", f"This key may not do that; it needs the scope {route.scope}."
                 )
-            wait = worker.wait_of(key)
-            if wait:
+            if worker.shared is None and (wait := worker.wait_of(key)):
                 raise _too_many(wait)
         elif route.scope == "admin":
             raise Refusal(

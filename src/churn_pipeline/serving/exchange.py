@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from churn_pipeline.serving.api_keys import ApiKey, Scope
-from churn_pipeline.serving.bodies import Receive, read_json
+from churn_pipeline.serving.bodies import Body
 from churn_pipeline.serving.headers import Header
 from churn_pipeline.serving.networks import AllowedNetworks
 
@@ -28,8 +28,8 @@ class Request:
         Names in lower case; of a header that stands twice the last value.
     client : str or None
         Address of the connection.
-    receive : callable
-        ASGI channel of the body.
+    body : Body
+        Not read yet.
 
     Attributes
     ----------
@@ -37,24 +37,24 @@ class Request:
         Whose request it is, once that is known.
     """
 
-    __slots__ = ("_receive", "client", "headers", "id", "key")
+    __slots__ = ("body", "client", "headers", "id", "key")
 
     def __init__(
         self,
         request_id: str,
         headers: Mapping[bytes, bytes],
         client: str | None,
-        receive: Receive,
+        body: Body,
     ) -> None:
         self.id = request_id
         self.headers = headers
         self.client = client
         self.key: ApiKey | None = None
-        self._receive = receive
+        self.body = body
 
     async def json(self, max_bytes: int) -> Any:
-        """Return the decoded body; see :func:`~churn_pipeline.serving.bodies.read_json`."""
-        return await read_json(self.headers, self._receive, max_bytes)
+        """Return the decoded body; see :meth:`~churn_pipeline.serving.bodies.Body.json`."""
+        return await self.body.json(max_bytes)
 
 
 @dataclass(slots=True)

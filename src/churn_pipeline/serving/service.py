@@ -10,28 +10,26 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
 os.environ.setdefault("OTEL_SDK_DISABLED", "true")
 
 import logging
-import socket
 import sys
 import types
-from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
+from urllib.parse import urlsplit
 
 import bentoml
-import uvicorn
 from _bentoml_sdk import Service  # type: ignore[import-untyped]
+from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.context import server_context
 
-from churn_pipeline.serving.connections import BoundedProtocol
+from churn_pipeline.serving.instance import instance_folder
+from churn_pipeline.serving.listening import adapt_uvicorn
+from churn_pipeline.serving.native_api import NativeApi
 from churn_pipeline.serving.networks import trust_no_proxy
 from churn_pipeline.serving.settings import load_settings
-from churn_pipeline.serving.tls import harden
 
-# Workers inherit it from the process that starts them
-START = os.environ.setdefault("CHURN_SERVICE_START", uuid4().hex)
-LISTENERS = 32
 trust_no_proxy(os.environ)
 settings = load_settings()
+FOLDER = instance_folder()
+BentoMLContainer.prometheus_multiproc_dir.set(str(FOLDER / "metrics"))
 
 
 def _spare_the_proxy() -> None:
@@ -43,29 +41,9 @@ def _spare_the_proxy() -> None:
         sys.modules[name] = stand_in
 
 
-def _adapt_uvicorn(on_certificate: Callable[[float], None]) -> None:
-    """Let uvicorn bound what a connection sends, and listen on the socket many times over.
-
-    Its TLS is a modern one, and it says when the certificate expires.
-
-    uvloop accepts one connection a listener and turn of its loop. A busy worker turns a few times a
-    second, so that of a thousand clients who arrive at once the last would wait for a minute.
-    """
-    plain = uvicorn.Server.run
-
-    def run(server: uvicorn.Server, sockets: list[socket.socket] | None = None) -> None:
-        server.config.http = BoundedProtocol
-        harden(server.config, on_certificate)
-        # not listener.dup(), which makes the socket a blocking one in all workers for a moment: one
-        # that looks for a client just then would wait for one, and answer nobody
-        more = [
-            socket.socket(fileno=os.dup(listener.fileno()))
-            for listener in sockets or ()
-            for _ in range(LISTENERS - 1)
-        ]
-        plain(server, [*(sockets or ()), *more] or None)
-
-    uvicorn.Server.run = run  # type: ignore[assignment,method-assign]
+def _port(service: str) -> int | None:
+    """Return the port that the workers of this service listen on."""
+    return urlsplit(BentoMLContainer.remote_runner_mapping.get().get(service, "")).port
 
 
 class FrontedService(Service[Any]):
@@ -80,16 +58,26 @@ class FrontedService(Service[Any]):
         from churn_pipeline.serving.documents import Documents
         from churn_pipeline.serving.management import Management
         from churn_pipeline.serving.monitoring import Monitoring
+        from churn_pipeline.serving.native import NativeRoutes
         from churn_pipeline.serving.scoring import Scoring
         from churn_pipeline.serving.worker import Process, Worker
 
         # Uvicorn would format a line a request for a log that nobody sees
         access_log = logging.getLogger("uvicorn.access")
         access_log.handlers, access_log.propagate = [], False
-        worker = Worker(load_settings, Process(START, server_context.worker_index or 1))
-        _adapt_uvicorn(worker.metrics.certificate)
+        process = Process(FOLDER.name, server_context.worker_index or 1, FOLDER, _port(self.name))
+        worker = Worker(load_settings, process)
+        adapt_uvicorn(worker.bounds, worker.metrics.certificate)
         self.inner.worker = worker
-        parts = (Scoring(worker), Management(worker), Documents(worker), Monitoring(worker))
+        scoring = Scoring(worker)
+        native = NativeRoutes(bentoml_app, scoring, worker.settings.max_body_bytes)
+        parts = (
+            scoring,
+            Management(worker),
+            Documents(worker, self.schema()),
+            Monitoring(worker),
+            native,
+        )
         return ServingApp(bentoml_app, worker, [route for part in parts for route in part.routes])
 
 
@@ -100,19 +88,25 @@ class FrontedService(Service[Any]):
     metrics={"enabled": True},
     logging={"access": {"enabled": False}},
 )
-class ChurnService:
+class ChurnService(NativeApi):
     """Scores customers by the packaged model."""
 
     worker: Any = None
 
     @bentoml.on_startup
     async def start(self) -> None:
-        """Start loading the models."""
+        """Load the models, knowing which keys other hosts revoked.
+
+        BentoML lets the worker listen when this returns.
+        """
+        if self.worker.shared is not None:
+            await self.worker.shared.refresh()
         self.worker.start()
+        await self.worker.settle()
 
     def __is_ready__(self) -> bool:
-        """Say whether a model is loaded."""
-        return self.worker.models.current is not None
+        """Say whether a model is loaded, and the worker not about to end."""
+        return self.worker.models.current is not None and not self.worker.bounds.is_draining
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
