@@ -21,8 +21,9 @@ from typing import Literal, get_args
 import msgspec
 
 from churn_pipeline.errors import ChurnPipelineError
+from churn_pipeline.staging import staged_path
 
-Scope = Literal["score", "explain", "feedback", "admin"]
+Scope = Literal["score", "explain", "feedback", "admin", "metrics"]
 SCOPES: tuple[str, ...] = get_args(Scope)
 
 _LOGGER = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class ApiKey:
     name : str
         Whose key it is.
     scopes : frozenset of str
-        What it may do: ``score``, ``explain``, ``feedback``, ``admin``.
+        What it may do: ``score``, ``explain``, ``feedback``, ``admin``, ``metrics``.
     sha256 : str
         Of the secret, in hexadecimal digits.
     created, revoked : str, str or None
@@ -97,6 +98,11 @@ class KeyStore:
     path : Path
         Need not exist: then every request is refused with the command that creates a key.
 
+    Attributes
+    ----------
+    is_broken : bool
+        Whether the file cannot be used any more: damaged, unreadable or deleted.
+
     Raises
     ------
     KeyFileError
@@ -105,6 +111,7 @@ class KeyStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.is_broken = False
         self._own_audit_key = secrets.token_bytes(32)
         self._seen = _signature(path)
         self._use(read_keys(path))
@@ -113,6 +120,12 @@ class KeyStore:
     def audit_key(self) -> bytes:
         """The key of the audit log's hashes; without a file one of this process' own."""
         return self._audit_key or self._own_audit_key
+
+    @property
+    def revoked(self) -> frozenset[str]:
+        """The ids of the keys that the file says are revoked."""
+        keys = (key for _, key in self._keys.values())
+        return frozenset(key.key_id for key in keys if key.revoked is not None)
 
     def authenticate(self, authorization: bytes | None) -> ApiKey:
         """Find the key of a request.
@@ -167,7 +180,9 @@ class KeyStore:
         self._seen = signature  # taken before reading: a change in between is found next time
         try:
             self._use(read_keys(self._path))
+            self.is_broken = signature is None  # it was there, and is gone
         except KeyFileError as error:
+            self.is_broken = True
             _LOGGER.error("%s; the keys known so far stay in use", error)
             return False
         return True
@@ -329,8 +344,7 @@ def _write(path: Path, file: KeyFile) -> None:
             for key in file.keys
         ],
     }
-    staged = path.with_name(f".{path.name}.partial")
-    staged.unlink(missing_ok=True)
+    staged = staged_path(path)
     descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")

@@ -25,7 +25,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_OF_BENTOML = frozenset({b"/livez", b"/healthz", b"/readyz", b"/metrics"})
+_OF_BENTOML = frozenset({b"/livez", b"/healthz", b"/readyz", b"/schema.json"})
 _FILES_OF_BENTOML = re.compile(rb"/static_content/[a-z0-9-]+\.(css|js|png)")
 
 logger = logging.getLogger("bentoml.churn")
@@ -52,6 +52,7 @@ class ServingApp:
             self._methods.setdefault(path, []).append(method)
         self._process = token_hex(8)
         self._numbers = count()
+        self._has_pages = "/docs" in worker.settings.public_routes
         self._cors = worker.cors if worker.cors.is_open else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,10 +73,8 @@ class ServingApp:
         path = scope["raw_path"]
         if scope["method"] not in ("GET", "HEAD"):
             return False
-        if path not in _OF_BENTOML and not _FILES_OF_BENTOML.fullmatch(path):
+        if path not in _OF_BENTOML and not (self._has_pages and _FILES_OF_BENTOML.fullmatch(path)):
             return False
-        if path == b"/metrics":
-            self._worker.metrics.flush()
         await self._bentoml_app(scope, receive, send)
         return True
 
@@ -98,15 +97,19 @@ class ServingApp:
     async def _answer_request(
         self, route: Route, request: Request, send: Send, begin: float
     ) -> None:
+        worker = self._worker
         try:
             if not route.is_public:
                 self._admit(request, route)
+                if worker.shared is not None and request.key is not None:
+                    if wait := await worker.shared_wait_of(request.key):
+                        raise _too_many(wait)
             answer = await route.handle(request)
         except Refusal as refusal:
-            self._worker.metrics.rejected(refusal.reason)
+            worker.metrics.rejected(refusal.reason)
             answer = Answer(refusal.content(request.id), refusal.status, refusal.headers)
         except ClientGone:
-            self._worker.metrics.failed("client_gone")
+            worker.metrics.failed("client_gone")
             return
         except Exception as error:
             answer = self._fault(request, error)
@@ -116,13 +119,19 @@ class ServingApp:
     def _admit(self, request: Request, route: Route) -> None:
         """Refuse the request unless its sender may ask this, here and now."""
         worker = self._worker
+        if route.open_to is not None and route.open_to.allows(request.client):
+            return
         if not worker.networks.allows(request.client):
+            worker.metrics.unauthorized("network")
             sentence = "Requests from this address are not allowed."
             raise self._stranger(request, Refusal(403, "network", sentence))
         if worker.settings.authentication:
             try:
                 key = worker.keys.authenticate(request.headers.get(b"authorization"))
+                if worker.shared is not None and key.key_id in worker.shared.revoked:
+                    raise Unauthorized("the key has been revoked on another host")
             except Unauthorized as error:
+                worker.metrics.unauthorized("key")
                 sentence = _sentence(str(error))
                 refusal = Refusal(401, "unauthorized", sentence, headers=(CHALLENGE,))
                 raise self._stranger(request, refusal) from None
@@ -131,8 +140,7 @@ class ServingApp:
                 raise Refusal(
                     403, "scope", f"This key may not do that; it needs the scope {route.scope}."
                 )
-            wait = worker.wait_of(key)
-            if wait:
+            if worker.shared is None and (wait := worker.wait_of(key)):
                 raise _too_many(wait)
         elif route.scope == "admin":
             raise Refusal(

@@ -9,6 +9,7 @@ import msgspec
 from churn_pipeline.serving.api_keys import ApiKey, Scope
 from churn_pipeline.serving.bodies import Body
 from churn_pipeline.serving.headers import Header
+from churn_pipeline.serving.networks import AllowedNetworks
 
 encode = msgspec.json.Encoder().encode
 
@@ -97,6 +98,8 @@ class Route:
         What a key must be allowed to do; None: any key will do.
     is_public : bool
         Whether it needs no key at all.
+    open_to : AllowedNetworks or None
+        Whose requests need no key either.
     """
 
     method: str
@@ -104,3 +107,4 @@ class Route:
     handle: Callable[[Request], Awaitable[Answer]]
     scope: Scope | None = None
     is_public: bool = False
+    open_to: AllowedNetworks | None = None

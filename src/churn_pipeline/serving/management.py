@@ -9,6 +9,7 @@ from churn_pipeline.errors import ChurnPipelineError
 from churn_pipeline.serving.bodies import decode
 from churn_pipeline.serving.exchange import Answer, Request, Route
 from churn_pipeline.serving.feedback import read_feedback
+from churn_pipeline.serving.models import StorageError
 from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.variants import MODES
 from churn_pipeline.serving.worker import Worker
@@ -98,6 +99,8 @@ class Management:
 
     def _not_deployed(self, error: ChurnPipelineError) -> Refusal:
         self._worker.metrics.failed("deployment")
+        if isinstance(error, StorageError):
+            return Refusal(503, "storage", str(error))
         return Refusal(409, "deployment", str(error))
 
     async def _state(self, request: Request) -> Answer:

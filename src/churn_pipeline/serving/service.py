@@ -13,20 +13,23 @@ import logging
 import sys
 import types
 from typing import Any
-from uuid import uuid4
+from urllib.parse import urlsplit
 
 import bentoml
 from _bentoml_sdk import Service  # type: ignore[import-untyped]
+from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.context import server_context
 
+from churn_pipeline.serving.instance import instance_folder
 from churn_pipeline.serving.listening import adapt_uvicorn
+from churn_pipeline.serving.native_api import NativeApi
 from churn_pipeline.serving.networks import trust_no_proxy
 from churn_pipeline.serving.settings import load_settings
 
-# Workers inherit it from the process that starts them
-START = os.environ.setdefault("CHURN_SERVICE_START", uuid4().hex)
 trust_no_proxy(os.environ)
 settings = load_settings()
+FOLDER = instance_folder()
+BentoMLContainer.prometheus_multiproc_dir.set(str(FOLDER / "metrics"))
 
 
 def _spare_the_proxy() -> None:
@@ -36,6 +39,11 @@ def _spare_the_proxy() -> None:
         stand_in: Any = types.ModuleType(name)
         stand_in.create_proxy_app = None
         sys.modules[name] = stand_in
+
+
+def _port(service: str) -> int | None:
+    """Return the port that the workers of this service listen on."""
+    return urlsplit(BentoMLContainer.remote_runner_mapping.get().get(service, "")).port
 
 
 class FrontedService(Service[Any]):
@@ -49,16 +57,21 @@ class FrontedService(Service[Any]):
         from churn_pipeline.serving.app import ServingApp
         from churn_pipeline.serving.documents import Documents
         from churn_pipeline.serving.management import Management
+        from churn_pipeline.serving.monitoring import Monitoring
+        from churn_pipeline.serving.native import NativeRoutes
         from churn_pipeline.serving.scoring import Scoring
         from churn_pipeline.serving.worker import Process, Worker
 
         # Uvicorn would format a line a request for a log that nobody sees
         access_log = logging.getLogger("uvicorn.access")
         access_log.handlers, access_log.propagate = [], False
-        worker = Worker(load_settings, Process(START, server_context.worker_index or 1))
-        adapt_uvicorn(worker.bounds)
+        process = Process(FOLDER.name, server_context.worker_index or 1, FOLDER, _port(self.name))
+        worker = Worker(load_settings, process)
+        adapt_uvicorn(worker.bounds, worker.metrics.certificate)
         self.inner.worker = worker
-        parts = (Scoring(worker), Management(worker), Documents(worker))
+        scoring = Scoring(worker)
+        native = NativeRoutes(bentoml_app, scoring, worker.settings.max_body_bytes)
+        parts = (scoring, Management(worker), Documents(worker), Monitoring(worker), native)
         return ServingApp(bentoml_app, worker, [route for part in parts for route in part.routes])
 
 
@@ -69,14 +82,19 @@ class FrontedService(Service[Any]):
     metrics={"enabled": True},
     logging={"access": {"enabled": False}},
 )
-class ChurnService:
+class ChurnService(NativeApi):
     """Scores customers by the packaged model."""
 
     worker: Any = None
 
     @bentoml.on_startup
     async def start(self) -> None:
-        """Load the models; BentoML lets the worker listen when this returns."""
+        """Load the models, knowing which keys other hosts revoked.
+
+        BentoML lets the worker listen when this returns.
+        """
+        if self.worker.shared is not None:
+            await self.worker.shared.refresh()
         self.worker.start()
         await self.worker.settle()
 

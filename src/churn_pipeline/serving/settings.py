@@ -19,6 +19,8 @@ from churn_pipeline.serving.networks import Network, parse_network
 PREFIX = "CHURN_SERVING_"
 Mode = Literal["champion", "shadow", "split"]
 UnseenCategory = Literal["refuse", "missing"]
+PUBLIC_ROUTES = ("/docs", "/metrics", "/openapi.json")
+"""The routes without customers' data; the probes are always public."""
 
 # what Kubernetes sets in every container next to a Service that is called churn-serving
 _OF_KUBERNETES = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?")
@@ -61,6 +63,11 @@ class ServingSettings:
         at once.
     allowed_networks : tuple of network
         From where requests are answered; empty: from everywhere.
+    public_routes : tuple of str
+        Which of /docs, /metrics and /openapi.json are answered without a key; without
+        authentication all are.
+    metrics_networks : tuple of network
+        From where /metrics is answered without a key, though it is not public.
     cors_origins : tuple of str
         Web origins whose pages may ask; empty: none.
     audit_log : Path
@@ -72,7 +79,13 @@ class ServingSettings:
     shadow_log : Path
         Folder of what a silent challenger scored.
     deployment : Path
-        Folder where the workers agree on the models that answer, and on the keys' rates.
+        Folder where the workers agree on the models that answer.
+    deployment_group : str or None
+        Name under which services share what answers; None: each port has a deployment of its own.
+    allow_ungated : bool
+        Whether models may answer that passed no quality gate.
+    redis : str or None
+        Address of a Redis server over which hosts share rate limits and revoked keys.
     workers : int or "cpu_count"
         Processes that answer.
     """
@@ -93,6 +106,8 @@ class ServingSettings:
     requests_per_second: float = 100.0
     burst: int = 200
     allowed_networks: tuple[Network, ...] = ()
+    public_routes: tuple[str, ...] = PUBLIC_ROUTES
+    metrics_networks: tuple[Network, ...] = ()
     cors_origins: tuple[str, ...] = ()
     audit_log: Path = Path("data/09_serving/audit")
     audit_max_bytes: int = 50_000_000
@@ -100,6 +115,9 @@ class ServingSettings:
     feedback: Path = Path("data/09_serving/feedback")
     shadow_log: Path = Path("data/09_serving/shadow")
     deployment: Path = Path("data/09_serving/deployment")
+    deployment_group: str | None = None
+    allow_ungated: bool = False
+    redis: str | None = None
     workers: int | str = 1
 
 
@@ -314,6 +332,13 @@ def _networks(value: object) -> tuple[Network, ...]:
     return tuple(networks)
 
 
+def _routes(value: object) -> tuple[str, ...]:
+    for text in _texts(value):
+        if text not in PUBLIC_ROUTES:
+            raise ValueError(f"holds {text!r}; valid options: {', '.join(PUBLIC_ROUTES)}")
+    return tuple(dict.fromkeys(_texts(value)))
+
+
 def _origins(value: object) -> tuple[str, ...]:
     return tuple(_origin(text) for text in _texts(value))
 
@@ -330,6 +355,34 @@ def _origin(text: str) -> str:
             f"holds {text!r}; name each origin as the browser sends it, like https://example.org"
         )
     return origin
+
+
+def _group(value: object) -> str | None:
+    if value is None or (
+        isinstance(value, str) and re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", value)
+    ):
+        return value
+    raise ValueError(
+        f"is {value!r}; it must be a name of up to 64 lower-case letters, digits, - and _, or null"
+    )
+
+
+def _redis(value: object) -> str | None:
+    # the value may hold a password, so no message does
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value if isinstance(value, str) else "")
+        is_named = bool(parts.hostname) and parts.port != 0 and parts.scheme in ("redis", "rediss")
+        is_good = is_named and re.fullmatch(r"/?\d*", parts.path) is not None
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise ValueError(
+            "is no address of a Redis server; it must be like redis://:PASSWORD@HOST:6379/0, "
+            "rediss:// for TLS, or null"
+        )
+    return str(value)
 
 
 _READERS: Mapping[str, Reader] = {
@@ -349,6 +402,8 @@ _READERS: Mapping[str, Reader] = {
     "requests_per_second": _number(0, 1e6, above=True),
     "burst": _whole(1, 1_000_000),
     "allowed_networks": _networks,
+    "public_routes": _routes,
+    "metrics_networks": _networks,
     "cors_origins": _origins,
     "audit_log": _path,
     "audit_max_bytes": _whole(1000, 10_000_000_000),
@@ -356,5 +411,8 @@ _READERS: Mapping[str, Reader] = {
     "feedback": _path,
     "shadow_log": _path,
     "deployment": _path,
+    "deployment_group": _group,
+    "allow_ungated": _flag,
+    "redis": _redis,
     "workers": _workers,
 }
