@@ -2,7 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    MutableMapping,
+)
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -76,6 +84,13 @@ class Body:
         if len(text) > FREE_BYTES:
             self._bounds.check_decoded(text)
         return decode(text)
+
+    @asynccontextmanager
+    async def batch(self, max_bytes: int) -> AsyncIterator[Any]:
+        """Read the body and decode it when no other batch is worked on; see :meth:`json`."""
+        text = await self.json_text(max_bytes)
+        async with self._bounds.turn():
+            yield self.decoded(text)
 
     async def content(self, max_bytes: int) -> bytes:
         """Read the body of a request, whatever it is announced as; see :meth:`json`."""
