@@ -26,9 +26,11 @@ its next answer; closed at once, a request already on its way would meet a reset
 SHUTDOWN_SECONDS = 7
 """Requests under way may take so long from then on, unless ``bentoml serve`` is told otherwise;
 then the logs are written. Docker kills after 10 s."""
-SOCKET_BYTES = 128 * 1024
-"""Of each connection's two buffers in the system, which otherwise grow to megabytes for clients
-that do not read, and count as memory of the container."""
+SEND_BYTES = 128 * 1024
+"""Of a connection's buffer in the system, which otherwise grows to megabytes for a client that does
+not read, and counts as memory of the container."""
+RECEIVE_BYTES = 64 * 1024
+"""Likewise; and so much of every connection is read before any request is answered."""
 HANDSHAKE_SECONDS = 10.0
 """A TLS handshake may take so long."""
 MAX_HANDSHAKES = 200
@@ -56,8 +58,8 @@ def adapt_uvicorn(bounds: Bounds, on_certificate: Callable[[float], None]) -> No
         if config.timeout_graceful_shutdown is None:
             config.timeout_graceful_shutdown = SHUTDOWN_SECONDS
         for listener in sockets or ():  # connections inherit it
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BYTES)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
         run(server, sockets)
 
     async def bounded_shutdown(
