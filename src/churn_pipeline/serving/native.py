@@ -7,36 +7,35 @@ much as the score.
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
-import msgspec
 from bentoml._internal.server import http_app
 
-from churn_pipeline.serving.api_keys import Scope
-from churn_pipeline.serving.exchange import Answer, Request, Route
+from churn_pipeline.serving.exchange import Answer, Request, Route, encode
 from churn_pipeline.serving.native_api import CALL
 from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.scoring import Scoring
-from churn_pipeline.serving.worker import Worker
 
-Handle = Callable[[Request, Any], Awaitable[Answer]]
-decode = msgspec.json.Decoder().decode
+Handle = Callable[[Request], Awaitable[Answer]]
 Message = MutableMapping[str, Any]
 
 
 class _Record(Request):
     """A request whose body has been read: by us for its limits, then by BentoML."""
 
-    __slots__ = ("content",)
+    __slots__ = ("_content",)
 
     def __init__(self, request: Request, content: Any) -> None:
         super().__init__(request.id, request.headers, request.client, request.body)
         self.key = request.key
-        self.content = content
+        self._content = content
 
     async def json(self, max_bytes: int) -> Any:
-        return self.content
+        return self._content
+
+    def batch(self, max_bytes: int) -> AbstractAsyncContextManager[Any]:
+        return nullcontext(self._content)  # it has the turn already
 
 
 class NativeCall:
@@ -46,7 +45,7 @@ class NativeCall:
     ----------
     request : Request
     handle : callable
-        What answers it in the end, given the request and what BentoML read of its body.
+        What answers it in the end.
     """
 
     def __init__(self, request: Request, handle: Handle) -> None:
@@ -58,12 +57,11 @@ class NativeCall:
     async def run(self, content: Any) -> dict[str, Any]:
         """Answer with what BentoML read of the body."""
         try:
-            self.answer = await self._handle(_Record(self._request, content), content)
+            self.answer = await self._handle(_Record(self._request, content))
         except Refusal as refusal:
             self.refusal = refusal
             return {}
-        answered = self.answer.content
-        return dict(decode(answered) if isinstance(answered, bytes) else answered)
+        return dict(self.answer.content)
 
 
 class NativeRoutes:
@@ -74,16 +72,16 @@ class NativeRoutes:
     bentoml_app : callable
         BentoML's ASGI application.
     scoring : Scoring
-    worker : Worker
+    max_bytes : int
+        Of a body.
     """
 
     def __init__(
-        self, bentoml_app: Callable[..., Awaitable[None]], scoring: Scoring, worker: Worker
+        self, bentoml_app: Callable[..., Awaitable[None]], scoring: Scoring, max_bytes: int
     ) -> None:
         self._bentoml_app = bentoml_app
         self._scoring = scoring
-        self._max_bytes = worker.settings.max_body_bytes
-        self._bounds = worker.bounds
+        self._max_bytes = max_bytes
         # it would log the values that it could not read
         http_app.logger.addFilter(_without_values)
 
@@ -91,35 +89,32 @@ class NativeRoutes:
     def routes(self) -> tuple[Route, ...]:
         """The addresses."""
         scoring = self._scoring
-
-        async def score(request: Request, _: Any) -> Answer:
-            return await scoring.score(request)
-
-        async def explain(request: Request, _: Any) -> Answer:
-            return await scoring.explain(request)
-
         return (
-            self._route("/score", "customer", dict, score, "score"),
-            self._route("/score_batch", "customers", list, scoring.score_decoded, "score"),
-            self._route("/explain", "customer", dict, explain, "explain"),
-            self._route("/explain_batch", "customers", list, scoring.explain_decoded, "explain"),
+            self._route("/score", "customer", dict, scoring.score, "score"),
+            self._route("/score_batch", "customers", list, scoring.score_batch, "score"),
+            self._route("/explain", "customer", dict, scoring.explain, "explain"),
+            self._route("/explain_batch", "customers", list, scoring.explain_batch, "explain"),
         )
 
-    def _route(self, path: str, argument: str, kind: type, handle: Handle, scope: Scope) -> Route:
+    def _route(self, path: str, argument: str, kind: type, handle: Handle, scope: Any) -> Route:
         async def answer(request: Request) -> Answer:
-            text = await request.body.json_text(self._max_bytes)
-            # decoded batches take turns, so that few are in memory at once
-            async with self._bounds.turn() if kind is list else nullcontext():
-                content = request.body.decoded(text)
-                if not (
-                    isinstance(content, dict)
-                    and list(content) == [argument]
-                    and isinstance(content[argument], kind)
-                    and (kind is dict or all(isinstance(item, dict) for item in content[argument]))
-                ):
-                    raise _of_another_form(argument, kind)
-                del content  # BentoML reads the body again
-                return await self._through_bentoml(path, request, text, handle)
+            if kind is dict:
+                return await answer_to(request, await request.json(self._max_bytes))
+            async with request.batch(self._max_bytes) as content:
+                return await answer_to(request, content)
+
+        async def answer_to(request: Request, content: Any) -> Answer:
+            if not (
+                isinstance(content, dict)
+                and list(content) == [argument]
+                and isinstance(content[argument], kind)
+                and (kind is dict or all(isinstance(item, dict) for item in content[argument]))
+            ):
+                shape = "a record" if kind is dict else "a list of records"
+                message = f'The body must be {{"{argument}": …}} with {shape}.'
+                error: dict[str, str | None] = {"field": argument, "message": message}
+                raise Refusal(422, "validation", message, errors=[error])
+            return await self._through_bentoml(path, request, encode(content), handle)
 
         return Route("POST", path, answer, scope)
 
@@ -170,12 +165,6 @@ class NativeRoutes:
         return Answer(
             b"".join(parts), 200, variant=call.answer.variant, customers=call.answer.customers
         )
-
-
-def _of_another_form(argument: str, kind: type) -> Refusal:
-    shape = "a record" if kind is dict else "a list of records"
-    message = f'The body must be {{"{argument}": …}} with {shape}.'
-    return Refusal(422, "validation", message, errors=[{"field": argument, "message": message}])
 
 
 def _without_values(record: logging.LogRecord) -> bool:

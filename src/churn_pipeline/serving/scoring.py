@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from churn_pipeline.scorer import Customer, InvalidRecord
-from churn_pipeline.serving.exchange import Answer, AuditedCustomer, Request, Route, encode
+from churn_pipeline.serving.exchange import Answer, AuditedCustomer, Request, Route
 from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.variants import Deployment, Variant
 from churn_pipeline.serving.worker import Worker
@@ -75,23 +75,12 @@ class Scoring:
             customers=((customer.id, content["tier"], variant.version, 200),),
         )
 
-    async def score_decoded(self, request: Request, body: Any) -> Answer:
-        """Score many customers of a body that has been decoded in a turn of the worker's."""
-        return await self._decoded(request, body, _scored, CHUNK_SCORED)
-
-    async def explain_decoded(self, request: Request, body: Any) -> Answer:
-        """Score and explain them."""
-        return await self._decoded(request, body, _explained, CHUNK_EXPLAINED)
-
     async def _many(self, request: Request, answers: "Answers", chunk: int) -> Answer:
-        text = await request.body.json_text(self._worker.settings.max_body_bytes)
-        async with self._worker.bounds.turn():
-            return await self._decoded(request, request.body.decoded(text), answers, chunk)
-
-    async def _decoded(self, request: Request, body: Any, answers: "Answers", chunk: int) -> Answer:
         worker = self._worker
-        records = _records(body, worker.settings.max_batch_customers)
-        return await self._batch(worker.deployment, request, records, answers, chunk)
+        deployment = worker.deployment
+        async with request.batch(worker.settings.max_body_bytes) as body:
+            records = _records(body, worker.settings.max_batch_customers)
+            return await self._batch(deployment, request, records, answers, chunk)
 
     async def _batch(
         self,
@@ -117,7 +106,7 @@ class Scoring:
         }
         variant = "" if deployment.split else deployment.champion.name
         await _pause()
-        return Answer(encode(content), variant=variant, customers=audited)
+        return Answer(content, variant=variant, customers=audited)
 
     def _part(
         self,

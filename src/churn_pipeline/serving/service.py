@@ -70,7 +70,7 @@ class FrontedService(Service[Any]):
         adapt_uvicorn(worker.bounds, worker.metrics.certificate)
         self.inner.worker = worker
         scoring = Scoring(worker)
-        native = NativeRoutes(bentoml_app, scoring, worker)
+        native = NativeRoutes(bentoml_app, scoring, worker.settings.max_body_bytes)
         parts = (
             scoring,
             Management(worker),
