@@ -12,6 +12,7 @@ os.environ.setdefault("OTEL_SDK_DISABLED", "true")
 import logging
 import sys
 import types
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ from churn_pipeline.serving.instance import instance_folder
 from churn_pipeline.serving.listening import adapt_uvicorn
 from churn_pipeline.serving.native_api import NativeApi
 from churn_pipeline.serving.networks import trust_no_proxy
-from churn_pipeline.serving.settings import load_settings
+from churn_pipeline.serving.settings import STARTED_IN, load_settings
 
 trust_no_proxy(os.environ)
 settings = load_settings()
@@ -92,6 +93,11 @@ class ChurnService(NativeApi):
     """Scores customers by the packaged model."""
 
     worker: Any = None
+
+    @bentoml.on_deployment
+    def note_folder() -> None:
+        """Tell the workers where the service was started, before there are any."""
+        os.environ[STARTED_IN] = str(Path.cwd())
 
     @bentoml.on_startup
     async def start(self) -> None:
