@@ -16,9 +16,10 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from churn_pipeline.serving.api_keys import SCOPES, create_key, revoke_key
 from churn_pipeline.serving.app import ServingApp
 from churn_pipeline.serving.documents import Documents
+from churn_pipeline.serving.identity.caller import SCOPES
+from churn_pipeline.serving.identity.key_changes import create_key, revoke_key
 from churn_pipeline.serving.management import Management
 from churn_pipeline.serving.metrics import Metrics
 from churn_pipeline.serving.scoring import Scoring

@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from churn_pipeline.serving.identity.key_file import read_keys, to_text, to_time
+from churn_pipeline.serving.identity.key_store import KeyStore
+from churn_pipeline.serving.identity.key_use import KeyUse
+from churn_pipeline.serving.identity.revocations import read_revocations
 from click.testing import CliRunner, Result
 
-from churn_pipeline.serving.api_keys import KeyStore, read_keys
 from churn_pipeline.serving.key_commands import api_key
 
 TOKEN = re.compile(r"churn_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from churn_pipeline.serving.api_keys import ApiKey, Scope
 from churn_pipeline.serving.bodies import Receive, read_json
 from churn_pipeline.serving.headers import Header
+from churn_pipeline.serving.identity.caller import Caller, Scope
 
 encode = msgspec.json.Encoder().encode
 
@@ -32,7 +32,7 @@ class Request:
 
     Attributes
     ----------
-    key : ApiKey or None
+    key : Caller or None
         Whose request it is, once that is known.
     """
 
@@ -48,7 +48,7 @@ class Request:
         self.id = request_id
         self.headers = headers
         self.client = client
-        self.key: ApiKey | None = None
+        self.key: Caller | None = None
         self._receive = receive
 
     async def json(self, max_bytes: int) -> Any:

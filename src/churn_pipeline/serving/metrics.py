@@ -55,6 +55,7 @@ class Metrics:
         self._scores: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._errors: defaultdict[tuple[str], int] = defaultdict(int)
         self._rejected: defaultdict[tuple[str], int] = defaultdict(int)
+        self._unauthorized: defaultdict[tuple[str], int] = defaultdict(int)
         self._seconds: dict[str, Tally] = {}
         self._probabilities: dict[str, Tally] = {}
 
@@ -69,6 +70,10 @@ class Metrics:
             (self._scores, counter("churn_scores", "Customers scored.", "tier", "variant")),
             (self._errors, counter("churn_errors", "What went wrong in the service.", "kind")),
             (self._rejected, counter("churn_rejected", "Requests refused.", "reason")),
+            (
+                self._unauthorized,
+                counter("churn_unauthorized", "Keys and tokens that were not good.", "cause"),
+            ),
         ]
         self._histograms = [
             (
@@ -133,6 +138,10 @@ class Metrics:
     def rejected(self, reason: str) -> None:
         """Count a refused request."""
         self._rejected[(reason,)] += 1
+
+    def unauthorized(self, cause: str) -> None:
+        """Count a request without a good key or token."""
+        self._unauthorized[(cause,)] += 1
 
     def deployed(self, before: Deployment | None, now: Deployment) -> None:
         """Name the models of a new deployment."""
