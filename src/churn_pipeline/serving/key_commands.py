@@ -27,6 +27,8 @@ SOON = timedelta(days=14)
 """A key that expires within this time is pointed out."""
 _DURATION = re.compile(r"([1-9]\d{0,5})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_RATE = click.FloatRange(min=0, min_open=True, max=1e6)
+_BURST = click.IntRange(min=1, max=1_000_000)
 _NEVER, _ANYWHERE, _DEFAULT = "never", "any", "default"
 
 
@@ -132,6 +134,15 @@ def _networks(
     return tuple(networks)
 
 
+def _or_default(kind: Any) -> Callable[..., Any]:
+    """Return what reads a value of that kind, or the word ``default``."""
+
+    def read(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+        return value if value in (None, _DEFAULT) else kind.convert(value, parameter, context)
+
+    return read
+
+
 def _scope_option(is_required: bool) -> Callable[[Any], Any]:
     return click.option(
         "--scope",
@@ -158,12 +169,12 @@ _network = click.option(
 )
 _rate = click.option(
     "--requests-per-second",
-    type=click.FloatRange(min=0, min_open=True, max=1e6),
+    type=_RATE,
     help="Lasting rate of its own; by default serving.requests_per_second.",
 )
 _burst = click.option(
     "--burst",
-    type=click.IntRange(min=1, max=1_000_000),
+    type=_BURST,
     help="Requests at once of its own; by default serving.burst.",
 )
 _quiet = click.option("--quiet", is_flag=True, help="Print the key alone, for scripts.")
@@ -248,9 +259,14 @@ def list_keys(file: Path | None) -> None:
 @_network
 @click.option(
     "--requests-per-second",
+    callback=_or_default(_RATE),
     help="Lasting rate of its own; default: that of serving.requests_per_second.",
 )
-@click.option("--burst", help="Requests at once of its own; default: those of serving.burst.")
+@click.option(
+    "--burst",
+    callback=_or_default(_BURST),
+    help="Requests at once of its own; default: those of serving.burst.",
+)
 @_file
 def update(
     key_id: str,
@@ -258,8 +274,8 @@ def update(
     scopes: tuple[str, ...],
     expires: datetime | str | None,
     networks: tuple[Network, ...] | None,
-    requests_per_second: str | None,
-    burst: str | None,
+    requests_per_second: float | str | None,
+    burst: int | str | None,
     file: Path | None,
 ) -> None:
     """Change the key KEY_ID; its secret and whatever is not given stay.
@@ -275,12 +291,9 @@ def update(
         changes["expires"] = to_text(expires) if isinstance(expires, datetime) else None
     if networks is not None:
         changes["networks"] = networks
-    for option, value, kind in (
-        ("requests_per_second", requests_per_second, click.FloatRange(0, 1e6, min_open=True)),
-        ("burst", burst, click.IntRange(1, 1_000_000)),
-    ):
+    for limit, value in (("requests_per_second", requests_per_second), ("burst", burst)):
         if value is not None:
-            changes[option] = None if value == _DEFAULT else kind.convert(value, None, None)
+            changes[limit] = None if value == _DEFAULT else value
     if not changes:
         raise click.UsageError("say what to change, such as --expires 90d")
     key = update_key(_path(file), key_id, **changes)

@@ -28,6 +28,7 @@ logger = logging.getLogger("bentoml.churn")
 
 FLUSH_SECONDS = 0.5
 KEY_USE_SECONDS = 10.0
+"""A worker that is killed loses the uses of so long."""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def read_jwks(content: bytes, algorithms: Iterable[str], place: str) -> SigningK
     if len(entries) > MAX_KEYS:
         raise JwksError(f"holds more than {MAX_KEYS} keys")
     keys: dict[tuple[str | None, str], Any] = {}
-    texts: dict[tuple[str | None, str], Any] = {}
+    texts: dict[tuple[str | None, str], set[bytes]] = {}
     left_out = []
     for entry in entries:
         try:
@@ -87,12 +87,11 @@ def read_jwks(content: bytes, algorithms: Iterable[str], place: str) -> SigningK
         except JwksError as error:
             left_out.append(str(error))
             continue
-        text = _numbers(key)
-        if texts.setdefault(name, text) != text:
-            keys.pop(name, None)
-            left_out.append("another key has the same kid")
-        else:
-            keys[name] = key
+        texts.setdefault(name, set()).add(_numbers(key))
+        keys[name] = key
+    for name in [name for name in keys if len(texts[name]) > 1]:
+        del keys[name]
+        left_out += ["another key has the same kid"] * len(texts[name])
     if left_out:
         reasons = ", ".join(dict.fromkeys(left_out))
         _LOGGER.warning("%s: %d keys are not used (%s)", place, len(left_out), reasons)

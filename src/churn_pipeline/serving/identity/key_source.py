@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,7 +25,9 @@ _LOGGER = logging.getLogger(__name__)
 FETCH_SECONDS = 5.0
 """An answer of the provider may take so long, all in all."""
 PAUSE_SECONDS = 10.0
-"""After a question that brought no new keys, however many tokens name unknown ones."""
+"""Tokens that name unknown keys make the service ask so often on average, in each worker."""
+ASKED_IN_VAIN = 3
+"""Questions in a row that may bring nothing new."""
 _FILE_SECONDS = 0.5
 _FILE_PAUSE_SECONDS = 0.05
 
@@ -63,7 +66,8 @@ class KeySource:
         self._keys = SigningKeys()
         self._content: bytes | None = None
         self._complaint = ""
-        self._in_vain = float("-inf")  # when a token made it ask for nothing
+        # when tokens made it ask for nothing
+        self._in_vain: deque[float] = deque(maxlen=ASKED_IN_VAIN)
         self._question: asyncio.Task[None] | None = None
         self.good_until = 0.0
         jwks = settings.jwks
@@ -94,15 +98,18 @@ class KeySource:
                 self._question.cancel()
 
     async def renewed(self) -> bool:
-        """Ask now, unless that was in vain just now; return whether the keys may be others."""
+        """Ask now, unless that was in vain lately; return whether the keys may be others."""
         pause = PAUSE_SECONDS if self._file is None else _FILE_PAUSE_SECONDS
-        if self._question is None and time.monotonic() - self._in_vain < pause:
+        now = time.monotonic()
+        is_spent = len(self._in_vain) == ASKED_IN_VAIN
+        if self._question is None and is_spent and now - self._in_vain[0] < pause * ASKED_IN_VAIN:
             return False
-        before = self._content
+        before, had_keys = self._content, now < self.good_until
         await asyncio.wait([self._ask()], timeout=FETCH_SECONDS + 1)
-        if self._content == before:
-            self._in_vain = time.monotonic()
-        return self._content != before
+        if self._content != before or (not had_keys and time.monotonic() < self.good_until):
+            return True
+        self._in_vain.append(now)
+        return False
 
     def _ask(self) -> asyncio.Task[None]:
         """Start to ask, or join the question that is under way."""

@@ -61,6 +61,12 @@ class KeyStore:
         """The key of the audit log's hashes; without a file one of this process' own."""
         return self._audit_key or self._own_audit_key
 
+    @property
+    def revoked(self) -> frozenset[str]:
+        """The ids of the keys that the file says are revoked."""
+        keys = (key for _, key in self._keys.values())
+        return frozenset(key.key_id for key in keys if key.revoked is not None)
+
     def authenticate(self, authorization: bytes | None, client: str | None = None) -> ApiKey:
         """Find the key of a request.
 

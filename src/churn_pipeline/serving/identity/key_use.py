@@ -19,8 +19,7 @@ _DECODER = msgspec.json.Decoder(_Uses)
 class KeyUse:
     """The file of the last uses, to the minute.
 
-    All workers write it, each what it has seen; the later minute stands. What is noted between two
-    writes, and is lost with a process that is killed, is told by whoever calls :meth:`note`.
+    All workers write it, each what it has seen; the later minute stays.
 
     Parameters
     ----------

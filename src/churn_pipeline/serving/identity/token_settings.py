@@ -89,7 +89,7 @@ def read_token_settings(section: object) -> TokenSettings | None:
         raise ValueError(
             "must be null, or a mapping with the keys issuer, audience, jwks and scopes"
         )
-    values = {}
+    values: dict[str, Any] = {}
     for key, value in section.items():
         if key not in _READERS:
             near = difflib.get_close_matches(str(key), _READERS, n=1)
