@@ -1,5 +1,6 @@
 """``kedro api-key``, and without Kedro ``python -m churn_pipeline.serving.key_commands``."""
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -229,7 +230,9 @@ def list_keys(file: Path | None) -> None:
     if stored is None or not stored.keys:
         click.echo(f"{path} holds no key yet; `create` makes one")
         return
-    uses = read_uses(load_settings().key_use)
+    uses = None
+    with contextlib.suppress(ParameterError):  # the keys may be those of another place
+        uses = read_uses(load_settings().key_use)
     now = datetime.now(UTC)
     table = [["ID", "NAME", "SCOPES", "NETWORKS", "LIMITS", "CREATED", "LAST USED", "STATUS"]]
     for key in stored.keys:

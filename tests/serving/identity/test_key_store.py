@@ -162,9 +162,9 @@ def test_a_key_may_be_used_from_its_networks_only(path: Path) -> None:
     store = KeyStore(path)
     for client in ("10.1.2.3", "::ffff:10.1.2.3", "2001:db8::1"):
         assert store.authenticate(bearer(token), client) == key
-    for client in ("11.0.0.1", "::1", None):
+    for stranger in ("11.0.0.1", "::1", None):
         with pytest.raises(Refusal) as caught:
-            store.authenticate(bearer(token), client)
+            store.authenticate(bearer(token), stranger)
         assert (caught.value.status, caught.value.reason) == (403, "key_network")
     wrong = bearer(token[:15] + "A" * 43)
     assert "not known" in refusal(store, wrong)  # whoever has no key learns nothing of its networks

@@ -21,7 +21,8 @@ _START = b"bearer churn_"
 _SECRET_LENGTH = 43  # of 32 bytes as URL-safe base64
 _ID = slice(len(_START), len(_START) + ID_LENGTH)
 _SECRET = slice(_ID.stop + 1, _ID.stop + 1 + _SECRET_LENGTH)
-_NOBODY = bytes(32)  # what the secret of an unknown key is compared with; no text has this digest
+# what the secret of an unknown key is compared with; no text has this digest
+_NOBODY = (bytes(32), None, None)
 _CREATE = "`python -m churn_pipeline.serving.key_commands create --name NAME --scope score`"
 _LOOK_SECONDS = 0.02
 _READ_SECONDS = 0.2
@@ -64,7 +65,7 @@ class KeyStore:
     @property
     def revoked(self) -> frozenset[str]:
         """The ids of the keys that the file says are revoked."""
-        keys = (key for _, key in self._keys.values())
+        keys = (key for _, key, _ in self._keys.values())
         return frozenset(key.key_id for key in keys if key.revoked is not None)
 
     def authenticate(self, authorization: bytes | None, client: str | None = None) -> ApiKey:
@@ -97,10 +98,11 @@ class KeyStore:
                 "`Bearer churn_<key id>_<secret>`.",
                 INVALID_TOKEN,
             )
-        key_id = authorization[_ID]
-        if key_id not in self._keys and self._may_have_changed():
+        found = self._keys.get(authorization[_ID])
+        if found is None and self._may_have_changed():
             self.refresh(_READ_SECONDS)
-        digest, key = self._keys.get(key_id, (_NOBODY, None))
+            found = self._keys.get(authorization[_ID])
+        digest, key, bounds = found or _NOBODY
         is_right = hmac.compare_digest(hashlib.sha256(authorization[_SECRET]).digest(), digest)
         if key is None or not is_right:
             raise Unauthorized(
@@ -108,7 +110,6 @@ class KeyStore:
                 "The key is not known; see that all of it was copied.",
                 INVALID_TOKEN,
             )
-        bounds = self._bounds.get(key.key_id)
         if bounds is not None:
             bounds.check(client)
         self.used.add(key.key_id)
@@ -163,11 +164,13 @@ class KeyStore:
     def _use(self, file: KeyFile | None) -> None:
         keys = file.keys if file else ()
         self._audit_key = bytes.fromhex(file.audit_key) if file else b""
-        # the bounds first: a request in between must not find a new key without them
-        bounded = (key for key in keys if key.revoked or key.expires or key.networks)
-        self._bounds = {key.key_id: _Bounds(key) for key in bounded}
-        self._keys: Mapping[bytes, tuple[bytes, ApiKey]] = {
-            key.key_id.encode(): (bytes.fromhex(key.sha256), key) for key in keys
+        self._keys: Mapping[bytes, tuple[bytes, ApiKey, _Bounds | None]] = {
+            key.key_id.encode(): (
+                bytes.fromhex(key.sha256),
+                key,
+                _Bounds(key) if key.revoked or key.expires or key.networks else None,
+            )
+            for key in keys
         }
 
 
