@@ -121,7 +121,7 @@ class ServingApp:
             if wait:
                 raise _too_many(wait)
             if not key.scopes:
-                sentence = "The token allows nothing here; no scope of this service is in it."
+                sentence = "This key or token may do nothing here; it has no scope of this service."
                 raise Refusal(403, "scope", sentence, headers=(INSUFFICIENT_SCOPE,))
             if route.scope is not None and route.scope not in key.scopes:
                 sentence = f"This key may not do that; it needs the scope {route.scope}."

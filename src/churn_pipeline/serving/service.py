@@ -22,6 +22,7 @@ from _bentoml_sdk import Service  # type: ignore[import-untyped]
 from bentoml._internal.context import server_context
 
 from churn_pipeline.serving.connections import BoundedProtocol
+from churn_pipeline.serving.identity.start import check_files
 from churn_pipeline.serving.networks import trust_no_proxy
 from churn_pipeline.serving.settings import load_settings
 
@@ -98,6 +99,11 @@ class ChurnService:
     """Scores customers by the packaged model."""
 
     worker: Any = None
+
+    @bentoml.on_deployment
+    def check_files() -> None:  # type: ignore[misc]
+        """End the start if a file that decides who may ask cannot be used."""
+        check_files(settings)
 
     @bentoml.on_startup
     async def start(self) -> None:
