@@ -27,7 +27,12 @@ in-git:
 setup: .venv/.ready  ## create .venv with the locked versions
 .venv/.ready: requirements.lock pyproject.toml scripts/install.sh
 	scripts/install.sh $(PYTHON)
-	@touch $@
+	@echo "$(CURDIR)" > $@
+# the commands in .venv name its path: in a project that was moved or copied they would not be found,
+# or be those of the project it was copied from
+ifneq ($(shell cat .venv/.ready 2>/dev/null),$(CURDIR))
+.PHONY: .venv/.ready
+endif
 
 repro: in-git setup  ## raw customers to evaluated model: what changed; ENV=NAME for another data set
 	@folder=$$(python scripts/mend_dvc.py $(OWN_ENV)) && cd "$$folder" && dvc repro

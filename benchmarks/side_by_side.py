@@ -197,7 +197,7 @@ def main() -> int:
         checkout = Checkout(Path(folder) / "project")
         checkout.prepare()
         with _service(checkout) as reload:
-            for number in tqdm(range(1, arguments.trials + 1), desc="trials", disable=None):
+            for number in tqdm(range(1, arguments.trials + 1), desc="trials", mininterval=20):
                 kinds = generator.choices(KINDS, k=generator.choice((2, 3, 4)))
                 moments = sorted(generator.uniform(0, arguments.spread) for _ in kinds)
                 waits = [generator.random() < 0.3 for _ in kinds]

@@ -27,6 +27,7 @@ from churn_pipeline.environments import dvc_root, params_file, params_name, read
 from churn_pipeline.errors import ChurnPipelineError, GateError
 from churn_pipeline.locking import WAIT, hold, place
 from churn_pipeline.scorer import Scorer, load_scorer
+from churn_pipeline.serving.variants import check_gates
 
 ROOT = Path(__file__).resolve().parents[1]
 STORE = Path("bentos/store")
@@ -80,6 +81,7 @@ def check(root: Path, stale: bool = False, env: str | None = None) -> Scorer:
         raise GateError(
             f"{bundle} holds {candidate}, but {acceptance} accepts {accepted}; run `{repro}`"
         )
+    check_gates(scorer, str(bundle))
     if not stale and (changes := changed_since(root, bundle, stages)):
         shown = ", ".join(changes[:3]) + (", …" if len(changes) > 3 else "")
         raise BentoError(

@@ -11,6 +11,10 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
     sys.exit(f"Python 3.11, 3.12 or 3.13 is needed, this is {sys.version.split()[0]}; "
              "name one with `make setup PYTHON=python3.11`")
 PY
+if [ "$(cat .venv/.ready 2>/dev/null || pwd -P)" != "$(pwd -P)" ]; then
+    echo "This project was moved or copied, so .venv is made anew ..."
+    rm -rf .venv
+fi
 if [ -x .venv/bin/python ]; then
     version='import sys; print(sys.version_info[:3])'
     [ "$(.venv/bin/python -c "$version")" = "$("$python" -c "$version")" ] || rm -rf .venv

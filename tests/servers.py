@@ -1,4 +1,4 @@
-"""Servers that tests start for themselves: PostgreSQL, and S3 by moto."""
+"""Servers that tests start for themselves: PostgreSQL, Redis, and S3 by moto."""
 
 from __future__ import annotations
 
@@ -113,6 +113,42 @@ def postgresql_server() -> Iterator[PostgreSQL]:
         server.send_signal(2)  # fast: sessions are ended
         server.wait(30)
         shutil.rmtree(folder)
+
+
+class RedisServer:
+    """A server on the loopback without a file of its own; may be stopped and started again."""
+
+    def __init__(self, program: str) -> None:
+        self.port = free_port()
+        self.address = f"redis://127.0.0.1:{self.port}/0"
+        self._command = [program, "--port", str(self.port), "--bind", "127.0.0.1"]
+        self._command += ["--save", "", "--appendonly", "no"]
+        self.start()
+
+    def start(self) -> None:
+        """Start it, with no data."""
+        self.process = subprocess.Popen(
+            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        _wait(lambda: socket.create_connection(("127.0.0.1", self.port)).close(), self.process)
+
+    def stop(self) -> None:
+        """Stop it; its data are gone."""
+        self.process.kill()
+        self.process.wait(30)
+
+
+@contextmanager
+def redis_server() -> Iterator[RedisServer]:
+    """Start a Redis server of its own; skip the test where there is none."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("Redis is not installed; run scripts/install_redis.sh as root")
+    server = RedisServer(program)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @contextmanager

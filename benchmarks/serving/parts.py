@@ -13,7 +13,7 @@ from benchmarks.serving.endurance import endure
 from benchmarks.serving.machine import Machine
 from benchmarks.serving.pickled_pipeline import fit_pipeline, save_pipeline
 from benchmarks.serving.report import Check, number, table
-from benchmarks.serving.rounds import Round, measure_rounds, middle, ratio, speed
+from benchmarks.serving.rounds import Round, cost, measure_rounds, middle, ratio, speed
 from benchmarks.serving.scorer_speed import BATCH_CUSTOMERS
 from benchmarks.serving.servers import Server
 from benchmarks.serving.service_figures import measure_batches, measure_scorer, measure_starts
@@ -86,6 +86,7 @@ def compare_servers(plan: Plan) -> Result:
         connections=CONNECTIONS,
     )
     columns: dict[str, Callable[[Round], float]] = {
+        "CPU µs a request": cost,
         "requests/s": speed,
         "p50 ms": lambda one: one.load.p50_ms,
         "p99 ms": lambda one: one.load.p99_ms,
@@ -94,18 +95,15 @@ def compare_servers(plan: Plan) -> Result:
     rows = []
     for name, rounds in found.items():
         cells = [number(middle(rounds, figure)) for figure in columns.values()]
-        of_floor = number(ratio(found, name, contestants.FLOOR)) if _has_floor(found) else "–"
+        has_floor = contestants.FLOOR in found
+        of_floor = number(ratio(found, name, contestants.FLOOR, cost)) if has_floor else "–"
         errors = f"{sum(one.load.errors for one in rounds):,}"
-        rows.append([name, *cells, of_floor, errors])
+        rows.append([name, of_floor, *cells, errors])
     return Result(
-        text=table(["one worker, 16 connections", *columns, "of the floor", "errors"], rows),
+        text=table(["one worker, 16 connections", "CPU of the floor's", *columns, "errors"], rows),
         checks=_comparison_checks(found),
         figures={name: [asdict(one) for one in rounds] for name, rounds in found.items()},
     )
-
-
-def _has_floor(found: Mapping[str, Sequence[Round]]) -> bool:
-    return contestants.FLOOR in found
 
 
 def _comparison_checks(found: Mapping[str, Sequence[Round]]) -> list[Check]:
@@ -113,7 +111,6 @@ def _comparison_checks(found: Mapping[str, Sequence[Round]]) -> list[Check]:
     if ours not in found:
         return []
     targets = {
-        contestants.FLOOR: 0.2,
         contestants.PICKLED_BENTO: 40.0,
         contestants.MLFLOW: 40.0,
         contestants.PICKLED_FASTAPI: 40.0,
@@ -121,7 +118,12 @@ def _comparison_checks(found: Mapping[str, Sequence[Round]]) -> list[Check]:
     }
     return [
         *(
-            Check(f"requests/s of {ours} / {other}", ratio(found, ours, other), limit, True)
+            Check(f"CPU a request, {ours} / {other}", ratio(found, ours, other, cost), 2.9)
+            for other in (contestants.FLOOR,)
+            if other in found
+        ),
+        *(
+            Check(f"requests/s of {ours} / {other}", ratio(found, ours, other, speed), limit, True)
             for other, limit in targets.items()
             if other in found
         ),

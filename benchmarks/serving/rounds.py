@@ -14,10 +14,22 @@ from benchmarks.serving.servers import Memory, Server, running
 
 @dataclass(frozen=True)
 class Round:
-    """One start of one server: what the generator saw, and the memory after that."""
+    """One start of one server: what the generator saw, and what that cost the server.
+
+    Attributes
+    ----------
+    load
+        What the generator saw.
+    memory
+        After the load.
+    cpu_microseconds
+        Processor time a request of all the server's processes; other work on the machine changes
+        it little, the requests a second much.
+    """
 
     load: Load
     memory: Memory
+    cpu_microseconds: float
 
 
 def measure_rounds(
@@ -75,7 +87,10 @@ def _measure(
         with bodies.open("rb") as lines:
             server_up.ask(server.path, next(lines).strip())
         load(max(1, seconds // 4))  # to warm up
-        return Round(load(seconds), server_up.memory())
+        before = server_up.cpu_seconds()
+        found = load(seconds)
+        spent = server_up.cpu_seconds() - before
+        return Round(found, server_up.memory(), 1e6 * spent / max(1, found.requests))
 
 
 def middle(rounds: Sequence[Round], figure: Callable[[Round], float]) -> float:
@@ -88,7 +103,14 @@ def speed(one: Round) -> float:
     return one.load.requests_per_second
 
 
-def ratio(found: Mapping[str, Sequence[Round]], server: str, other: str) -> float:
-    """Return how many times as many requests a second one server answers, the median by rounds."""
+def cost(one: Round) -> float:
+    """Return the processor time a request of a round, in microseconds."""
+    return one.cpu_microseconds
+
+
+def ratio(
+    found: Mapping[str, Sequence[Round]], server: str, other: str, figure: Callable[[Round], float]
+) -> float:
+    """Return one server's figure divided by another's, the median by rounds."""
     pairs = zip(found[server], found[other], strict=True)
-    return median(speed(one) / speed(two) for one, two in pairs)
+    return median(figure(one) / figure(two) for one, two in pairs)

@@ -106,6 +106,12 @@ class Running:
         tree = [self.process, *self.process.children(recursive=True)]
         return [process for process in tree if not process.children()]
 
+    def cpu_seconds(self) -> float:
+        """Return the processor time of all its processes so far, the system's work for them too."""
+        tree = [self.process, *self.process.children(recursive=True)]
+        times = [process.cpu_times() for process in tree]
+        return sum(found.user + found.system for found in times)
+
     def memory(self) -> Memory:
         """Measure the memory that is resident now."""
         workers = [process.memory_full_info() for process in self.workers()]

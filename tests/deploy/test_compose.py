@@ -26,7 +26,7 @@ def test_compose_accepts_it() -> None:
         text=True,
     )
     assert result.returncode == 0, result.stderr
-    assert set(json.loads(result.stdout)["services"]) == {"churn", "prometheus"}
+    assert set(json.loads(result.stdout)["services"]) == {"churn", "prometheus", "alertmanager"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -39,7 +39,7 @@ def test_every_service_is_confined(name: str) -> None:
     assert "docker.sock" not in str(service)
 
 
-@pytest.mark.parametrize("name", ["churn", "prometheus"])
+@pytest.mark.parametrize("name", ["churn", "prometheus", "alertmanager"])
 def test_what_lasts_has_limits(name: str) -> None:
     limits = SERVICES[name]["deploy"]["resources"]["limits"]
     assert {"cpus", "memory", "pids"} == set(limits)
@@ -60,7 +60,7 @@ def test_volumes_and_networks_exist(name: str) -> None:
 
 def test_only_this_machine_reaches_the_ports_unless_told_otherwise() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(ports) == 2
+    assert len(ports) == 3
     for port in ports:
         assert re.sub(r"\$\{\w+:-(.*?)\}", r"\1", port).startswith("127.0.0.1:")
 
@@ -86,15 +86,32 @@ def test_health_is_checked_by_the_image() -> None:
     assert "healthcheck" not in SERVICES["churn"]
     dockerfile = (PATH.parents[1] / "bentos" / "Dockerfile").read_text(encoding="utf-8")
     assert "HEALTHCHECK" in dockerfile
-    assert SERVICES["prometheus"]["depends_on"] == {"churn": {"condition": "service_healthy"}}
+
+
+def test_what_watches_does_not_wait_for_what_it_watches() -> None:
+    assert not any("depends_on" in service for service in SERVICES.values())
+
+
+def networks(name: str) -> set[str]:
+    return set(SERVICES[name]["networks"])
 
 
 def test_prometheus_scrapes_the_service() -> None:
     config = yaml.safe_load((PATH.parent / "prometheus.yml").read_text(encoding="utf-8"))
     (job,) = config["scrape_configs"]
-    (lookup,) = job["dns_sd_configs"]
-    assert lookup["names"] == ["churn"]
-    assert lookup["names"][0] in SERVICES
-    assert SERVICES["churn"]["ports"][0].endswith(f":{lookup['port']}")
-    shared = set(SERVICES["churn"]["networks"]) & set(SERVICES["prometheus"]["networks"])
-    assert "inside" in shared
+    assert job["job_name"] == "churn"
+    # a name that is looked up by Prometheus has no target while the container is down
+    (targets,) = job["static_configs"]
+    name, _, port = targets["targets"][0].partition(":")
+    assert name in SERVICES
+    assert SERVICES[name]["ports"][0].endswith(f":{port}")
+    assert networks(name) & networks("prometheus") == {"inside"}, "one address, one target"
+
+
+def test_alerts_reach_alertmanager_and_alertmanager_the_world() -> None:
+    config = yaml.safe_load((PATH.parent / "prometheus.yml").read_text(encoding="utf-8"))
+    (manager,) = config["alerting"]["alertmanagers"]
+    assert manager["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+    (shared,) = networks("prometheus") & networks("alertmanager")
+    assert not (COMPOSE["networks"][shared] or {}).get("internal")
+    assert not networks("alertmanager") & networks("churn")

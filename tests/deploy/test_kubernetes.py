@@ -8,10 +8,20 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from churn_pipeline.serving.listening import DRAIN_SECONDS, SHUTDOWN_SECONDS
 from churn_pipeline.serving.settings import ServingSettings
 
 PATH = Path(__file__).parents[2] / "deploy" / "kubernetes.yaml"
-DOCUMENTS: list[dict[str, Any]] = list(yaml.safe_load_all(PATH.read_text(encoding="utf-8")))
+
+
+def documents(name: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(PATH.with_name(name).read_text(encoding="utf-8")))
+
+
+DOCUMENTS = documents("kubernetes.yaml")
+MONITORING = documents("kubernetes-monitoring.yaml")
+(CLAIM,) = documents("kubernetes-state.yaml")
+EVERYTHING = [*DOCUMENTS, *MONITORING, CLAIM]
 # preStop.sleep is on by default from 1.30 on
 OLDEST = "1.30"
 
@@ -30,7 +40,9 @@ def container() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", [OLDEST, kubernetes_validate.latest_version()])
-@pytest.mark.parametrize("document", DOCUMENTS, ids=[item["kind"] for item in DOCUMENTS])
+@pytest.mark.parametrize(
+    "document", EVERYTHING, ids=[f"{d['kind']}-{d['metadata']['name']}" for d in EVERYTHING]
+)
 def test_every_document_is_valid(document: dict[str, Any], version: str) -> None:
     kubernetes_validate.validate(document, version, strict=True)
 
@@ -102,8 +114,6 @@ def test_user_and_folders_are_those_of_the_image() -> None:
 def test_every_volume_that_is_mounted_exists() -> None:
     volumes = {volume["name"]: volume for volume in template()["spec"]["volumes"]}
     assert {mount["name"] for mount in container()["volumeMounts"]} == set(volumes)
-    claim = volumes["state"]["persistentVolumeClaim"]["claimName"]
-    assert claim == kind("PersistentVolumeClaim")["metadata"]["name"]
     keys = next(mount for mount in container()["volumeMounts"] if mount["name"] == "keys")
     assert keys["readOnly"]
     assert "Secret" not in {document["kind"] for document in DOCUMENTS}, "no secret in the manifest"
@@ -115,3 +125,72 @@ def test_settings_are_settings_of_the_service() -> None:
     assert given <= known
     # a Service called churn-serving would give every pod a variable CHURN_SERVING_SERVICE_HOST
     assert not template()["spec"]["enableServiceLinks"]
+
+
+def test_a_pod_scores_without_a_volume_of_the_cluster() -> None:
+    assert "PersistentVolumeClaim" not in {document["kind"] for document in DOCUMENTS}
+    volumes = {volume["name"]: volume for volume in template()["spec"]["volumes"]}
+    assert set(volumes["state"]) == {"name", "emptyDir"}
+    in_megabytes = {"Mi": 1, "Gi": 1024}
+    size = volumes["state"]["emptyDir"]["sizeLimit"]
+    limit = container()["resources"]["limits"]["ephemeral-storage"]
+    state = int(size[:-2]) * in_megabytes[size[-2:]]
+    assert state < int(limit[:-2]) * in_megabytes[limit[-2:]], "it would be evicted before"
+    settings = ServingSettings()
+    audit = settings.audit_files * settings.audit_max_bytes / 2**20
+    shadow = 2 * settings.audit_max_bytes / 2**20
+    assert 2 * audit + shadow < state, "the logs are rotated before"
+
+
+def test_a_claim_can_take_the_place_of_the_pods_own_folder() -> None:
+    (patch,) = documents("kubernetes-state-patch.yaml")
+    (volume,) = patch["spec"]["template"]["spec"]["volumes"]
+    assert volume["name"] == "state"
+    assert volume["emptyDir"] is None, "a volume has one source only"
+    assert volume["persistentVolumeClaim"] == {"claimName": CLAIM["metadata"]["name"]}
+    patched = yaml.safe_load(yaml.safe_dump(kind("Deployment")))
+    volumes = patched["spec"]["template"]["spec"]["volumes"]
+    volumes[:] = [v for v in volumes if v["name"] != "state"]
+    volumes.append({key: value for key, value in volume.items() if value is not None})
+    kubernetes_validate.validate(patched, OLDEST, strict=True)
+
+
+def test_a_pod_has_time_to_finish_what_it_has_begun() -> None:
+    pod = template()["spec"]
+    pause = container()["lifecycle"]["preStop"]["sleep"]["seconds"]
+    # and some seconds to write what has gathered
+    assert pod["terminationGracePeriodSeconds"] >= pause + DRAIN_SECONDS + SHUTDOWN_SECONDS + 10
+
+
+def monitoring(name: str) -> dict[str, Any]:
+    return next(d for d in MONITORING if (d["kind"], d["metadata"]["name"]) == ("Deployment", name))
+
+
+@pytest.mark.parametrize("name", ["churn-prometheus", "churn-alertmanager"])
+def test_what_watches_is_confined(name: str) -> None:
+    pod = monitoring(name)["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    (only,) = pod["containers"]
+    security = only["securityContext"]
+    assert security["readOnlyRootFilesystem"]
+    assert not security["allowPrivilegeEscalation"]
+    assert security["capabilities"] == {"drop": ["ALL"]}
+    assert {"cpu", "memory"} <= set(only["resources"]["limits"])
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert {mount["name"] for mount in only["volumeMounts"]} == set(volumes)
+    assert volumes["config"]["configMap"]["name"] == name
+    (role,) = [d for d in MONITORING if d["kind"] == "Role"]
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}
+    ]
+
+
+def test_the_words_for_monitoring_make_what_it_mounts() -> None:
+    head = PATH.with_name("kubernetes-monitoring.yaml").read_text(encoding="utf-8")
+    page = (PATH.parents[1] / "docs/deployment.md").read_text(encoding="utf-8")
+    for text in (head, page):
+        assert "--from-file=prometheus.yml=deploy/prometheus-kubernetes.yml" in text
+        assert "--from-file=deploy/alerts.yml" in text
+        assert "churn-alertmanager --from-file=deploy/alertmanager.yml" in text
+    targets = {d["metadata"]["name"] for d in MONITORING if d["kind"] == "Service"}
+    assert targets == {"churn-prometheus", "churn-alertmanager"}

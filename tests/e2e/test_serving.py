@@ -382,6 +382,8 @@ def test_a_killed_worker_is_replaced_while_the_other_answers(
         assert len(load.problems) <= 1  # the request that the killed worker was at
     assert victim.pid not in {worker.pid for worker in server.workers}
     poll(lambda: server.log.count("Loaded champion") >= 3)
+    poll(lambda: server.metrics()["churn_worker_restarts_total"] == 1)
+    poll(lambda: server.metrics()["churn_model_loaded"] == 1)
 
 
 def test_a_starting_worker_holds_no_other_up(server: Server, example: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +59,16 @@ def free_port() -> int:
 class Server:
     """A ``bentoml serve`` process in a project folder with bundles and ``params.yaml``."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
+    ) -> None:
         self.folder = folder
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        scheme = "https" if "--ssl-certfile" in arguments else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
         self.token, _ = create_key(folder / "conf/local/api_keys.json", "tests", SCOPES)  # type: ignore[arg-type]
         self.log_path = folder / "server.log"
         variables = {
@@ -75,7 +81,7 @@ class Server:
         command = [sys.executable, "-m", "bentoml", "serve", target, "--host", "127.0.0.1"]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--port", str(self.port)],
+                [*command, "--port", str(self.port), *arguments],
                 cwd=folder,
                 env=variables,
                 stdout=log,
@@ -97,7 +103,7 @@ class Server:
 
     def status(self, path: str) -> int | None:
         try:
-            return httpx.get(self.url + path, timeout=10).status_code
+            return httpx.get(self.url + path, timeout=10, verify=False).status_code
         except httpx.TransportError:
             return None
 
@@ -126,9 +132,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+def serving(
+    folder: Path, environment: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+) -> Iterator[Server]:
     """Run a server until the end of the block."""
-    server = Server(folder, environment)
+    server = Server(folder, environment, arguments)
     try:
         server.wait_until_ready()
         yield server

@@ -23,6 +23,7 @@ from churn_pipeline.serving.identity.key_changes import create_key, revoke_key, 
 from churn_pipeline.serving.identity.verification import subject_id
 from churn_pipeline.serving.management import Management
 from churn_pipeline.serving.metrics import Metrics
+from churn_pipeline.serving.monitoring import Monitoring
 from churn_pipeline.serving.networks import parse_network
 from churn_pipeline.serving.scoring import Scoring
 from churn_pipeline.serving.settings import parse_settings
@@ -61,8 +62,8 @@ class App:
         self.worker.start()
         while self.worker.models.current is None:
             await asyncio.sleep(0.01)
-        parts = (Scoring(self.worker), Management(self.worker), Documents(self.worker))
-        routes = [route for part in parts for route in part.routes]
+        kinds = (Scoring, Management, Documents, Monitoring)
+        routes = [route for kind in kinds for route in kind(self.worker).routes]
         self.application = ServingApp(self._bentoml, self.worker, routes)
 
     async def _bentoml(self, scope: Any, receive: Any, send: Any) -> None:
@@ -291,7 +292,7 @@ def test_other_methods_and_paths_are_refused(
         assert answer.json()["request_id"]
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/static_content/index.css"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/static_content/index.css"])
 def test_what_belongs_to_bentoml_is_passed_on(app: App, path: str) -> None:
     app.passed.clear()
     assert app.ask("GET", path, token=None).text == "BentoML"
@@ -593,3 +594,79 @@ def test_an_unusable_change_is_refused(app: App, change: Any, status: int) -> No
     answer = app.post("/v1/admin/reload", change)
     assert answer.status_code == status
     assert app.worker.deployment is before
+
+
+DOCUMENTS = ("/", "/docs", "/docs/page.js", "/docs/page.css", "/openapi.json")
+
+
+def test_metrics_and_documents_are_public_unless_the_settings_say_otherwise(app: App) -> None:
+    for path in ("/metrics", "/static_content/swagger-ui.css", *DOCUMENTS):
+        assert app.ask("GET", path, token=None).status_code == 200, path
+    answer = app.ask("GET", "/metrics", token=None)
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert "# TYPE churn_requests_total counter" in answer.text
+    assert app.ask("HEAD", "/metrics", token=None).status_code == 200
+    assert app.ask("POST", "/metrics", token=None).headers["allow"] == "GET, HEAD"
+
+
+def test_what_is_not_public_needs_a_key(make: Any) -> None:
+    app = make(public_routes=[])
+    watcher, _ = create_key(app.keys, "prometheus", ["metrics"])
+    scorer, _ = create_key(app.keys, "crm", ["score"])
+    app.loop.run_until_complete(app.worker._refresh_keys())
+    for path in ("/livez", "/readyz"):
+        assert app.ask("GET", path, token=None).status_code == 200
+    for path in ("/metrics", *DOCUMENTS):
+        answer = app.ask("GET", path, token=None)
+        assert answer.status_code == 401, path
+        assert "churn_requests" not in answer.text
+    assert app.ask("HEAD", "/metrics", token=None).status_code == 401
+    assert app.ask("GET", "/static_content/swagger-ui.css", token=None).status_code == 404
+    for path in DOCUMENTS:
+        assert app.ask("GET", path, token=scorer).status_code == 200
+    assert app.ask("GET", "/metrics", token=scorer).status_code == 403
+    assert app.ask("GET", "/metrics", token=watcher).status_code == 200
+    assert app.ask("POST", "/v1/score", token=watcher, json=app.example).status_code == 403
+
+
+def test_each_route_is_public_by_itself(make: Any) -> None:
+    app = make(public_routes=["/openapi.json"])
+    assert app.ask("GET", "/openapi.json", token=None).status_code == 200
+    assert app.ask("GET", "/docs", token=None).status_code == 401
+    assert app.ask("GET", "/metrics", token=None).status_code == 401
+    document = app.ask("GET", "/openapi.json", token=None).json()
+    assert document["paths"]["/metrics"]["get"]["security"] == [{"key": ["metrics"]}]
+    assert {"401", "403", "429"} <= set(document["paths"]["/metrics"]["get"]["responses"])
+
+
+@pytest.mark.parametrize(("network", "status"), [("127.0.0.0/8", 200), ("10.0.0.0/8", 401)])
+def test_a_network_reads_metrics_without_a_key_and_nothing_else(
+    make: Any, network: str, status: int
+) -> None:
+    app = make(public_routes=[], metrics_networks=[network], allowed_networks=["127.0.0.1/32"])
+    assert app.ask("GET", "/metrics", token=None).status_code == status
+    assert app.ask("GET", "/openapi.json", token=None).status_code == 401
+    assert app.post("/v1/score", app.example, token=None).status_code == 401
+
+
+def test_bad_keys_are_counted_also_where_the_address_gets_429(make: Any) -> None:
+    app = make()
+    statuses = [app.post("/v1/score", {}, token="churn_0").status_code for _ in range(30)]
+    assert set(statuses) == {401, 429}
+    app.worker.metrics.flush()
+    (family,) = [f for f in app.registry.collect() if f.name == "churn_unauthorized"]
+    assert sum(s.value for s in family.samples if s.name.endswith("_total")) == 30
+
+
+def test_a_broken_file_of_keys_is_a_metric_until_it_is_whole(make: Any) -> None:
+    app = make()
+    whole = app.keys.read_bytes()
+
+    def broken(content: bytes) -> float:
+        app.keys.write_bytes(content)
+        app.loop.run_until_complete(app.worker._refresh_keys())
+        return app.count("churn_key_file_broken")
+
+    assert broken(b"{") == 1
+    assert app.post("/v1/score", app.example).status_code == 200, "the keys before stay in use"
+    assert broken(whole) == 0

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn_pipeline.serving import bodies
-from churn_pipeline.serving.bodies import decode, read_json
+from churn_pipeline.serving.bodies import Body, decode
+from churn_pipeline.serving.bounds import FREE_BYTES, Bounds
 from churn_pipeline.serving.refusals import ClientGone, Refusal
+from churn_pipeline.serving.settings import ServingSettings
 
 JSON = {b"content-type": b"application/json"}
 
@@ -41,13 +42,21 @@ def parts(*contents: bytes) -> Callable[[], Any]:
     )
 
 
-def read(receive: Any, headers: dict[bytes, bytes] = JSON, limit: int = 100) -> Any:
-    return asyncio.run(read_json(headers, receive, limit))
+def bounds(**settings: Any) -> Bounds:
+    return Bounds(ServingSettings(**settings), lambda reason: None)
 
 
-def refused(receive: Any, headers: dict[bytes, bytes] = JSON, limit: int = 100) -> Refusal:
+def read(
+    receive: Any, headers: dict[bytes, bytes] = JSON, limit: int = 100, **settings: Any
+) -> Any:
+    return asyncio.run(Body(headers, receive, bounds(**settings)).json(limit))
+
+
+def refused(
+    receive: Any, headers: dict[bytes, bytes] = JSON, limit: int = 100, **settings: Any
+) -> Refusal:
     with pytest.raises(Refusal) as refusal:
-        read(receive, headers, limit)
+        read(receive, headers, limit, **settings)
     return refusal.value
 
 
@@ -114,12 +123,43 @@ def test_a_client_that_goes_is_noticed(before: tuple[dict[str, Any], ...]) -> No
         read(channel(*before, {"type": "http.disconnect"}))
 
 
-def test_a_client_that_stalls_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
+def test_a_client_that_stalls_is_refused() -> None:
     stalled = channel({"type": "http.request", "body": b"{", "more_body": True}, None)
-    refusal = refused(stalled)
+    refusal = refused(stalled, request_seconds=0.05)
     assert refusal.status == 408
     assert (b"connection", b"close") in refusal.headers
+
+
+def test_bodies_in_memory_are_bounded_together_but_small_ones_pass() -> None:
+    large = b'"' + b"a" * (2 * FREE_BYTES) + b'"'
+
+    async def several() -> list[str]:
+        shared = bounds(max_bodies_bytes=4 * FREE_BYTES, max_body_bytes=4 * FREE_BYTES)
+        unfinished = channel({"type": "http.request", "body": large, "more_body": True}, None)
+        first = Body(JSON, unfinished, shared)
+        reading = asyncio.create_task(first.json(10**6))
+        await asyncio.sleep(0)
+        answers = []
+        for content in (large, b"1", large):
+            body = Body(JSON, parts(content), shared)
+            try:
+                answers.append(str(await body.json(10**6))[:1])
+            except Refusal as refusal:
+                answers.append(f"{refusal.status} {refusal.reason} {len(refusal.headers)}")
+                reading.cancel()
+                first.release()
+            finally:
+                body.release()
+        return answers
+
+    assert asyncio.run(several()) == ["503 bodies 1", "1", "a"]
+
+
+@pytest.mark.parametrize("piece", [b"[]", b"{}", b'{"":1}', b"1", b'""'])
+def test_a_body_whose_values_would_fill_the_memory_is_refused(piece: bytes) -> None:
+    body = b"[" + b",".join([piece] * 300_000) + b"]"
+    refusal = refused(parts(body), limit=10**7)
+    assert (refusal.status, refusal.reason) == (413, "body_too_large")
 
 
 BAD = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,11 @@ from typing import Any
 import pytest
 
 from churn_pipeline.errors import BundleError
-from churn_pipeline.scorer.bundle import read_bundle
+from churn_pipeline.scorer.bundle import read_bundle, to_json, write_bundle
+from churn_pipeline.serving import deployments
 from churn_pipeline.serving import models as module
 from churn_pipeline.serving.deployments import DeploymentFile
-from churn_pipeline.serving.models import Models
+from churn_pipeline.serving.models import Models, StorageError
 from churn_pipeline.serving.variants import Deployment, DeploymentError, Plan
 
 
@@ -34,8 +37,8 @@ class Service:
         self.plan = Plan(str(self.bundle))
         self.swaps: list[tuple[Deployment | None, Deployment]] = []
 
-    def worker(self, start: str = "first") -> Models:
-        file = DeploymentFile(self.state)
+    def worker(self, start: str = "first", **options: bool) -> Models:
+        file = DeploymentFile(self.state, **options)
         return Models(file, lambda: self.plan, start, lambda *swap: self.swaps.append(swap))
 
     def package(self, name: str) -> None:
@@ -130,6 +133,141 @@ def test_a_new_start_keeps_a_rollback_while_nothing_else_changed(service: Servic
         service.plan = Plan(str(service.bundle), unseen_category="missing")
         async with Followed(service.worker("third")) as (worker,):
             assert version(worker) == service.version("challenger")
+
+    asyncio.run(scenario())
+
+
+def test_a_service_of_another_start_changes_nothing(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with Followed(service.worker("first")) as (one,):
+            before = service.state.joinpath("deployment.json").read_bytes()
+            service.package("challenger")
+            async with Followed(service.worker("second")) as (two,):
+                assert version(two) == service.version("challenger")
+                assert "serving.deployment_group" in caplog.text
+                with pytest.raises(DeploymentError, match="another service uses"):
+                    await two.reload({})
+                async with Followed(service.worker("first")) as (three,):
+                    assert version(three) == service.version("champion")
+            assert service.state.joinpath("deployment.json").read_bytes() == before
+            assert version(one) == service.version("champion")
+
+    asyncio.run(scenario())
+
+
+def test_who_joins_a_group_answers_as_it_does(service: Service) -> None:
+    async def scenario() -> None:
+        async with Followed(service.worker("first", is_group=True)) as (one,):
+            service.package("challenger")
+            async with Followed(service.worker("second", is_group=True)) as (two,):
+                assert version(two) == version(one) == service.version("champion")
+                await two.reload({})
+                await until(lambda: version(one) == service.version("challenger"))
+        service.package("champion")
+        async with Followed(service.worker("third", is_group=True)) as (three,):
+            assert version(three) == service.version("champion")  # nobody else is there
+
+    asyncio.run(scenario())
+
+
+def test_a_model_without_gates_is_refused_unless_allowed(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    ungated = service.bundle.with_name("ungated")
+    bundle = read_bundle(service.bundle)
+    description = {**bundle.json("description.json"), "gates_passed": 0}
+    write_bundle(bundle.with_files({"description.json": to_json(description)}), ungated)
+
+    async def scenario() -> None:
+        async with Followed(service.worker()) as (worker,):
+            for change in ("champion", "challenger"):
+                with pytest.raises(DeploymentError, match=r"ungated: .*serving\.allow_ungated"):
+                    await worker.reload({change: str(ungated)})
+            assert version(worker) == service.version("champion")
+        async with Followed(service.worker(allow_ungated=True)) as (worker,):
+            assert "passed no" not in caplog.text
+            await worker.reload({"champion": str(ungated)})
+            assert worker.current is not None
+            assert worker.current.described()["champion"]["gates_passed"] == 0
+            assert "passed no quality gates" in caplog.text
+        caplog.clear()
+        async with Followed(service.worker("second")) as (worker,):
+            assert version(worker) == service.version("champion")
+            assert "serving.allow_ungated" in caplog.text
+        service.plan = Plan(str(ungated))
+        caplog.clear()
+        worker = service.worker("third")
+        task = asyncio.create_task(worker.follow())
+        await until(lambda: "serving.allow_ungated" in caplog.text)
+        assert worker.current is None
+        task.cancel()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("harm", ["changed", "gone"])
+def test_a_restarted_worker_does_without_a_broken_copy(
+    service: Service, harm: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with Followed(service.worker()) as (one,):
+            copy = service.state / "bundles" / service.version("champion")
+            damage(copy, harm)
+            async with Followed(service.worker()) as (two,):
+                assert version(two) == service.version("champion")
+                assert copy.name in caplog.text
+                assert read_bundle(copy).version == copy.name  # copied again
+            await one.reload({"champion": str(service.bundles / "challenger")})
+            damage(service.state / "bundles" / version(one), harm)
+            async with Followed(service.worker()) as (two,):
+                assert version(two) == service.version("champion")
+                await until(lambda: version(one) == version(two))
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("call", ["write_bundle", "staged_path"])
+def test_a_full_disk_changes_nothing(
+    service: Service, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def files() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in service.state.rglob("*") if path.is_file()}
+
+    async def scenario() -> None:
+        async with Followed(service.worker(), service.worker()) as (one, two):
+            before = files()
+            with monkeypatch.context() as patched:
+                patched.setattr(deployments, call, full)
+                with pytest.raises(StorageError, match="No space left"):
+                    await one.reload({"champion": str(service.bundles / "challenger")})
+            assert files() == before
+            assert version(one) == version(two) == service.version("champion")
+            await one.reload({"champion": str(service.bundles / "challenger")})
+            assert version(one) == service.version("challenger")
+
+    asyncio.run(scenario())
+
+
+def test_a_start_on_a_full_disk_answers_as_before(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async def scenario() -> None:
+        async with Followed(service.worker("first")) as (worker,):
+            await worker.reload({"champion": str(service.bundles / "challenger")})
+        monkeypatch.setattr(deployments, "staged_path", full)
+        async with Followed(service.worker("second")) as (worker,):
+            assert version(worker) == service.version("challenger")
+            assert "No space left" in caplog.text
+            monkeypatch.undo()
+            await worker.rollback()
 
     asyncio.run(scenario())
 

@@ -14,9 +14,9 @@ from secrets import token_hex
 from traceback import extract_tb
 from typing import Any
 
-from churn_pipeline.serving.bodies import Receive
+from churn_pipeline.serving.bodies import Body, Receive
 from churn_pipeline.serving.exchange import Answer, Request, Route, encode
-from churn_pipeline.serving.headers import INSUFFICIENT_SCOPE, JSON_HEADERS, Header
+from churn_pipeline.serving.headers import INSUFFICIENT_SCOPE, INVALID_TOKEN, JSON_HEADERS, Header
 from churn_pipeline.serving.identity.caller import Caller, Unauthorized
 from churn_pipeline.serving.refusals import ClientGone, Refusal
 from churn_pipeline.serving.worker import Worker
@@ -25,7 +25,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_OF_BENTOML = frozenset({b"/livez", b"/healthz", b"/readyz", b"/metrics"})
+_OF_BENTOML = frozenset({b"/livez", b"/healthz", b"/readyz", b"/schema.json"})
 _FILES_OF_BENTOML = re.compile(rb"/static_content/[a-z0-9-]+\.(css|js|png)")
 
 logger = logging.getLogger("bentoml.churn")
@@ -52,6 +52,7 @@ class ServingApp:
             self._methods.setdefault(path, []).append(method)
         self._process = token_hex(8)
         self._numbers = count()
+        self._has_pages = "/docs" in worker.settings.public_routes
         self._cors = worker.cors if worker.cors.is_open else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,31 +73,40 @@ class ServingApp:
         path = scope["raw_path"]
         if scope["method"] not in ("GET", "HEAD"):
             return False
-        if path not in _OF_BENTOML and not _FILES_OF_BENTOML.fullmatch(path):
+        if path not in _OF_BENTOML and not (self._has_pages and _FILES_OF_BENTOML.fullmatch(path)):
             return False
-        if path == b"/metrics":
-            self._worker.metrics.flush()
         await self._bentoml_app(scope, receive, send)
         return True
 
     async def _answer(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         begin = time.perf_counter()
         client = scope["client"]
+        headers = dict(scope["headers"])
+        body = Body(headers, receive, self._worker.bounds)
         request = Request(
             f"{self._process}{next(self._numbers):08x}",
-            dict(scope["headers"]),
+            headers,
             client[0] if client else None,
-            receive,
+            body,
         )
+        try:
+            await self._answer_request(route, request, send, begin)
+        finally:
+            body.release()
+
+    async def _answer_request(
+        self, route: Route, request: Request, send: Send, begin: float
+    ) -> None:
+        worker = self._worker
         try:
             if not route.is_public:
                 await self._admit(request, route)
             answer = await route.handle(request)
         except Refusal as refusal:
-            self._worker.metrics.rejected(refusal.reason)
+            worker.metrics.rejected(refusal.reason)
             answer = Answer(refusal.content(request.id), refusal.status, refusal.headers)
         except ClientGone:
-            self._worker.metrics.failed("client_gone")
+            worker.metrics.failed("client_gone")
             return
         except Exception as error:
             answer = self._fault(request, error)
@@ -106,7 +116,10 @@ class ServingApp:
     async def _admit(self, request: Request, route: Route) -> None:
         """Refuse the request unless its sender may ask this, here and now."""
         worker = self._worker
+        if route.open_to is not None and route.open_to.allows(request.client):
+            return
         if not worker.networks.allows(request.client):
+            worker.metrics.unauthorized("network")
             sentence = "Requests from this address are not allowed."
             raise self._stranger(request, Refusal(403, "network", sentence))
         if worker.settings.authentication:
@@ -117,7 +130,10 @@ class ServingApp:
                 raise self._stranger(request, refusal) from None
             except Refusal as refusal:
                 raise self._stranger(request, refusal) from None
-            wait = worker.wait_of(key)
+            if worker.shared is None:
+                wait = worker.wait_of(key)
+            else:
+                wait = await worker.shared_wait_of(key)
             if wait:
                 raise _too_many(wait)
             if not key.scopes:
@@ -138,7 +154,12 @@ class ServingApp:
         tokens = self._worker.tokens
         if tokens is not None and authorization is not None and tokens.takes(authorization):
             return await tokens.authenticate(authorization)
-        return self._worker.keys.authenticate(authorization, request.client)
+        key = self._worker.keys.authenticate(authorization, request.client)
+        shared = self._worker.shared
+        if shared is not None and key.key_id in shared.revoked:
+            sentence = "The key has been revoked on another host."
+            raise Unauthorized("key_revoked", sentence, INVALID_TOKEN)
+        return key
 
     def _stranger(self, request: Request, refusal: Refusal) -> Refusal:
         """Return the refusal, or another one if the address is refused again and again."""

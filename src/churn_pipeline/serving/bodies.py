@@ -7,19 +7,17 @@ from typing import Any
 
 import msgspec
 
+from churn_pipeline.serving.bounds import FREE_BYTES, Bounds
 from churn_pipeline.serving.refusals import ClientGone, Refusal
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
-BODY_SECONDS = 30.0
-"""A client may take so long to send its body."""
-
 _decode = msgspec.json.Decoder().decode
 
 
-async def read_json(headers: Mapping[bytes, bytes], receive: Receive, max_bytes: int) -> Any:
-    """Read and decode the body of a request.
+class Body:
+    """The body of one request, counted among those of its worker while it is in memory.
 
     Parameters
     ----------
@@ -27,66 +25,105 @@ async def read_json(headers: Mapping[bytes, bytes], receive: Receive, max_bytes:
         The request's headers, names in lower case.
     receive : callable
         ASGI channel of the request.
-    max_bytes : int
-        Larger bodies are refused: before they are read when ``Content-Length`` says so, and while
-        they are read.
-
-    Returns
-    -------
-    object
-        The decoded JSON value.
-
-    Raises
-    ------
-    Refusal
-        400 if it is not JSON, 408 if it comes too slowly, 413 if it is too large, 415 if it is
-        announced as something else.
-    ClientGone
-        If the connection closes before the body is complete.
+    bounds : Bounds
+        Those of the worker.
     """
-    if headers.get(b"content-type") != b"application/json":
-        _check_content_type(headers.get(b"content-type", b""))
-    if b"content-encoding" in headers:
-        raise Refusal(
-            415, "content_type", "Content-Encoding is not supported; send the body uncompressed."
-        )
-    return decode(await read_body(headers, receive, max_bytes))
 
+    __slots__ = ("_bounds", "_headers", "_held", "_receive")
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive, max_bytes: int) -> bytes:
-    """Read the body of a request; see :func:`read_json`."""
-    declared = headers.get(b"content-length", b"0")
-    if not declared.isdigit() or int(declared) > max_bytes:
-        raise _too_large(max_bytes)
-    # BoundedProtocol ends the wait for this one, so that bodies in one piece need no timer
-    message = await receive()
-    body: bytes = _content(message)
-    if message.get("more_body"):
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await _read_rest(body, receive, max_bytes)
-        except TimeoutError:
-            raise Refusal(
-                408,
-                "timeout",
-                f"The body was not complete after {BODY_SECONDS:g} seconds; send it faster.",
-                headers=((b"connection", b"close"),),
-            ) from None
-    if len(body) > max_bytes:
-        raise _too_large(max_bytes)
-    return body
+    def __init__(self, headers: Mapping[bytes, bytes], receive: Receive, bounds: Bounds) -> None:
+        self._headers = headers
+        self._receive = receive
+        self._bounds = bounds
+        self._held = 0
 
+    async def json(self, max_bytes: int) -> Any:
+        """Read and decode the body.
 
-async def _read_rest(first: bytes, receive: Receive, max_bytes: int) -> bytes:
-    body = bytearray(first)
-    more = True
-    while more:
+        Parameters
+        ----------
+        max_bytes : int
+            Larger bodies are refused: before they are read when ``Content-Length`` says so, and
+            while they are read.
+
+        Returns
+        -------
+        object
+            The decoded JSON value.
+
+        Raises
+        ------
+        Refusal
+            400 if it is not JSON, 408 if it comes too slowly, 413 if it is too large, 415 if it is
+            announced as something else, 503 if too many large ones are in memory.
+        ClientGone
+            If the connection closes before the body is complete.
+        """
+        return self.decoded(await self.json_text(max_bytes))
+
+    async def json_text(self, max_bytes: int) -> bytes:
+        """Read the body without decoding it; see :meth:`json`."""
+        headers = self._headers
+        if headers.get(b"content-type") != b"application/json":
+            _check_content_type(headers.get(b"content-type", b""))
+        if b"content-encoding" in headers:
+            sentence = "Content-Encoding is not supported; send the body uncompressed."
+            raise Refusal(415, "content_type", sentence)
+        return await self.content(max_bytes)
+
+    def decoded(self, text: bytes) -> Any:
+        """Decode what :meth:`json_text` has read; see :meth:`json`."""
+        if len(text) > FREE_BYTES:
+            self._bounds.check_decoded(text)
+        return decode(text)
+
+    async def content(self, max_bytes: int) -> bytes:
+        """Read the body of a request, whatever it is announced as; see :meth:`json`."""
+        declared = self._headers.get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > max_bytes:
+            raise _too_large(max_bytes)
+        # BoundedProtocol ends the wait for this one, so that bodies in one piece need no timer
+        message = await self._receive()
+        body: bytes = _content(message)
+        if message.get("more_body"):
+            seconds = self._bounds.request_seconds
+            try:
+                async with asyncio.timeout(seconds):
+                    body = await self._rest(body, max_bytes)
+            except TimeoutError:
+                raise Refusal(
+                    408,
+                    "timeout",
+                    f"The body was not complete after {seconds:g} seconds; send it faster.",
+                    headers=((b"connection", b"close"),),
+                ) from None
         if len(body) > max_bytes:
             raise _too_large(max_bytes)
-        message = await receive()
-        body += _content(message)
-        more = message.get("more_body", False)
-    return bytes(body)
+        self._hold(len(body))
+        return body
+
+    def release(self) -> None:
+        """Count it no longer: its request has been answered."""
+        if self._held:
+            self._bounds.release(self._held)
+            self._held = 0
+
+    def _hold(self, n_bytes: int) -> None:
+        if n_bytes > FREE_BYTES:
+            self._bounds.hold(n_bytes - self._held)
+            self._held = n_bytes
+
+    async def _rest(self, first: bytes, max_bytes: int) -> bytes:
+        body = bytearray(first)
+        more = True
+        while more:
+            if len(body) > max_bytes:
+                raise _too_large(max_bytes)
+            self._hold(len(body))
+            message = await self._receive()
+            body += _content(message)
+            more = message.get("more_body", False)
+        return bytes(body)
 
 
 def _content(message: Message) -> bytes:

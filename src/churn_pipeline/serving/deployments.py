@@ -4,21 +4,32 @@ Bundles are copied into a folder of the service, one folder a version, before th
 a bundle that is packaged anew under the same name changes no answer before a reload, a worker that
 is started later answers with the same model as the others, and the version before is still there
 when somebody rolls back.
+
+Services that were started apart share no deployment, unless ``serving.deployment_group`` says so:
+the folder is that of a port or of a group, and whoever uses it holds a lock that tells others so.
+The locks are those of ``flock``, which NFS has too, and files are renamed into their places, so the
+folder of a group may lie on a disk that several hosts share.
 """
 
 import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from churn_pipeline.errors import BundleError
-from churn_pipeline.scorer import Scorer, read_bundle
+from churn_pipeline.scorer import Bundle, Scorer, read_bundle
 from churn_pipeline.scorer.bundle import write_bundle
-from churn_pipeline.serving.variants import Deployment, DeploymentError, Plan, deploy
+from churn_pipeline.serving.variants import Deployment, DeploymentError, Plan, check_gates, deploy
+from churn_pipeline.staging import staged_path
+
+
+class OccupiedError(DeploymentError):
+    """Another service uses the folder; the message names the settings that help."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,23 @@ class Record:
     previous: Placed | None = None
 
 
+@dataclass(frozen=True)
+class Found:
+    """A plan's bundles, loaded from its folders.
+
+    Attributes
+    ----------
+    placed : Placed
+    deployment : Deployment
+    bundles : tuple of Bundle
+        The champion's, then the challenger's if there is one.
+    """
+
+    placed: Placed
+    deployment: Deployment
+    bundles: tuple[Bundle, ...]
+
+
 class DeploymentFile:
     """Read, change and load deployments.
 
@@ -62,12 +90,19 @@ class DeploymentFile:
     ----------
     folder : Path
         Holds ``deployment.json`` and ``bundles/<version>``.
+    is_group : bool
+        Whether services that were started apart share it.
+    allow_ungated : bool
+        Whether models may answer that passed no quality gate.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, is_group: bool = False, allow_ungated: bool = False) -> None:
         self.path = folder / "deployment.json"
+        self.is_group = is_group
+        self._allow_ungated = allow_ungated
         self._bundles = folder / "bundles"
         self._lock = folder / "deployment.lock"
+        self._presence: int | None = None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -77,12 +112,62 @@ class DeploymentFile:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
+    def enter(self, start: str) -> bool:
+        """Begin to use the folder, until this process ends; to be called under the lock.
+
+        Parameters
+        ----------
+        start : str
+            The start of the service that this process belongs to.
+
+        Returns
+        -------
+        bool
+            Whether no other process uses it.
+
+        Raises
+        ------
+        OccupiedError
+            If a service of another start does, and they are no group.
+        """
+        if self._presence is None:
+            path = self.path.with_name("services.lock")
+            self._presence = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = self._presence
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not self.is_group and os.pread(file, 200, 0).decode(errors="replace") != start:
+                self.leave()
+                raise OccupiedError(
+                    f"another service uses {self.path.parent}; name another folder by "
+                    "serving.deployment, or the same serving.deployment_group for both, to share it"
+                ) from None
+            is_alone = False
+        else:
+            is_alone = True
+            os.ftruncate(file, 0)
+            os.pwrite(file, start.encode(), 0)
+        fcntl.flock(file, fcntl.LOCK_SH)
+        return is_alone
+
+    def leave(self) -> None:
+        """End what :meth:`enter` began."""
+        if self._presence is not None:
+            os.close(self._presence)
+            self._presence = None
+
     def stamp(self) -> tuple[int, int] | None:
         """Return what changes with every new file, None if there is none."""
         try:
-            status = self.path.stat()
+            # opened: for stat alone a client of NFS would believe what it knew seconds ago
+            file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return None
+        try:
+            status = os.fstat(file)
+        finally:
+            os.close(file)
         return status.st_ino, status.st_mtime_ns
 
     def read(self) -> Record | None:
@@ -98,59 +183,41 @@ class DeploymentFile:
         except (OSError, ValueError, TypeError, KeyError, DeploymentError):
             return None
 
-    def write(self, record: Record) -> None:
-        """Put the record in place of the old file and drop the bundles that it does not name."""
-        partial = self.path.with_name(f".{self.path.name}.partial")
-        partial.write_text(json.dumps(asdict(record), indent=2) + "\n", encoding="utf-8")
-        partial.replace(self.path)
+    def write(self, record: Record, bundles: tuple[Bundle, ...] = ()) -> None:
+        """Copy new bundles and put the record in place of the old file, or change nothing.
+
+        Bundles that the record does not name are dropped.
+
+        Raises
+        ------
+        OSError
+            If there is no room, or the folder cannot be written.
+        """
+        staged = staged_path(self.path)
+        try:
+            for bundle in bundles:
+                self._keep(bundle)
+            with staged.open("w", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(record), indent=2) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            staged.replace(self.path)
+        except OSError:
+            with suppress(OSError):
+                staged.unlink(missing_ok=True)
+                if (before := self.read()) is not None:
+                    self._drop_all_but(before)
+            raise
+        self._drop_all_but(record)
+
+    def _drop_all_but(self, record: Record) -> None:
         placed = [p for p in (record.configured, record.current, record.previous) if p]
         kept = {version for p in placed for version in (p.champion, p.challenger)}
         for folder in self._bundles.iterdir():
             if folder.name not in kept:  # also what a killed worker left
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def place(self, plan: Plan) -> tuple[Placed, Deployment]:
-        """Copy a plan's bundles to the service's folder and load them.
-
-        Raises
-        ------
-        ChurnPipelineError
-            If a bundle is not whole or does not fit; the message names the file.
-        """
-        champion = self._take(plan.champion, plan)
-        challenger = None if plan.challenger is None else self._take(plan.challenger, plan)
-        deployment = deploy(plan, champion, challenger)
-        second = None if challenger is None else challenger.version
-        placed = Placed(plan, champion.version, second)
-        return placed, deployment
-
-    def load(self, placed: Placed) -> Deployment:
-        """Load a deployment from the service's copies; raises as :meth:`place` does."""
-        champion = self._from_copy(placed.champion, placed.plan)
-        challenger = None
-        if placed.challenger is not None:
-            challenger = self._from_copy(placed.challenger, placed.plan)
-        return deploy(placed.plan, champion, challenger)
-
-    def direct(self, plan: Plan) -> Deployment:
-        """Load a plan's bundles where they are, for a service that cannot write its folder."""
-        folders = (plan.champion, plan.challenger)
-        bundles = [read_bundle(Path(folder)) for folder in folders if folder is not None]
-        scorers = [Scorer(bundle, plan.unseen_category) for bundle in bundles]
-        return deploy(plan, scorers[0], scorers[1] if len(scorers) > 1 else None)
-
-    def _from_copy(self, version: str, plan: Plan) -> Scorer:
-        bundle = read_bundle(self._bundles / version)
-        if bundle.version != version:
-            raise DeploymentError(
-                f"{self._bundles / version} holds version {bundle.version}; "
-                "reload to copy the configured bundle again"
-            )
-        return Scorer(bundle, plan.unseen_category)
-
-    def _take(self, folder: str, plan: Plan) -> Scorer:
-        bundle = read_bundle(Path(folder))
-        scorer = Scorer(bundle, plan.unseen_category)
+    def _keep(self, bundle: Bundle) -> None:
         copy = self._bundles / bundle.version
         try:
             is_there = read_bundle(copy).version == bundle.version
@@ -158,4 +225,40 @@ class DeploymentFile:
             is_there = False
         if not is_there:
             write_bundle(bundle, copy)
-        return scorer
+
+    def find(self, plan: Plan) -> Found:
+        """Load a plan's bundles from its folders.
+
+        Raises
+        ------
+        ChurnPipelineError
+            If a bundle is not whole, does not fit or passed no gates; the message names it.
+        """
+        folders = [folder for folder in (plan.champion, plan.challenger) if folder is not None]
+        bundles = tuple(read_bundle(Path(folder)) for folder in folders)
+        deployment = self._deployed(plan, bundles, folders)
+        second = bundles[1].version if len(bundles) > 1 else None
+        return Found(Placed(plan, bundles[0].version, second), deployment, bundles)
+
+    def load(self, placed: Placed) -> Deployment:
+        """Load a deployment from the service's copies; raises as :meth:`find` does."""
+        versions = [v for v in (placed.champion, placed.challenger) if v is not None]
+        bundles = tuple(map(self._copy, versions))
+        plan = placed.plan
+        return self._deployed(plan, bundles, [plan.champion, str(plan.challenger)])
+
+    def _deployed(self, plan: Plan, bundles: tuple[Bundle, ...], folders: list[str]) -> Deployment:
+        scorers = [Scorer(bundle, plan.unseen_category) for bundle in bundles]
+        if not self._allow_ungated:
+            for scorer, folder in zip(scorers, folders, strict=False):
+                check_gates(scorer, folder)
+        return deploy(plan, scorers[0], scorers[1] if len(scorers) > 1 else None)
+
+    def _copy(self, version: str) -> Bundle:
+        bundle = read_bundle(self._bundles / version)
+        if bundle.version != version:
+            raise DeploymentError(
+                f"{self._bundles / version} holds version {bundle.version}; "
+                "reload to copy the configured bundle again"
+            )
+        return bundle

@@ -57,4 +57,4 @@ FILES: Mapping[str, tuple[bytes, bytes]] = {
     "/docs/page.js": (b"text/javascript; charset=utf-8", SCRIPT),
     "/docs/page.css": (b"text/css; charset=utf-8", STYLE),
 }
-"""Path -> (content type, content); served with ``headers.DOCS_HEADERS`` and without a key."""
+"""Path -> (content type, content); served with ``headers.DOCS_HEADERS``."""

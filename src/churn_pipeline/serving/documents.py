@@ -11,7 +11,7 @@ from churn_pipeline.serving.worker import Worker
 
 
 class Documents:
-    """Answers what the service looks like, without a key.
+    """Answers what the service looks like; by the settings to everybody, or to any key.
 
     Parameters
     ----------
@@ -25,11 +25,13 @@ class Documents:
     @property
     def routes(self) -> tuple[Route, ...]:
         """The addresses."""
+        public = self._worker.settings.public_routes
         pages = (
-            Route("GET", path, _page(content_type, content), is_public=True)
+            Route("GET", path, _page(content_type, content), is_public="/docs" in public)
             for path, (content_type, content) in FILES.items()
         )
-        return (Route("GET", "/openapi.json", self.openapi, is_public=True), *pages)
+        is_public = "/openapi.json" in public
+        return (Route("GET", "/openapi.json", self.openapi, is_public=is_public), *pages)
 
     async def openapi(self, request: Request) -> Answer:
         """Describe the service by the contract of the model that answers."""

@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from churn_pipeline.serving.bodies import Receive, read_json
+from churn_pipeline.serving.bodies import Body
 from churn_pipeline.serving.headers import Header
 from churn_pipeline.serving.identity.caller import Caller, Scope
+from churn_pipeline.serving.networks import AllowedNetworks
 
 encode = msgspec.json.Encoder().encode
 
@@ -27,8 +28,8 @@ class Request:
         Names in lower case; of a header that stands twice the last value.
     client : str or None
         Address of the connection.
-    receive : callable
-        ASGI channel of the body.
+    body : Body
+        Not read yet.
 
     Attributes
     ----------
@@ -36,24 +37,24 @@ class Request:
         Whose request it is, once that is known.
     """
 
-    __slots__ = ("_receive", "client", "headers", "id", "key")
+    __slots__ = ("body", "client", "headers", "id", "key")
 
     def __init__(
         self,
         request_id: str,
         headers: Mapping[bytes, bytes],
         client: str | None,
-        receive: Receive,
+        body: Body,
     ) -> None:
         self.id = request_id
         self.headers = headers
         self.client = client
         self.key: Caller | None = None
-        self._receive = receive
+        self.body = body
 
     async def json(self, max_bytes: int) -> Any:
-        """Return the decoded body; see :func:`~churn_pipeline.serving.bodies.read_json`."""
-        return await read_json(self.headers, self._receive, max_bytes)
+        """Return the decoded body; see :meth:`~churn_pipeline.serving.bodies.Body.json`."""
+        return await self.body.json(max_bytes)
 
 
 @dataclass(slots=True)
@@ -97,6 +98,8 @@ class Route:
         What a key must be allowed to do; None: any key will do.
     is_public : bool
         Whether it needs no key at all.
+    open_to : AllowedNetworks or None
+        Whose requests need no key either.
     """
 
     method: str
@@ -104,3 +107,4 @@ class Route:
     handle: Callable[[Request], Awaitable[Answer]]
     scope: Scope | None = None
     is_public: bool = False
+    open_to: AllowedNetworks | None = None

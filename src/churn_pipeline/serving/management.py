@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from churn_pipeline.errors import ChurnPipelineError
-from churn_pipeline.serving.bodies import decode, read_body
+from churn_pipeline.serving.bodies import decode
 from churn_pipeline.serving.exchange import Answer, Request, Route
 from churn_pipeline.serving.feedback import read_feedback
+from churn_pipeline.serving.models import StorageError
 from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.variants import MODES
 from churn_pipeline.serving.worker import Worker
@@ -80,7 +81,7 @@ class Management:
 
     async def reload(self, request: Request) -> Answer:
         """Load the configured bundles anew, or others that the body names."""
-        body = await read_body(request.headers, request._receive, 10_000)
+        body = await request.body.content(10_000)
         changes = _changes(decode(body) if body.strip() else {}, self._worker.bundle_folders)
         try:
             await self._worker.models.reload(changes)
@@ -98,6 +99,8 @@ class Management:
 
     def _not_deployed(self, error: ChurnPipelineError) -> Refusal:
         self._worker.metrics.failed("deployment")
+        if isinstance(error, StorageError):
+            return Refusal(503, "storage", str(error))
         return Refusal(409, "deployment", str(error))
 
     async def _state(self, request: Request) -> Answer:

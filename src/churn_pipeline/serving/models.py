@@ -9,13 +9,18 @@ from dataclasses import replace
 from typing import Any
 
 from churn_pipeline.errors import ChurnPipelineError
-from churn_pipeline.serving.deployments import DeploymentFile, Placed, Record
+from churn_pipeline.scorer import Bundle
+from churn_pipeline.serving.deployments import DeploymentFile, OccupiedError, Placed, Record
 from churn_pipeline.serving.variants import Deployment, DeploymentError, Plan
 
 logger = logging.getLogger("bentoml.churn")
 
 POLL_SECONDS = 0.4
 RETRY_SECONDS = 2.0
+
+
+class StorageError(ChurnPipelineError):
+    """A deployment could not be stored, so that nothing has changed; the message says why."""
 
 
 class Models:
@@ -36,6 +41,8 @@ class Models:
     ----------
     current : Deployment or None
         What answers; None until the first has been loaded.
+    tried : asyncio.Event
+        Set once the first has been loaded or could not be.
     """
 
     def __init__(
@@ -51,28 +58,36 @@ class Models:
         self._start = start
         self._on_swap = on_swap
         self._stamp: tuple[int, int] | None = None
+        self.tried = asyncio.Event()
         self._swapping = asyncio.Lock()
-        self._shared = True
+        self._obstacle: str | None = None
         self._problem = ""
 
     async def follow(self) -> None:
         """Load what shall answer and follow the file from then on; runs until cancelled."""
-        while True:
-            try:
-                await self._follow_once()
-                self._problem = ""
-                pause = POLL_SECONDS
-            except ChurnPipelineError as error:
-                self._complain(str(error))
-                pause = RETRY_SECONDS
-            except Exception as error:
-                # Never the end of following: a later file may be good
-                self._complain(f"unexpected {type(error).__name__} while loading models")
-                pause = RETRY_SECONDS
-            await asyncio.sleep(pause)
+        try:
+            while True:
+                pause = await self._try_to_follow()
+                self.tried.set()
+                await asyncio.sleep(pause)
+        finally:
+            self._file.leave()
+
+    async def _try_to_follow(self) -> float:
+        try:
+            await self._follow_once()
+        except ChurnPipelineError as error:
+            self._complain(str(error))
+        except Exception as error:
+            # Never the end of following: a later file may be good
+            self._complain(f"unexpected {type(error).__name__} while loading models")
+        else:
+            self._problem = ""
+            return POLL_SECONDS
+        return RETRY_SECONDS
 
     async def _follow_once(self) -> None:
-        if not self._shared:
+        if self._obstacle is not None:
             return
         if self.current is not None:
             stamp = await asyncio.to_thread(self._file.stamp)
@@ -88,43 +103,77 @@ class Models:
         deployment, stamp = await asyncio.to_thread(load)
         before, self.current, self._stamp = self.current, deployment, stamp
         self._on_swap(before, deployment)
+        for variant in deployment.variants:
+            if not variant.gates_passed:
+                logger.warning("%s %s passed no quality gates", variant.name, variant.version)
         # What is loaded stays, so no garbage collection needs to walk through it again: of all
         # that BentoML imports one takes 90 to 130 ms, in which no request is answered
         gc.freeze()
 
     def _first(self) -> tuple[Deployment, tuple[int, int] | None]:
         begin = time.perf_counter()
+        stamp, folder = None, self._file.path.parent
         try:
             with self._file.locked():
-                deployment = self._started()
+                deployment, record, bundles = self._started(self._file.enter(self._start))
+                if record is not None:
+                    try:
+                        self._file.write(record, bundles)
+                    except OSError as error:
+                        logger.warning("%s cannot be written: %s", folder, error.strerror)
                 stamp = self._file.stamp()
-        except OSError as error:
+        except (OSError, OccupiedError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             logger.warning(
                 "%s: %s; models cannot be reloaded or rolled back while the service runs",
-                self._file.path.parent,
-                error.strerror,
+                folder,
+                reason,
             )
-            self._shared = False
-            deployment, stamp = self._file.direct(self._configured()), None
+            self._obstacle = (
+                str(error)
+                if isinstance(error, OccupiedError)
+                else f"{folder} cannot be written; make it writable and start again"
+            )
+            deployment = self._file.find(self._configured()).deployment
         gc.collect()
         versions = ", ".join(f"{v.name} {v.version}" for v in deployment.variants)
         logger.info("Loaded %s in %.0f ms", versions, 1000 * (time.perf_counter() - begin))
         return deployment, stamp
 
-    def _started(self) -> Deployment:
-        """Decide what a worker that starts answers with, and write it down."""
+    def _started(self, is_alone: bool) -> tuple[Deployment, Record | None, tuple[Bundle, ...]]:
+        """Decide what a worker that starts answers with.
+
+        Returns
+        -------
+        Deployment
+        Record or None
+            To be written down; None if what is written holds.
+        tuple of Bundle
+            To be copied.
+        """
         record = self._file.read()
-        if record is not None and record.start == self._start:
-            return self._file.load(record.current)
-        configured, deployment = self._file.place(self._configured())
-        if record is not None and record.configured == configured != record.current:
+        is_joining = self._file.is_group and not is_alone
+        if record is not None and (is_joining or record.start == self._start):
+            deployment = self._recorded(record)
+            if deployment is not None:
+                return deployment, None, ()
+        found = self._file.find(self._configured())
+        placed = found.placed
+        if record is not None and record.configured == placed != record.current:
             # Settings and bundles are as before, so what was rolled back or reloaded still holds
-            deployment = self._file.load(record.current)
-            self._file.write(replace(record, start=self._start))
-            return deployment
-        previous = self._before(record, configured)
-        self._file.write(Record(self._start, configured, configured, previous))
-        return deployment
+            deployment = None if record.start == self._start else self._recorded(record)
+            if deployment is not None:
+                return deployment, replace(record, start=self._start), ()
+        previous = self._before(record, placed)
+        record = Record(self._start, placed, placed, previous)
+        return found.deployment, record, found.bundles
+
+    def _recorded(self, record: Record) -> Deployment | None:
+        try:
+            return self._file.load(record.current)
+        except ChurnPipelineError as error:
+            logger.error("%s; what the settings name answers instead", error)
+            return None
 
     def _changed(self) -> tuple[Deployment, tuple[int, int] | None]:
         with self._file.locked():
@@ -139,7 +188,8 @@ class Models:
         Raises
         ------
         ChurnPipelineError
-            If it cannot answer. Nothing has changed then.
+            If it cannot answer, or (:class:`StorageError`) cannot be stored. Nothing has changed
+            then.
         """
         return await self._change(lambda: self._reloaded(changes))
 
@@ -148,14 +198,18 @@ class Models:
         return await self._change(self._rolled_back)
 
     async def _change(self, change: Callable[[], Deployment]) -> Deployment:
-        if not self._shared:
-            raise DeploymentError(
-                f"{self._file.path.parent} cannot be written; make it writable and start again"
-            )
+        if self._obstacle is not None:
+            raise DeploymentError(self._obstacle)
 
         def changed() -> tuple[Deployment, tuple[int, int] | None]:
-            with self._file.locked():
-                return change(), self._file.stamp()
+            try:
+                with self._file.locked():
+                    return change(), self._file.stamp()
+            except OSError as error:
+                raise StorageError(
+                    f"{self._file.path.parent} cannot be written ({error.strerror}); nothing has "
+                    "changed, try again when it can"
+                ) from None
 
         async with self._swapping:
             await self._load(changed)
@@ -168,10 +222,12 @@ class Models:
         if changes:
             base = plan if record is None else record.current.plan
             plan = replace(base, **changes)
-        placed, deployment = self._file.place(plan)
+        found = self._file.find(plan)
+        placed = found.placed
         configured = record.configured if record and changes else placed
-        self._file.write(Record(self._start, configured, placed, self._before(record, placed)))
-        return deployment
+        previous = self._before(record, placed)
+        self._file.write(Record(self._start, configured, placed, previous), found.bundles)
+        return found.deployment
 
     @staticmethod
     def _before(record: Record | None, placed: Placed) -> Placed | None:

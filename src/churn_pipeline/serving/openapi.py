@@ -56,7 +56,7 @@ def build_openapi(scorer: Scorer, settings: ServingSettings) -> Schema:
                 ("scores", "How likely customers are to churn, and what to do about it."),
                 ("model", "Which model answers, and what became of the customers."),
                 ("admin", "For the service's operators."),
-                ("health", "For the machines that run the service; without a key."),
+                ("health", "For the machines that run the service."),
             )
         ],
         "paths": _paths(scorer, settings),
@@ -179,7 +179,7 @@ def _paths(scorer: Scorer, settings: ServingSettings) -> Schema:
         },
         "/livez": {"get": _probe("Whether the process lives")},
         "/readyz": {"get": _probe("Whether requests are answered", 503)},
-        "/metrics": {"get": _probe("Metrics for Prometheus")},
+        "/metrics": {"get": _metrics(settings)},
     }
 
 
@@ -266,6 +266,14 @@ def _refusal(status: int) -> Schema:
             }
         }
     return refusal
+
+
+def _metrics(settings: ServingSettings) -> Schema:
+    operation = _probe("Metrics for Prometheus")
+    if settings.authentication and "/metrics" not in settings.public_routes:
+        operation["security"] = [{"key": ["metrics"]}]
+        operation["responses"] |= {str(code): _refusal(code) for code in (401, 403, 429)}
+    return operation
 
 
 def _probe(summary: str, *others: int) -> Schema:

@@ -281,7 +281,8 @@ def _deployment_schemas(request_id: Schema) -> dict[str, Schema]:
     optional_text = {"type": ["string", "null"]}
     share = {"type": "number", "minimum": 0, "maximum": 1}
     mode = {"enum": list(get_args(Mode))}
-    bundle = _closed({"folder": text, "version": text})
+    count = {"type": "integer", "minimum": 0}
+    bundle = _closed({"folder": text, "version": text, "gates_passed": count})
     return {
         "Model": {
             "type": "object",

@@ -5,14 +5,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from churn_pipeline.scorer import Customer, InvalidRecord
-from churn_pipeline.serving.exchange import Answer, AuditedCustomer, Request, Route
+from churn_pipeline.serving.exchange import Answer, AuditedCustomer, Request, Route, encode
 from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.variants import Deployment, Variant
 from churn_pipeline.serving.worker import Worker
 
-CHUNK_SCORED = 200
-"""Customers scored without a pause for other requests: some 4 ms."""
+CHUNK_SCORED = 50
+"""Customers scored without a pause for other requests: some 1.3 ms."""
 CHUNK_EXPLAINED = 10
+_TURNS = 3
+"""Of the loop in a pause: in the first a request is read, in the second answered."""
 
 
 class Scoring:
@@ -76,13 +78,23 @@ class Scoring:
     async def _many(self, request: Request, answers: "Answers", chunk: int) -> Answer:
         worker = self._worker
         deployment = worker.deployment
-        body = await request.json(worker.settings.max_body_bytes)
-        records = _records(body, worker.settings.max_batch_customers)
+        text = await request.body.json_text(worker.settings.max_body_bytes)
+        async with worker.bounds.turn():
+            records = _records(request.body.decoded(text), worker.settings.max_batch_customers)
+            return await self._batch(deployment, request, records, answers, chunk)
+
+    async def _batch(
+        self,
+        deployment: Deployment,
+        request: Request,
+        records: Sequence[Any],
+        answers: "Answers",
+        chunk: int,
+    ) -> Answer:
         results: list[dict[str, Any]] = []
         audited: list[AuditedCustomer] = []
         for start in range(0, len(records), chunk):
-            if start:
-                await asyncio.sleep(0)  # requests of one customer need not wait for all of these
+            await _pause()  # requests of one customer need not wait for all of these
             part = records[start : start + chunk]
             results += self._part(deployment, request, start, part, answers, audited)
         failed = sum("errors" in result for result in results)
@@ -94,7 +106,8 @@ class Scoring:
             "request_id": request.id,
         }
         variant = "" if deployment.split else deployment.champion.name
-        return Answer(content, variant=variant, customers=audited)
+        await _pause()
+        return Answer(encode(content), variant=variant, customers=audited)
 
     def _part(
         self,
@@ -143,6 +156,11 @@ class Scoring:
 
 
 Answers = Callable[[Variant, list[Customer]], list[dict[str, Any]]]
+
+
+async def _pause() -> None:
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 def _read(deployment: Deployment, record: Any) -> tuple[Variant, Customer]:

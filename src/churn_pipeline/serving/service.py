@@ -10,27 +10,27 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
 os.environ.setdefault("OTEL_SDK_DISABLED", "true")
 
 import logging
-import socket
 import sys
 import types
 from typing import Any
-from uuid import uuid4
+from urllib.parse import urlsplit
 
 import bentoml
-import uvicorn
 from _bentoml_sdk import Service  # type: ignore[import-untyped]
+from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.context import server_context
 
-from churn_pipeline.serving.connections import BoundedProtocol
 from churn_pipeline.serving.identity.start import check_files
+from churn_pipeline.serving.instance import instance_folder
+from churn_pipeline.serving.listening import adapt_uvicorn
+from churn_pipeline.serving.native_api import NativeApi
 from churn_pipeline.serving.networks import trust_no_proxy
 from churn_pipeline.serving.settings import load_settings
 
-# Workers inherit it from the process that starts them
-START = os.environ.setdefault("CHURN_SERVICE_START", uuid4().hex)
-LISTENERS = 32
 trust_no_proxy(os.environ)
 settings = load_settings()
+FOLDER = instance_folder()
+BentoMLContainer.prometheus_multiproc_dir.set(str(FOLDER / "metrics"))
 
 
 def _spare_the_proxy() -> None:
@@ -42,26 +42,9 @@ def _spare_the_proxy() -> None:
         sys.modules[name] = stand_in
 
 
-def _adapt_uvicorn() -> None:
-    """Let uvicorn bound what a connection sends, and listen on the socket many times over.
-
-    uvloop accepts one connection a listener and turn of its loop. A busy worker turns a few times a
-    second, so that of a thousand clients who arrive at once the last would wait for a minute.
-    """
-    plain = uvicorn.Server.run
-
-    def run(server: uvicorn.Server, sockets: list[socket.socket] | None = None) -> None:
-        server.config.http = BoundedProtocol
-        # not listener.dup(), which makes the socket a blocking one in all workers for a moment: one
-        # that looks for a client just then would wait for one, and answer nobody
-        more = [
-            socket.socket(fileno=os.dup(listener.fileno()))
-            for listener in sockets or ()
-            for _ in range(LISTENERS - 1)
-        ]
-        plain(server, [*(sockets or ()), *more] or None)
-
-    uvicorn.Server.run = run  # type: ignore[assignment,method-assign]
+def _port(service: str) -> int | None:
+    """Return the port that the workers of this service listen on."""
+    return urlsplit(BentoMLContainer.remote_runner_mapping.get().get(service, "")).port
 
 
 class FrontedService(Service[Any]):
@@ -70,21 +53,26 @@ class FrontedService(Service[Any]):
     def to_asgi(self, is_main: bool = True) -> Any:
         """Return the application that a worker process runs."""
         _spare_the_proxy()
-        _adapt_uvicorn()
         bentoml_app = super().to_asgi(is_main=is_main)
         # Imported in workers only: prometheus_client needs their environment
         from churn_pipeline.serving.app import ServingApp
         from churn_pipeline.serving.documents import Documents
         from churn_pipeline.serving.management import Management
+        from churn_pipeline.serving.monitoring import Monitoring
+        from churn_pipeline.serving.native import NativeRoutes
         from churn_pipeline.serving.scoring import Scoring
         from churn_pipeline.serving.worker import Process, Worker
 
         # Uvicorn would format a line a request for a log that nobody sees
         access_log = logging.getLogger("uvicorn.access")
         access_log.handlers, access_log.propagate = [], False
-        worker = Worker(load_settings, Process(START, server_context.worker_index or 1))
+        process = Process(FOLDER.name, server_context.worker_index or 1, FOLDER, _port(self.name))
+        worker = Worker(load_settings, process)
+        adapt_uvicorn(worker.bounds, worker.metrics.certificate)
         self.inner.worker = worker
-        parts = (Scoring(worker), Management(worker), Documents(worker))
+        scoring = Scoring(worker)
+        native = NativeRoutes(bentoml_app, scoring, worker.settings.max_body_bytes)
+        parts = (scoring, Management(worker), Documents(worker), Monitoring(worker), native)
         return ServingApp(bentoml_app, worker, [route for part in parts for route in part.routes])
 
 
@@ -95,24 +83,30 @@ class FrontedService(Service[Any]):
     metrics={"enabled": True},
     logging={"access": {"enabled": False}},
 )
-class ChurnService:
+class ChurnService(NativeApi):
     """Scores customers by the packaged model."""
 
     worker: Any = None
 
     @bentoml.on_deployment
-    def check_files() -> None:  # type: ignore[misc]
+    def check_files() -> None:
         """End the start if a file that decides who may ask cannot be used."""
         check_files(settings)
 
     @bentoml.on_startup
     async def start(self) -> None:
-        """Start loading the models."""
+        """Load the models, knowing which keys other hosts revoked.
+
+        BentoML lets the worker listen when this returns.
+        """
+        if self.worker.shared is not None:
+            await self.worker.shared.refresh()
         self.worker.start()
+        await self.worker.settle()
 
     def __is_ready__(self) -> bool:
-        """Say whether a model is loaded."""
-        return self.worker.models.current is not None
+        """Say whether a model is loaded, and the worker not about to end."""
+        return self.worker.models.current is not None and not self.worker.bounds.is_draining
 
     @bentoml.on_shutdown
     async def stop(self) -> None:

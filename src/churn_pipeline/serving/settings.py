@@ -20,6 +20,8 @@ from churn_pipeline.serving.networks import Network, parse_network
 PREFIX = "CHURN_SERVING_"
 Mode = Literal["champion", "shadow", "split"]
 UnseenCategory = Literal["refuse", "missing"]
+PUBLIC_ROUTES = ("/docs", "/metrics", "/openapi.json")
+"""The routes without customers' data; the probes are always public."""
 
 # what Kubernetes sets in every container next to a Service that is called churn-serving
 _OF_KUBERNETES = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?")
@@ -45,6 +47,14 @@ class ServingSettings:
         Customers in one request at most.
     max_body_bytes : int
         Size of a request's body at most.
+    max_bodies_bytes : int
+        Of all bodies that a worker has in memory, and of the values of each.
+    max_unsent_bytes : int
+        Of answers that a worker's clients have not read.
+    max_connections : int
+        Open at a worker at most.
+    request_seconds : float
+        A client may take so long to send a request, and as long to read the answer.
     authentication : bool
         Whether a request needs a key.
     api_keys : Path
@@ -58,6 +68,11 @@ class ServingSettings:
         at once.
     allowed_networks : tuple of network
         From where requests are answered; empty: from everywhere.
+    public_routes : tuple of str
+        Which of /docs, /metrics and /openapi.json are answered without a key; without
+        authentication all are.
+    metrics_networks : tuple of network
+        From where /metrics is answered without a key, though it is not public.
     cors_origins : tuple of str
         Web origins whose pages may ask; empty: none.
     audit_log : Path
@@ -69,7 +84,13 @@ class ServingSettings:
     shadow_log : Path
         Folder of what a silent challenger scored.
     deployment : Path
-        Folder where the workers agree on the models that answer, and on the keys' rates.
+        Folder where the workers agree on the models that answer.
+    deployment_group : str or None
+        Name under which services share what answers; None: each port has a deployment of its own.
+    allow_ungated : bool
+        Whether models may answer that passed no quality gate.
+    redis : str or None
+        Address of a Redis server over which hosts share rate limits and revoked keys.
     workers : int or "cpu_count"
         Processes that answer.
     """
@@ -81,6 +102,10 @@ class ServingSettings:
     unseen_category: UnseenCategory = "refuse"
     max_batch_customers: int = 1000
     max_body_bytes: int = 2_000_000
+    max_bodies_bytes: int = 16_000_000
+    max_unsent_bytes: int = 16_000_000
+    max_connections: int = 1000
+    request_seconds: float = 30.0
     authentication: bool = True
     api_keys: Path = Path("conf/local/api_keys.json")
     key_use: Path = Path("data/09_serving/key_use.json")
@@ -88,6 +113,8 @@ class ServingSettings:
     requests_per_second: float = 100.0
     burst: int = 200
     allowed_networks: tuple[Network, ...] = ()
+    public_routes: tuple[str, ...] = PUBLIC_ROUTES
+    metrics_networks: tuple[Network, ...] = ()
     cors_origins: tuple[str, ...] = ()
     audit_log: Path = Path("data/09_serving/audit")
     audit_max_bytes: int = 50_000_000
@@ -95,6 +122,9 @@ class ServingSettings:
     feedback: Path = Path("data/09_serving/feedback")
     shadow_log: Path = Path("data/09_serving/shadow")
     deployment: Path = Path("data/09_serving/deployment")
+    deployment_group: str | None = None
+    allow_ungated: bool = False
+    redis: str | None = None
     workers: int | str = 1
 
 
@@ -175,6 +205,12 @@ def parse_settings(
     if not problems and values["mode"] != "champion" and values["challenger"] is None:
         where = f"{PREFIX}MODE" if f"{PREFIX}MODE" in environ else f"{source}: serving.mode"
         problems["mode"] = f"{where} is {values['mode']!r}, which needs a serving.challenger"
+    one, all_ = values["max_body_bytes"], values["max_bodies_bytes"]
+    if not problems and one > all_:
+        problems["max_bodies_bytes"] = (
+            f"{source}: serving.max_bodies_bytes is {all_:,}, less than max_body_bytes ({one:,}); "
+            "raise it"
+        )
     if problems:
         raise ParameterError("; ".join(problems.values()))
     for key, value in values.items():
@@ -305,6 +341,13 @@ def _networks(value: object) -> tuple[Network, ...]:
     return tuple(networks)
 
 
+def _routes(value: object) -> tuple[str, ...]:
+    for text in _texts(value):
+        if text not in PUBLIC_ROUTES:
+            raise ValueError(f"holds {text!r}; valid options: {', '.join(PUBLIC_ROUTES)}")
+    return tuple(dict.fromkeys(_texts(value)))
+
+
 def _origins(value: object) -> tuple[str, ...]:
     return tuple(_origin(text) for text in _texts(value))
 
@@ -323,6 +366,34 @@ def _origin(text: str) -> str:
     return origin
 
 
+def _group(value: object) -> str | None:
+    if value is None or (
+        isinstance(value, str) and re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", value)
+    ):
+        return value
+    raise ValueError(
+        f"is {value!r}; it must be a name of up to 64 lower-case letters, digits, - and _, or null"
+    )
+
+
+def _redis(value: object) -> str | None:
+    # the value may hold a password, so no message does
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value if isinstance(value, str) else "")
+        is_named = bool(parts.hostname) and parts.port != 0 and parts.scheme in ("redis", "rediss")
+        is_good = is_named and re.fullmatch(r"/?\d*", parts.path) is not None
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise ValueError(
+            "is no address of a Redis server; it must be like redis://:PASSWORD@HOST:6379/0, "
+            "rediss:// for TLS, or null"
+        )
+    return str(value)
+
+
 _READERS: Mapping[str, Reader] = {
     "champion": _path,
     "challenger": _optional_path,
@@ -331,6 +402,10 @@ _READERS: Mapping[str, Reader] = {
     "unseen_category": _choice(get_args(UnseenCategory)),
     "max_batch_customers": _whole(1, 100_000),
     "max_body_bytes": _whole(1000, 1_000_000_000),
+    "max_bodies_bytes": _whole(1000, 100_000_000_000),
+    "max_unsent_bytes": _whole(1000, 100_000_000_000),
+    "max_connections": _whole(1, 1_000_000),
+    "request_seconds": _number(0, 3600, above=True),
     "authentication": _flag,
     "api_keys": _path,
     "key_use": _path,
@@ -338,6 +413,8 @@ _READERS: Mapping[str, Reader] = {
     "requests_per_second": _number(0, 1e6, above=True),
     "burst": _whole(1, 1_000_000),
     "allowed_networks": _networks,
+    "public_routes": _routes,
+    "metrics_networks": _networks,
     "cors_origins": _origins,
     "audit_log": _path,
     "audit_max_bytes": _whole(1000, 10_000_000_000),
@@ -345,5 +422,8 @@ _READERS: Mapping[str, Reader] = {
     "feedback": _path,
     "shadow_log": _path,
     "deployment": _path,
+    "deployment_group": _group,
+    "allow_ungated": _flag,
+    "redis": _redis,
     "workers": _workers,
 }

@@ -73,7 +73,7 @@ class Shadow:
         if deployment.silent is None:
             return
         if len(self._waiting) >= WAITING:
-            self._metrics.failed("shadow_dropped")
+            self._metrics.shadowed("dropped")
             return
         first = _described(deployment.champion.version, probability, tier)
         self._waiting.append((deployment.silent, request_id, customer_id, record, first))
@@ -94,11 +94,11 @@ class Shadow:
             try:
                 (second,) = variant.scorer.score([variant.scorer.read(record)])
             except InvalidRecord:
-                self._metrics.failed("shadow_refused")
+                self._metrics.shadowed("refused")
                 continue
             except Exception as error:
                 logger.error("%s while scoring silently", type(error).__name__)
-                self._metrics.failed("shadow")
+                self._metrics.shadowed("failed")
                 continue
             self._metrics.scored(second.tier, variant.name, second.churn_probability)
             self._lines.append(

@@ -60,6 +60,15 @@ class Variant:
     version: str
     id_name: str
 
+    @property
+    def gates_passed(self) -> int:
+        """How many quality gates the model passed before it was packaged."""
+        return gates_passed(self.scorer)
+
+    def described(self, folder: str | None) -> dict[str, Any]:
+        """Say for people which bundle it is."""
+        return {"folder": folder, "version": self.version, "gates_passed": self.gates_passed}
+
 
 @dataclass(frozen=True)
 class Deployment:
@@ -97,11 +106,31 @@ class Deployment:
         """Say for people which versions answer and how they share the customers."""
         return {
             "mode": self.plan.mode,
-            "champion": {"folder": self.plan.champion, "version": self.champion.version},
-            "challenger": self.challenger
-            and {"folder": self.plan.challenger, "version": self.challenger.version},
+            "champion": self.champion.described(self.plan.champion),
+            "challenger": self.challenger and self.challenger.described(self.plan.challenger),
             "challenger_share": self.plan.challenger_share if self.plan.mode == "split" else None,
         }
+
+
+def gates_passed(scorer: Scorer) -> int:
+    """Return how many quality gates the bundle says that its model passed."""
+    passed = scorer.description.get("gates_passed")
+    return passed if type(passed) is int else 0
+
+
+def check_gates(scorer: Scorer, folder: str) -> None:
+    """Refuse a model that passed no quality gate.
+
+    Raises
+    ------
+    DeploymentError
+        Naming the bundle's folder and the remedy.
+    """
+    if gates_passed(scorer) < 1:
+        raise DeploymentError(
+            f"{folder}: its model {scorer.version} has passed no quality gate; package one that "
+            "has, or set serving.allow_ungated: true to let it answer nevertheless"
+        )
 
 
 def deploy(plan: Plan, champion: Scorer, challenger: Scorer | None) -> Deployment:

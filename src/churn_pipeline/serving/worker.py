@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import logging
-import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from churn_pipeline.serving.audit import AuditLog
+from churn_pipeline.serving.bounds import Bounds
 from churn_pipeline.serving.deployments import DeploymentFile
 from churn_pipeline.serving.feedback import FeedbackLog
 from churn_pipeline.serving.headers import Cors
@@ -23,6 +24,9 @@ from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.settings import ServingSettings
 from churn_pipeline.serving.shadow import Shadow
 from churn_pipeline.serving.variants import Deployment, Plan
+
+if TYPE_CHECKING:
+    from churn_pipeline.serving.shared_state import SharedState
 
 logger = logging.getLogger("bentoml.churn")
 
@@ -41,10 +45,16 @@ class Process:
         The start of the service it belongs to.
     worker : int
         Number of the worker, from 1.
+    folder : Path or None
+        Holds what ends with that start; None: the folder of the deployment does.
+    port : int or None
+        Where the service listens.
     """
 
     start: str
     worker: int
+    folder: Path | None = None
+    port: int | None = None
 
 
 class Worker:
@@ -82,6 +92,8 @@ class Worker:
             from churn_pipeline.serving.identity.tokens import Tokens  # loads the cryptography
 
             self.tokens = Tokens(settings.tokens, self.metrics.failed)
+        self.bounds = Bounds(settings, self.metrics.rejected)
+        self.metrics.started(process.start, process.worker)
         self.audit = AuditLog(
             settings.audit_log,
             process.worker,
@@ -97,11 +109,17 @@ class Worker:
             self.metrics,
             lambda: self.audit.audit_key,
         )
-        file = DeploymentFile(settings.deployment)
+        group = settings.deployment_group
+        file = DeploymentFile(
+            settings.deployment / (f"group-{group}" if group else f"port-{process.port or 0}"),
+            group is not None,
+            settings.allow_ungated,
+        )
         self.models = Models(
             file, lambda: configured_plan(read_settings()), process.start, self.metrics.deployed
         )
-        self._limiter = _limiter(settings, process)
+        self._limiter = RateLimiter((process.folder or settings.deployment) / "rates")
+        self.shared = self._shared_state(settings.redis)
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -132,11 +150,31 @@ class Worker:
 
     def wait_of(self, key: Caller) -> float:
         """Count a request of a key; return 0 or the seconds it must wait."""
+        return self._limiter.allow(key.key_id, *self._limits_of(key))
+
+    async def shared_wait_of(self, key: Caller) -> float:
+        """Do so over all hosts."""
+        assert self.shared is not None
+        return await self.shared.wait_of(key.key_id, *self._limits_of(key))
+
+    def _limits_of(self, key: Caller) -> tuple[float, int]:
         settings = self.settings
-        return self._limiter.allow(
-            key.key_id,
+        return (
             key.requests_per_second or settings.requests_per_second,
             key.burst or settings.burst,
+        )
+
+    def _shared_state(self, url: str | None) -> "SharedState | None":
+        if url is None:
+            return None
+        # only then: importing the client takes a tenth of a second
+        from churn_pipeline.serving.shared_state import SharedState
+
+        return SharedState(
+            url,
+            self._limiter.allow,
+            lambda: self.keys.revoked,
+            lambda: self.metrics.failed("redis"),
         )
 
     def start(self) -> None:
@@ -150,11 +188,20 @@ class Worker:
             self._now_and_then(self._flush),
             self._now_and_then(self._note_key_use, KEY_USE_SECONDS),
             self.shadow.score_waiting(),
+            *(() if self.shared is None else (self.shared.follow(),)),
         ]
         if self.tokens is not None:
             work += [self._now_and_then(self.tokens.refresh), self.tokens.follow_keys()]
         for each in work:
             self._tasks.append(asyncio.create_task(each))
+
+    async def settle(self) -> None:
+        """Return when the models are loaded or cannot be; a worker listens from then on.
+
+        The keys are read once more, so that one created during the start is known.
+        """
+        await self.models.tried.wait()
+        await self._refresh_keys()
 
     async def stop(self) -> None:
         """Write what has gathered, once all requests have been answered."""
@@ -167,6 +214,8 @@ class Worker:
         self.metrics.flush()
         await self._note_key_use()
         await asyncio.to_thread(self._write)
+        if self.shared is not None:
+            await self.shared.close()
         self._limiter.close()
 
     async def _now_and_then(
@@ -182,6 +231,7 @@ class Worker:
 
     async def _refresh_keys(self) -> None:
         await asyncio.to_thread(self.keys.refresh)
+        self.metrics.key_file_broken(self.keys.is_broken)
         self.audit.audit_key = self.keys.audit_key
 
     async def _note_key_use(self) -> None:
@@ -206,11 +256,3 @@ def configured_plan(settings: ServingSettings) -> Plan:
         challenger_share=settings.challenger_share,
         unseen_category=settings.unseen_category,
     )
-
-
-def _limiter(settings: ServingSettings, process: Process) -> RateLimiter:
-    try:
-        return RateLimiter(settings.deployment / "rates")
-    except OSError:
-        folder = Path(tempfile.gettempdir())
-        return RateLimiter(folder / f"churn-rates-{process.start}")

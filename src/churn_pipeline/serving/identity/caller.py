@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from churn_pipeline.serving.headers import CHALLENGE, Header
 from churn_pipeline.serving.refusals import Refusal
 
-Scope = Literal["score", "explain", "feedback", "admin"]
+Scope = Literal["score", "explain", "feedback", "admin", "metrics"]
 SCOPES: tuple[str, ...] = get_args(Scope)
 
 
@@ -22,7 +22,8 @@ class Caller:
     name : str
         The key's owner, or the client that a token was issued to.
     scopes : frozenset of str
-        What the caller may do: ``score``, ``explain``, ``feedback``, ``admin``.
+        What the caller may do: ``score``, ``explain``, ``feedback``, ``admin``,
+        ``metrics``.
     requests_per_second, burst : float or None, int or None
         Limits of its own; None: those of the settings.
     """

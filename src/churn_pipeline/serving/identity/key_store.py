@@ -38,6 +38,8 @@ class KeyStore:
 
     Attributes
     ----------
+    is_broken : bool
+        Whether the file cannot be used any more: damaged, deleted, or open to others.
     used : set of str
         Ids of the keys that were used since somebody took them out.
 
@@ -49,6 +51,7 @@ class KeyStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.is_broken = False
         self.used: set[str] = set()
         self._own_audit_key = secrets.token_bytes(32)
         self._reading = threading.Lock()
@@ -151,12 +154,13 @@ class KeyStore:
                 return False
             self._use(read_keys(self._path))
             self._seen, self._complaint = seen, ""
+            self.is_broken = seen is None  # it was there, and is gone
             return True
         except GuardedFileError as error:
             # read again next time: what was wrong may be its folder, or have passed
             if str(error) != self._complaint:
                 _LOGGER.error("%s; the keys known so far stay in use", error)
-            self._complaint = str(error)
+            self._complaint, self.is_broken = str(error), True
             return False
         finally:
             self._reading.release()

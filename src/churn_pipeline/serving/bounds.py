@@ -1,0 +1,232 @@
+"""What the requests of one worker may hold together: connections, memory, time, log lines.
+
+Each bound is a setting with its reason in section ``serving``; whoever meets one is counted in
+``churn_rejected_total`` by reason. The connections ask here, see
+:mod:`churn_pipeline.serving.connections`, and so do the routes that read a body.
+"""
+
+import asyncio
+import logging
+import resource
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from churn_pipeline.serving.refusals import Refusal
+from churn_pipeline.serving.settings import ServingSettings
+
+FREE_BYTES = 16 * 1024
+"""A body of at most so many bytes is not counted: a full service still answers single customers."""
+OTHER_FILES = 400
+"""File descriptors that a worker needs besides its connections, TLS handshakes included."""
+LOG_SECONDS = 10.0
+"""Refusals that never reach a route give at most one log line in so many seconds."""
+SAMPLE = 64
+"""Connections looked at to find the one that has kept the worker waiting longest."""
+
+logger = logging.getLogger("bentoml.churn")
+
+
+class Connection(Protocol):
+    """What is asked of a connection."""
+
+    since: float
+    is_surplus: bool
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether its client, not the worker, has to act next."""
+
+    def check(self, now: float) -> None:
+        """Close it if it has taken too long."""
+
+    def drop(self) -> None:
+        """Close it at once."""
+
+
+class Bounds:
+    """The bounds of one worker and what is in use of them.
+
+    Parameters
+    ----------
+    settings : ServingSettings
+    rejected : callable
+        Counts a refusal by its reason.
+
+    Attributes
+    ----------
+    max_connections : int
+        The setting, or fewer where the system allows fewer open files.
+    request_seconds : float
+        In which a client must have sent a request, and taken its answer.
+    is_draining : bool
+        Whether the worker is about to end: each answer is the last one of its connection.
+    """
+
+    def __init__(self, settings: ServingSettings, rejected: Callable[[str], None]) -> None:
+        self.max_connections = settings.max_connections
+        self.request_seconds = settings.request_seconds
+        self.is_draining = False
+        self._max_bodies = settings.max_bodies_bytes
+        self._max_unsent = settings.max_unsent_bytes
+        self._rejected = rejected
+        self._bodies = 0
+        self._unsent: dict[Connection, int] = {}
+        self._connections: dict[Connection, None] = {}
+        self._refused: Counter[str] = Counter()
+        self._logged = float("-inf")
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._turn = asyncio.Lock()
+
+    def fit_open_files(self) -> None:
+        """Raise the limit of open files as far as needed, or lower that of connections."""
+        needed = self.max_connections + OTHER_FILES
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY and soft < needed:
+            soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            if soft < needed:
+                self.max_connections = min(self.max_connections, soft - min(OTHER_FILES, soft // 2))
+                logger.warning(
+                    "The system allows %d open files: a worker keeps %d connections at most",
+                    soft,
+                    self.max_connections,
+                )
+
+    # Connections
+
+    def opened(self, connection: Connection) -> None:
+        """Take a new connection; if there are too many, that which waited longest gives way."""
+        self._connections[connection] = None
+        if len(self._connections) > self.max_connections:
+            longest = self._longest_waiting(connection)
+            if longest is None:
+                connection.is_surplus = True
+            else:
+                self.refused("connections")
+                longest.drop()
+        if self._sweeper is None:
+            self._sweep_later()
+
+    def closed(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._connections.pop(connection, None)
+        self._unsent.pop(connection, None)
+
+    @property
+    def has_connections(self) -> bool:
+        """Whether any connection is open."""
+        return bool(self._connections)
+
+    def _longest_waiting(self, new: Connection) -> Connection | None:
+        """Return the one that waits longest of a few: a flood must not cost a scan each time."""
+        longest = None
+        for _ in range(min(SAMPLE, len(self._connections))):
+            connection = next(iter(self._connections))
+            del self._connections[connection]
+            self._connections[connection] = None  # now the last one
+            if connection is not new and connection.is_waiting:
+                if longest is None or connection.since < longest.since:
+                    longest = connection
+        return longest
+
+    def _sweep_later(self) -> None:
+        pause = min(1.0, self.request_seconds / 4)
+        self._sweeper = asyncio.get_running_loop().call_later(pause, self._sweep)
+
+    def _sweep(self) -> None:
+        """Look at every connection; a timer for each request would cost each of them more."""
+        now = asyncio.get_running_loop().time()
+        for connection in list(self._connections):
+            connection.check(now)
+        self._log(now)
+        self._sweeper = None
+        if self._connections or self._refused:
+            self._sweep_later()
+
+    # Memory
+
+    def hold(self, n_bytes: int) -> None:
+        """Count bytes of a body that stays in memory until its request has been answered.
+
+        Raises
+        ------
+        Refusal
+            503 if the bodies of all requests together would be too large.
+        """
+        if self._bodies + n_bytes > self._max_bodies:
+            raise _busy("bodies", "Too many large requests are waiting; send it again later.")
+        self._bodies += n_bytes
+
+    def release(self, n_bytes: int) -> None:
+        """Count no longer what :meth:`hold` has counted."""
+        self._bodies -= n_bytes
+
+    def check_decoded(self, body: bytes) -> None:
+        """Refuse a body whose values would take far more memory than its text.
+
+        Three bytes such as ``[],`` become an object of 64. The estimate is what CPython 3.11 takes
+        for containers and small values, and never too low by much.
+
+        Raises
+        ------
+        Refusal
+            413.
+        """
+        estimate = 80 * (body.count(b",") + body.count(b"[")) + 240 * body.count(b"{")
+        if estimate > self._max_bodies:
+            raise Refusal(
+                413, "body_too_large", "The body holds too many values; send fewer customers."
+            )
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait until no other batch is worked on.
+
+        One processor gains nothing by working on several at once; their values and answers would
+        all be in memory, and a single customer would wait for a portion of each.
+
+        Raises
+        ------
+        Refusal
+            503 if the wait is too long.
+        """
+        try:
+            async with asyncio.timeout(self.request_seconds):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise _busy("busy", "Too many batches are waiting; send it again later.") from None
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def unsent(self, connection: Connection, n_bytes: int) -> None:
+        """Note what a connection's client has not read; if it is too much, the first one goes."""
+        self._unsent.pop(connection, None)
+        if n_bytes:
+            self._unsent[connection] = n_bytes
+            while sum(self._unsent.values()) > self._max_unsent:
+                first = next(iter(self._unsent))
+                del self._unsent[first]
+                self.refused("unread")
+                first.drop()
+
+    # What is refused
+
+    def refused(self, reason: str) -> None:
+        """Count a refusal that no route sees."""
+        self._rejected(reason)
+        self._refused[reason] += 1
+
+    def _log(self, now: float) -> None:
+        if self._refused and now - self._logged >= LOG_SECONDS:
+            counts = ", ".join(f"{reason} {n}" for reason, n in sorted(self._refused.items()))
+            logger.warning("Refused before any route: %s", counts)
+            self._refused.clear()
+            self._logged = now
+
+
+def _busy(reason: str, sentence: str) -> Refusal:
+    return Refusal(503, reason, sentence, headers=((b"retry-after", b"1"),))

@@ -1,0 +1,53 @@
+"""When `make setup` makes the environment anew."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def project(root: Path, tmp_path: Path) -> Path:
+    """A project whose environment is whole, with an installation that only says that it ran."""
+    folder = tmp_path / "project of mine"
+    (folder / "scripts").mkdir(parents=True)
+    shutil.copy(root / "Makefile", folder / "Makefile")
+    for name in ("requirements.lock", "pyproject.toml"):
+        (folder / name).touch()
+    script = folder / "scripts" / "install.sh"
+    script.write_text("#!/bin/sh\nmkdir -p .venv; echo installed\n", encoding="utf-8")
+    script.chmod(0o755)
+    assert set_up(folder) == "installed"
+    return folder
+
+
+def set_up(folder: Path) -> str:
+    done = subprocess.run(
+        ["make", "--silent", "setup"],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_an_environment_that_is_whole_stays(project: Path) -> None:
+    assert set_up(project) == ""
+
+
+def test_a_moved_project_gets_an_environment_of_its_own(project: Path) -> None:
+    moved = project.rename(project.with_name("moved"))
+    assert set_up(moved) == "installed"
+    assert set_up(moved) == ""
+
+
+def test_a_copied_project_gets_an_environment_of_its_own(project: Path) -> None:
+    copy = shutil.copytree(project, project.with_name("copy"))
+    assert set_up(copy) == "installed"
+    assert set_up(project) == ""

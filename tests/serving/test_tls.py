@@ -1,0 +1,153 @@
+"""What a server that ends TLS itself speaks, seen by a client that tries everything."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from churn_pipeline.serving.tls import CIPHERS, expiry, harden
+from tests.serving.support import serving, write_settings
+
+EXPIRY = datetime(2099, 1, 2, 3, 4, 5, tzinfo=UTC)
+OF_RSA = {name for name in CIPHERS.split(":") if "-RSA-" in name}
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("tls")
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "churn")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(EXPIRY - timedelta(days=36500))
+        .not_valid_after(EXPIRY)
+        .sign(key, hashes.SHA256())
+    )
+    files = folder / "cert.pem", folder / "key.pem"
+    files[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    files[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return files
+
+
+def client(version: ssl.TLSVersion) -> ssl.SSLContext:
+    """A client that offers every suite that OpenSSL knows, and verifies nothing."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = version
+    return context
+
+
+def spoken(port: int, context: ssl.SSLContext) -> tuple[str, str] | None:
+    """Return suite and version that both sides agree on; None if there is none."""
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=20) as plain,
+            context.wrap_socket(plain) as secured,
+        ):
+            cipher = secured.cipher()
+            assert cipher is not None
+            return cipher[0], secured.version() or ""
+    except (ssl.SSLError, ConnectionError):
+        return None
+
+
+def accepted(port: int) -> set[str]:
+    """Try each suite of TLS 1.2 alone."""
+    known = {suite["name"] for suite in client(ssl.TLSVersion.TLSv1_2).get_ciphers()}
+    found = set()
+    for name in known:
+        context = client(ssl.TLSVersion.TLSv1_2)
+        try:
+            context.set_ciphers(f"{name}:@SECLEVEL=0")
+        except ssl.SSLError:  # of TLS 1.3
+            continue
+        if answer := spoken(port, context):
+            found.add(answer[0])
+    return found
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_a_server_speaks_modern_tls_only(
+    tmp_path: Path, bundles: Path, certificate: tuple[Path, Path]
+) -> None:
+    write_settings(tmp_path, champion=str(bundles / "champion"))
+    files = ("--ssl-certfile", str(certificate[0]), "--ssl-keyfile", str(certificate[1]))
+    with serving(tmp_path, arguments=files) as server:
+        assert accepted(server.port) == OF_RSA
+        for old in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+            assert spoken(server.port, client(old)) is None
+        answer = spoken(server.port, client(ssl.TLSVersion.TLSv1_3))
+        assert answer is not None
+        assert answer[1] == "TLSv1.3"
+        text = httpx.get(f"{server.url}/metrics", verify=False).text
+    (line,) = [x for x in text.splitlines() if x.startswith("churn_certificate_expiry_seconds ")]
+    assert float(line.split()[1]) == EXPIRY.timestamp()
+
+
+def hardened(files: tuple[Path, Path], **options: Any) -> ssl.SSLContext:
+    config = uvicorn.Config(lambda: None, ssl_certfile=files[0], ssl_keyfile=files[1], **options)
+    harden(config, lambda _: None)
+    config.load()
+    assert config.ssl is not None
+    return config.ssl
+
+
+def of_tls_1_2(context: ssl.SSLContext) -> list[str]:
+    suites = [suite for suite in context.get_ciphers() if suite["protocol"] != "TLSv1.3"]
+    return [suite["name"] for suite in suites]
+
+
+def test_suites_can_be_chosen(certificate: tuple[Path, Path]) -> None:
+    chosen = "ECDHE-RSA-AES256-GCM-SHA384"
+    assert of_tls_1_2(hardened(certificate, ssl_ciphers=chosen)) == [chosen]
+    assert of_tls_1_2(hardened(certificate, ssl_ciphers="TLSv1")) == CIPHERS.split(":")
+
+
+@pytest.mark.filterwarnings("ignore:ssl.PROTOCOL_TLS:DeprecationWarning")
+def test_no_version_option_leads_below_tls_1_2(certificate: tuple[Path, Path]) -> None:
+    context = hardened(certificate, ssl_version=ssl.PROTOCOL_TLS)
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+def test_without_a_certificate_nothing_changes() -> None:
+    config = uvicorn.Config(lambda: None)
+    harden(config, lambda _: pytest.fail("there is no certificate"))
+    config.load()
+    assert config.ssl is None
+
+
+def test_the_first_certificate_of_a_chain_is_the_servers(
+    certificate: tuple[Path, Path], tmp_path: Path
+) -> None:
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(certificate[0].read_bytes() * 2)
+    assert expiry(chain) == EXPIRY.timestamp()
+
+
+def test_without_tls_no_cryptography_is_loaded() -> None:
+    check = "import sys, churn_pipeline.serving.tls; print('cryptography' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
