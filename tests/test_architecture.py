@@ -96,8 +96,8 @@ def test_what_is_shipped_imports_only_what_the_container_has() -> None:
         "environments", "errors", "named_files", "staging", "contract", "scorer", "serving",
     )  # fmt: skip
     others = {"numpy", "onnxruntime", "msgspec", "yaml", "click", "prometheus_client", "starlette"}
-    bentoml = {"bentoml", "_bentoml_sdk", "uvicorn", "uvloop", "httptools", "cryptography"}
-    bentoml |= {"httpx", "jwt"}
+    bentoml = {"bentoml", "_bentoml_sdk", "uvicorn", "uvloop", "httptools"}
+    bentoml |= {"cryptography", "httpx", "jwt", "redis"}
     # of the contract, for tables
     unused = {"cell_dates", "cell_numbers", "cells", "completion", "pending", "schema"}
     unused |= {"number_text", "violations"}

@@ -25,7 +25,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_OF_BENTOML = frozenset({b"/livez", b"/healthz", b"/readyz", b"/schema.json"})
+_OF_BENTOML = frozenset({b"/livez", b"/healthz", b"/readyz"})
 _FILES_OF_BENTOML = re.compile(rb"/static_content/[a-z0-9-]+\.(css|js|png)")
 
 logger = logging.getLogger("bentoml.churn")

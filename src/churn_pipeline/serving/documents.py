@@ -1,6 +1,7 @@
-"""The routes of the documentation: OpenAPI for programs, a page for people."""
+"""The routes of the documentation: OpenAPI and BentoML's schema for programs, a page for people."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from churn_pipeline.serving.docs_page import FILES
 from churn_pipeline.serving.exchange import Answer, Request, Route, encode
@@ -16,10 +17,13 @@ class Documents:
     Parameters
     ----------
     worker : Worker
+    schema : mapping
+        What BentoML's clients ask for before anything else.
     """
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, schema: Mapping[str, Any]) -> None:
         self._worker = worker
+        self._schema = encode(schema)
         self._described: tuple[Variant, bytes] | None = None
 
     @property
@@ -31,7 +35,15 @@ class Documents:
             for path, (content_type, content) in FILES.items()
         )
         is_public = "/openapi.json" in public
-        return (Route("GET", "/openapi.json", self.openapi, is_public=is_public), *pages)
+        return (
+            Route("GET", "/openapi.json", self.openapi, is_public=is_public),
+            Route("GET", "/schema.json", self.schema, is_public=is_public),
+            *pages,
+        )
+
+    async def schema(self, request: Request) -> Answer:
+        """Describe the native routes as BentoML does."""
+        return Answer(self._schema)
 
     async def openapi(self, request: Request) -> Answer:
         """Describe the service by the contract of the model that answers."""

@@ -27,10 +27,10 @@ PROBABILITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 ERROR_KINDS = ("client_gone", "deployment", "feedback", "internal", "redis", "token_keys")
 REASONS = (
-    *("audit", "batch_too_large", "bodies", "body_too_large", "busy", "connections"),
-    *("content_type", "deployment", "key_network", "method", "network", "not_found", "not_json"),
-    *("not_ready", "origin", "pipelined", "rate_limit", "scope", "storage", "timeout"),
-    *("unauthorized", "unread", "validation"),
+    *("audit", "batch_too_large", "bentoml", "bodies", "body_too_large", "busy", "connections"),
+    *("content_type", "deployment", "head_too_large", "key_network", "malformed", "method"),
+    *("network", "not_found", "not_json", "not_ready", "origin", "pipelined", "rate_limit"),
+    *("scope", "storage", "timeout", "unauthorized", "unread", "validation"),
 )
 OUTCOMES = ("scored", "refused", "failed", "dropped", "unwritten")
 

@@ -72,7 +72,13 @@ class FrontedService(Service[Any]):
         self.inner.worker = worker
         scoring = Scoring(worker)
         native = NativeRoutes(bentoml_app, scoring, worker.settings.max_body_bytes)
-        parts = (scoring, Management(worker), Documents(worker), Monitoring(worker), native)
+        parts = (
+            scoring,
+            Management(worker),
+            Documents(worker, self.schema()),
+            Monitoring(worker),
+            native,
+        )
         return ServingApp(bentoml_app, worker, [route for part in parts for route in part.routes])
 
 
