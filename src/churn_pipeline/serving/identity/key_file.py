@@ -102,7 +102,7 @@ def to_text(time: datetime) -> str:
 
 
 class _StoredKey(msgspec.Struct, forbid_unknown_fields=True):
-    """A key as it stands in the file."""
+    """A key as the file holds it."""
 
     id: str
     name: str

@@ -2,7 +2,7 @@
 
 PyJWT checks signature and claims. What it leaves to its caller is checked here: what a header may
 hold, which key belongs to which algorithm, that times are numbers, and that a token is an access
-token which its bearer alone proves nothing about but holding it.
+token for whoever bears it.
 """
 
 import hashlib
@@ -65,7 +65,7 @@ def verify(token: bytes, keys: SigningKeys, settings: TokenSettings) -> Verified
     Parameters
     ----------
     token : bytes
-        As it stands in the ``Authorization`` header, behind ``Bearer``.
+        From the ``Authorization`` header, without ``Bearer``.
     keys : SigningKeys
     settings : TokenSettings
 
