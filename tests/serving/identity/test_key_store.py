@@ -173,6 +173,28 @@ def test_a_key_may_be_used_from_its_networks_only(path: Path) -> None:
     store.authenticate(bearer(token), "11.0.0.1")
 
 
+def test_keys_are_described_without_their_hashes(path: Path) -> None:
+    networks = [parse_network("10.0.0.0/8")]
+    _, key = create_key(path, "billing", ["explain", "score"], 5.0, 9, networks=networks)
+    store = KeyStore(path)
+    assert store.keeps_audit_key
+    assert store.described() == {
+        key.key_id: {
+            "scopes": ["score", "explain"],
+            "networks": ["10.0.0.0/8"],
+            "expires": None,
+            "revoked": None,
+            "requests_per_second": 5.0,
+            "burst": 9,
+        }
+    }
+    assert store.revoked == frozenset()
+    revoke_key(path, key.key_id)
+    store.refresh()
+    assert store.revoked == {key.key_id}
+    assert not KeyStore(path.with_name("absent")).keeps_audit_key
+
+
 def test_used_keys_are_noted(path: Path) -> None:
     token, key = create_key(path, "billing", ["score"])
     revoked, other = create_key(path, "other", ["score"])

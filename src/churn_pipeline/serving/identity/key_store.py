@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from churn_pipeline.serving.headers import INVALID_TOKEN
-from churn_pipeline.serving.identity.caller import Unauthorized
+from churn_pipeline.serving.identity.caller import SCOPES, Unauthorized
 from churn_pipeline.serving.identity.guarded_files import GuardedFileError, signature
 from churn_pipeline.serving.identity.key_file import ID_LENGTH, ApiKey, KeyFile, read_keys, to_time
 from churn_pipeline.serving.networks import AllowedNetworks
@@ -64,6 +65,25 @@ class KeyStore:
     def audit_key(self) -> bytes:
         """The key of the audit log's hashes; without a file one of this process' own."""
         return self._audit_key or self._own_audit_key
+
+    @property
+    def keeps_audit_key(self) -> bool:
+        """Whether that key is in the file, and so outlives the process."""
+        return bool(self._audit_key)
+
+    def described(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return for the audit log what each key may do, by id; never its hash or name."""
+        return {
+            key.key_id: {
+                "scopes": [scope for scope in SCOPES if scope in key.scopes],
+                "networks": list(map(str, key.networks)),
+                "expires": key.expires,
+                "revoked": key.revoked,
+                "requests_per_second": key.requests_per_second,
+                "burst": key.burst,
+            }
+            for _, key, _ in self._keys.values()
+        }
 
     @property
     def revoked(self) -> frozenset[str]:
