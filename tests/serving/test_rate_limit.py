@@ -111,6 +111,18 @@ def test_more_keys_than_slots_are_served(limiter: RateLimiter) -> None:
         assert limiter.allow(f"{number:08x}", 1e6, 1000) == 0.0
 
 
+def test_callers_beyond_the_slots_share_no_limit(limiter: RateLimiter, clock: Clock) -> None:
+    for number in range(4096):
+        limiter.allow(f"{number:08x}", 1e6, 1000)
+    clock.now += 10
+    for key in ("aaaabbbb", "bbbbaaaa", "abababab"):
+        assert [limiter.allow(key, 0.001, 2) > 0 for _ in range(3)] == [False, False, True]
+    # nor do others make room at the cost of those who have to wait
+    for number in range(5000, 5300):
+        limiter.allow(f"{number:08x}", 1e6, 1000)
+    assert limiter.allow("aaaabbbb", 0.001, 2) > 0
+
+
 def test_a_file_of_another_size_is_begun_anew(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / "rates").write_bytes(b"\xff" * 1000)
     assert allowed(RateLimiter(tmp_path / "rates", clock), 9, 1.0, 3) == 3
