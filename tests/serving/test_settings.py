@@ -119,6 +119,9 @@ def test_tokens_are_those_of_one_issuer(jwks: str) -> None:
     ("section", "parts"),
     [
         ({"max_bodybytes": 5}, ["serving.max_bodybytes", "did you mean max_body_bytes?"]),
+        ({"max_bodies_bytes": 10**6}, ["serving.max_bodies_bytes is 1,000,000", "raise it"]),
+        ({"request_seconds": 0}, ["serving.request_seconds is 0", "above 0"]),
+        ({"max_connections": 0}, ["serving.max_connections is 0"]),
         ({"colour": 5}, ["serving.colour", "valid keys: champion, "]),
         ({3: 5}, ["serving.3 is not a key"]),
         ({"mode": "canary"}, ["serving.mode is 'canary'", "champion, shadow, split"]),

@@ -1,6 +1,7 @@
 """One request and its answer, as the routes see them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,10 @@ class Request:
     async def json(self, max_bytes: int) -> Any:
         """Return the decoded body; see :meth:`~churn_pipeline.serving.bodies.Body.json`."""
         return await self.body.json(max_bytes)
+
+    def batch(self, max_bytes: int) -> AbstractAsyncContextManager[Any]:
+        """Give the decoded body of a batch, while no other one is worked on."""
+        return self.body.batch(max_bytes)
 
 
 @dataclass(slots=True)

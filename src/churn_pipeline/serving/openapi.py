@@ -23,7 +23,7 @@ _REFUSALS = {
     415: ("The body is declared as something else than JSON.", "the body must be application/json"),
     422: ("A value is not what it has to be.", "the body is not what this route takes"),
     429: ("The key's limit is reached.", "too many requests"),
-    503: ("The service starts or stops.", "the service is not ready"),
+    503: ("The service starts, stops or has too much to do.", "the service is not ready"),
 }
 
 
