@@ -23,7 +23,7 @@ from typing import Any
 import yaml
 
 from churn_pipeline.scorer import load_scorer
-from churn_pipeline.serving.api_keys import create_key, revoke_key
+from churn_pipeline.serving.identity.key_changes import create_key, revoke_key
 
 ROOT = Path(__file__).resolve().parents[2]
 PORT = 3000

@@ -16,7 +16,7 @@ from dvc.repo import Repo
 
 from churn_pipeline.errors import BundleError, ChurnPipelineError, DatasetNameError, GateError
 from churn_pipeline.scorer import load_scorer
-from churn_pipeline.serving.api_keys import create_key
+from churn_pipeline.serving.identity.key_changes import create_key
 from churn_pipeline.serving.settings import load_settings
 from scripts.build_bento import BentoError, changed_since, check, content_hash, packed_files
 from tests.deploy.conftest import copy_project

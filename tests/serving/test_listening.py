@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from churn_pipeline.serving import listening
-from churn_pipeline.serving.api_keys import create_key
 from churn_pipeline.serving.bounds import Bounds
+from churn_pipeline.serving.identity.key_changes import create_key
 from churn_pipeline.serving.listening import BoundedLoop
 from churn_pipeline.serving.settings import ServingSettings
 from tests.serving.support import Server, poll, serving, write_settings

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,12 @@ from churn_pipeline.errors import DatasetNameError, ParameterError
 from churn_pipeline.serving.settings import ServingSettings, load_settings, parse_settings
 
 FOLDER = Path("/project")
+TOKENS = {
+    "issuer": "https://id.example.org",
+    "audience": "churn",
+    "jwks": "https://id.example.org/keys",
+    "scopes": {"churn-users": "score"},
+}
 
 
 def test_defaults_hold_where_nothing_is_given(
@@ -86,6 +93,29 @@ def test_variables_that_kubernetes_sets_are_not_settings() -> None:
 
 
 @pytest.mark.parametrize(
+    "jwks",
+    ["https://id.example.org:8443/keys?x=1", "http://127.0.0.1:9/k", "http://[::1]/k",
+     "http://localhost/k"],
+)  # fmt: skip
+def test_tokens_are_those_of_one_issuer(jwks: str) -> None:
+    assert parse_settings({}, FOLDER, {}).tokens is None
+    section = {"api_keys": "secret/keys.json", "tokens": TOKENS | {"jwks": jwks}}
+    tokens = parse_settings(section, FOLDER, {}).tokens
+    assert tokens is not None
+    assert tokens.jwks == jwks
+    assert tokens.scopes == {"churn-users": frozenset({"score"})}
+    assert tokens.algorithms == ("RS256", "ES256", "EdDSA")
+    assert tokens.revoked == FOLDER / "secret/revoked_tokens.json"
+    files = {"jwks": "keys/jwks.json", "revoked": "/etc/churn/revoked.json"}
+    environ = {"CHURN_SERVING_TOKENS": json.dumps(TOKENS | files)}
+    tokens = parse_settings(section, FOLDER, environ).tokens
+    assert tokens is not None
+    assert tokens.jwks == FOLDER / "keys/jwks.json"
+    assert tokens.revoked == Path("/etc/churn/revoked.json")
+    assert parse_settings(section, FOLDER, {"CHURN_SERVING_TOKENS": "null"}).tokens is None
+
+
+@pytest.mark.parametrize(
     ("section", "parts"),
     [
         ({"max_bodybytes": 5}, ["serving.max_bodybytes", "did you mean max_body_bytes?"]),
@@ -119,6 +149,29 @@ def test_variables_that_kubernetes_sets_are_not_settings() -> None:
         ({"cors_origins": ["https://a.org:port"]}, ["holds 'https://a.org:port'"]),
         ({"cors_origins": ["https://*.a.org"]}, ["holds 'https://*.a.org'"]),
         ({"cors_origins": [3]}, ["serving.cors_origins is [3]"]),
+        ({"tokens": []}, ["serving.tokens must be null", "issuer, audience, jwks and scopes"]),
+        ({"tokens": {}}, ["serving.tokens has no issuer"]),
+        ({"tokens": TOKENS | {"issue": "x"}}, ["holds issue", "did you mean issuer?"]),
+        ({"tokens": TOKENS | {"issuer": 3}}, ["serving.tokens holds issuer: 3", "a text"]),
+        ({"tokens": TOKENS | {"audience": []}}, ["holds audience: []", "list of texts"]),
+        ({"tokens": TOKENS | {"jwks": "http://id.example.org/k"}}, ["holds jwks", "https"]),
+        ({"tokens": TOKENS | {"jwks": "http://127.0.0.1.example.org/k"}}, ["holds jwks"]),
+        ({"tokens": TOKENS | {"jwks": "https://user@example.org/k"}}, ["holds jwks"]),
+        ({"tokens": TOKENS | {"jwks": "ftp://127.0.0.1/k"}}, ["holds jwks"]),
+        ({"tokens": TOKENS | {"jwks": "https://:443/k"}}, ["holds jwks"]),
+        ({"tokens": TOKENS | {"jwks": "https://example.org:port/k"}}, ["holds jwks"]),
+        ({"tokens": TOKENS | {"algorithms": ["HS256"]}}, ["['HS256']", "RS256, ES256, EdDSA"]),
+        ({"tokens": TOKENS | {"algorithms": ["none"]}}, ["holds algorithms"]),
+        ({"tokens": TOKENS | {"algorithms": []}}, ["holds algorithms"]),
+        ({"tokens": TOKENS | {"scopes": {}}}, ["holds scopes: {}", "churn-users"]),
+        (
+            {"tokens": TOKENS | {"scopes": {"a": "all"}}},
+            ["score, explain, feedback, admin, metrics"],
+        ),
+        ({"tokens": TOKENS | {"scopes": {"a": []}}}, ["holds scopes"]),
+        ({"tokens": TOKENS | {"leeway": 301}}, ["holds leeway: 301", "from 0 to 300"]),
+        ({"tokens": TOKENS | {"leeway": True}}, ["holds leeway: True"]),
+        ({"tokens": TOKENS | {"max_age_seconds": 60}}, ["max_age_seconds below refresh"]),
         ([], ["serving must be a mapping"]),
         ({"burst": 0, "audit_files": 0}, ["serving.burst", "; ", "serving.audit_files"]),
     ],

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from churn_pipeline.serving.api_keys import ApiKey, Scope
 from churn_pipeline.serving.bodies import Body
 from churn_pipeline.serving.headers import Header
+from churn_pipeline.serving.identity.caller import Caller, Scope
 from churn_pipeline.serving.networks import AllowedNetworks
 
 encode = msgspec.json.Encoder().encode
@@ -34,7 +34,7 @@ class Request:
 
     Attributes
     ----------
-    key : ApiKey or None
+    key : Caller or None
         Whose request it is, once that is known.
     """
 
@@ -50,7 +50,7 @@ class Request:
         self.id = request_id
         self.headers = headers
         self.client = client
-        self.key: ApiKey | None = None
+        self.key: Caller | None = None
         self.body = body
 
     async def json(self, max_bytes: int) -> Any:

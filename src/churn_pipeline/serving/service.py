@@ -21,6 +21,7 @@ from _bentoml_sdk import Service  # type: ignore[import-untyped]
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.context import server_context
 
+from churn_pipeline.serving.identity.start import check_files
 from churn_pipeline.serving.instance import instance_folder
 from churn_pipeline.serving.listening import adapt_uvicorn
 from churn_pipeline.serving.native_api import NativeApi
@@ -95,9 +96,11 @@ class ChurnService(NativeApi):
     worker: Any = None
 
     @bentoml.on_deployment
-    def note_folder() -> None:
-        """Tell the workers where the service was started, before there are any."""
+    def check_files() -> None:
+        """End the start if a file that decides who may ask cannot be used."""
+        # for the workers as well, whom BentoML takes to the folder of a Bento
         os.environ[STARTED_IN] = str(Path.cwd())
+        check_files(load_settings())
 
     @bentoml.on_startup
     async def start(self) -> None:

@@ -14,6 +14,7 @@ import yaml
 
 from churn_pipeline.environments import params_file, project_of
 from churn_pipeline.errors import ParameterError
+from churn_pipeline.serving.identity.token_settings import TokenSettings, read_token_settings
 from churn_pipeline.serving.networks import Network, parse_network
 
 PREFIX = "CHURN_SERVING_"
@@ -60,6 +61,10 @@ class ServingSettings:
         Whether a request needs a key.
     api_keys : Path
         File of the keys' hashes.
+    key_use : Path
+        File of when each key was last used.
+    tokens : TokenSettings or None
+        Whose tokens are taken beside the keys; None: nobody's.
     requests_per_second, burst : float, int
         What a key without limits of its own may ask, over all workers: lasting rate, and requests
         at once.
@@ -105,6 +110,8 @@ class ServingSettings:
     request_seconds: float = 30.0
     authentication: bool = True
     api_keys: Path = Path("conf/local/api_keys.json")
+    key_use: Path = Path("data/09_serving/key_use.json")
+    tokens: TokenSettings | None = None
     requests_per_second: float = 100.0
     burst: int = 200
     allowed_networks: tuple[Network, ...] = ()
@@ -221,6 +228,8 @@ def parse_settings(
         if isinstance(value, Path):
             is_model = key in ("champion", "challenger")
             values[key] = (folder if is_model or state is None else state) / value
+        elif isinstance(value, TokenSettings):
+            values[key] = value.located(state or folder, values["api_keys"])
     return ServingSettings(**values)
 
 
@@ -411,6 +420,8 @@ _READERS: Mapping[str, Reader] = {
     "request_seconds": _number(0, 3600, above=True),
     "authentication": _flag,
     "api_keys": _path,
+    "key_use": _path,
+    "tokens": read_token_settings,
     "requests_per_second": _number(0, 1e6, above=True),
     "burst": _whole(1, 1_000_000),
     "allowed_networks": _networks,
