@@ -34,7 +34,8 @@ import yaml
 from tqdm import tqdm
 
 from benchmarks.move_copy_kill import checksums
-from churn_pipeline.serving.api_keys import SCOPES, create_key
+from churn_pipeline.serving.identity.caller import SCOPES
+from churn_pipeline.serving.identity.key_changes import create_key
 
 _ROOT = Path(__file__).resolve().parents[1]
 _OTHER = "split.seed=7"

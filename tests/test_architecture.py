@@ -51,6 +51,7 @@ def test_light_modules_stay_light(module: str, heavy: set[str]) -> None:
     assert done.stdout.strip() == ""
 
 
+TOKENS = {"jwt", "cryptography"}  # for those who configure them
 TRAINING = {"pandas", "sklearn", "kedro", "mlflow", "scipy", "xgboost", "lightgbm", "onnx"}
 
 SCORE = """
@@ -68,10 +69,11 @@ assert scorer.explain([customer])[0].contributions
     ("code", "heavy"),
     [
         (SCORE, TRAINING | {"bentoml", "starlette", "prometheus_client", "churn_pipeline.serving"}),
-        ("import churn_pipeline.serving.service", TRAINING),
-        ("import churn_pipeline.serving.app, churn_pipeline.serving.documents", TRAINING),
+        ("import churn_pipeline.serving.service", TRAINING | TOKENS),
+        ("import churn_pipeline.serving.app, churn_pipeline.serving.documents", TRAINING | TOKENS),
+        ("import churn_pipeline.serving.key_commands", TRAINING | TOKENS | {"bentoml"}),
     ],
-    ids=["scorer", "service", "routes"],
+    ids=["scorer", "service", "routes", "key commands"],
 )
 def test_what_is_shipped_loads_nothing_of_the_training_side(
     code: str, heavy: set[str], bundle_folder: Path
@@ -95,7 +97,7 @@ def test_what_is_shipped_imports_only_what_the_container_has() -> None:
     )  # fmt: skip
     others = {"numpy", "onnxruntime", "msgspec", "yaml", "click", "prometheus_client", "starlette"}
     bentoml = {"bentoml", "_bentoml_sdk", "uvicorn", "uvloop", "httptools"}
-    bentoml |= {"cryptography", "jwt", "redis"}
+    bentoml |= {"cryptography", "httpx", "jwt", "redis"}
     # of the contract, for tables
     unused = {"cell_dates", "cell_numbers", "cells", "completion", "pending", "schema"}
     unused |= {"number_text", "violations"}

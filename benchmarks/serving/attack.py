@@ -34,7 +34,7 @@ from benchmarks.serving.fence import Fence
 from benchmarks.serving.machine import allow_connections
 from benchmarks.serving.report import number, table
 from benchmarks.serving.servers import HOST, ROOT
-from churn_pipeline.serving.api_keys import create_key
+from churn_pipeline.serving.identity.key_changes import create_key
 
 _MB = 1_000_000
 _RATE = 20.0  # requests a second of the honest client

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.serving.servers import HOST, Server, bentoml_serve
-from churn_pipeline.serving.api_keys import create_key
+from churn_pipeline.serving.identity.key_changes import create_key
 
 SERVICE = "this service"
 CONSTANT = "this service, constant"

@@ -16,7 +16,7 @@ from dvc.repo import Repo
 
 from churn_pipeline.errors import BundleError, ChurnPipelineError, DatasetNameError, GateError
 from churn_pipeline.scorer import load_scorer
-from churn_pipeline.serving.api_keys import create_key
+from churn_pipeline.serving.identity.key_changes import create_key
 from churn_pipeline.serving.settings import load_settings
 from scripts.build_bento import BentoError, changed_since, check, content_hash, packed_files
 from tests.deploy.conftest import copy_project
@@ -145,26 +145,36 @@ def test_the_dockerfile_installs_the_lock_and_no_compilers(built: tuple[Path, Pa
     assert packed.count("--hash=sha256:") == lock.count("--hash=sha256:") > 500
 
 
-def test_the_bento_serves(built: tuple[Path, Path], tmp_path: Path) -> None:
-    token, _ = create_key(tmp_path / "keys.json", "test", ["score"])
-    state = {
-        f"CHURN_SERVING_{name}": str(tmp_path / name.lower())
-        for name in ("AUDIT_LOG", "FEEDBACK", "SHADOW_LOG", "DEPLOYMENT")
-    }
-    url = f"http://127.0.0.1:{(port := free_port())}"
+def test_an_imported_bento_serves_in_any_folder(built: tuple[Path, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    token, _ = create_key(folder / "conf/local/api_keys.json", "test", ["score"])
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
     before = files_of(built[1])
+    variables = {**os.environ, "BENTOML_HOME": str(tmp_path / "home"), "BENTOML_DO_NOT_TRACK": "1"}
+    variables |= {"PYTHONPATH": str(built[1] / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    variables["COLUMNS"] = "999"  # or BentoML breaks the path into lines
+    tag = f"churn:{built[1].name}"
+
+    def bentoml(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "bentoml", *arguments]
+        environment = {**variables, **more}
+        return subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=True
+        )
+
+    store = str(built[0] / "bentos/store")
+    bentoml("export", tag, str(tmp_path / "churn.bento"), BENTOML_HOME=store)
+    bentoml("import", str(tmp_path / "churn.bento"))
+    assert tag in bentoml("list").stdout
+    imported = Path(bentoml("get", tag, "--output", "path").stdout.strip())
+    variables["PYTHONPATH"] = str(imported / "src")
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bentoml", "serve", str(built[1]), "--port", str(port)],
-            cwd=tmp_path,
-            env={
-                **os.environ,
-                **state,
-                "BENTOML_HOME": str(tmp_path / "home"),
-                "PYTHONPATH": str(built[1] / "src"),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "CHURN_SERVING_API_KEYS": str(tmp_path / "keys.json"),
-            },
+            [sys.executable, "-m", "bentoml", "serve", tag, "--port", str(port)],
+            cwd=folder,
+            env=variables,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -189,7 +199,9 @@ def test_the_bento_serves(built: tuple[Path, Path], tmp_path: Path) -> None:
     finally:
         process.terminate()
         assert process.wait(30) == 0
-    assert files_of(built[1]) == before, "serving must not change the Bento"
+    assert files_of(built[1]) == before
+    assert files_of(imported) == before, "serving must not change the Bento"
+    assert (folder / "data/09_serving/audit/audit-1.jsonl").stat().st_size > 0
 
 
 def refusals() -> Iterator[Any]:

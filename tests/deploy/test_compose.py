@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from churn_pipeline.serving.listening import DRAIN_SECONDS
+
 PATH = Path(__file__).parents[2] / "deploy" / "compose.yaml"
 COMPOSE: dict[str, Any] = yaml.safe_load(PATH.read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -80,6 +82,13 @@ def test_the_service_reads_the_keys_that_the_tool_writes() -> None:
         ).returncode
         == 0
     )
+
+
+def test_requests_under_way_may_end_before_docker_kills() -> None:
+    option, seconds = SERVICES["churn"]["command"]
+    assert option == "--timeout-graceful-shutdown"
+    grace = int(SERVICES["churn"]["stop_grace_period"].removesuffix("s"))
+    assert grace >= DRAIN_SECONDS + int(seconds) + 5
 
 
 def test_health_is_checked_by_the_image() -> None:

@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from churn_pipeline.serving.listening import DRAIN_SECONDS, SHUTDOWN_SECONDS
+from churn_pipeline.serving.listening import DRAIN_SECONDS
 from churn_pipeline.serving.settings import ServingSettings
 
 PATH = Path(__file__).parents[2] / "deploy" / "kubernetes.yaml"
@@ -158,8 +158,11 @@ def test_a_claim_can_take_the_place_of_the_pods_own_folder() -> None:
 def test_a_pod_has_time_to_finish_what_it_has_begun() -> None:
     pod = template()["spec"]
     pause = container()["lifecycle"]["preStop"]["sleep"]["seconds"]
+    option, seconds = container()["args"]
+    assert option == "--timeout-graceful-shutdown"
+    assert int(seconds) == ServingSettings().request_seconds
     # and some seconds to write what has gathered
-    assert pod["terminationGracePeriodSeconds"] >= pause + DRAIN_SECONDS + SHUTDOWN_SECONDS + 10
+    assert pod["terminationGracePeriodSeconds"] >= pause + DRAIN_SECONDS + int(seconds) + 5
 
 
 def monitoring(name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from bentoml.exceptions import BentoMLException
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.scorer import load_scorer
-from churn_pipeline.serving.api_keys import create_key
+from churn_pipeline.serving.identity.key_changes import create_key
 from tests.serving.support import Server, make_bundles, poll, serving, write_settings
 
 SECRET = "Xq7-secret-value"

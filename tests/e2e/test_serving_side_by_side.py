@@ -13,7 +13,7 @@ import pytest
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.scorer import load_scorer
-from churn_pipeline.serving.api_keys import create_key, revoke_key
+from churn_pipeline.serving.identity.key_changes import create_key, revoke_key
 from tests.servers import redis_server
 from tests.serving.support import Server, make_bundles, poll, serving, write_settings
 

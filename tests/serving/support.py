@@ -20,7 +20,8 @@ import yaml
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.scorer.bundle import write_bundle
-from churn_pipeline.serving.api_keys import SCOPES, create_key
+from churn_pipeline.serving.identity.caller import SCOPES
+from churn_pipeline.serving.identity.key_changes import create_key
 from tests.bundles import packaged
 
 ROOT = Path(__file__).resolve().parents[2]

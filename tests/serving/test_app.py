@@ -17,16 +17,20 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from churn_pipeline.serving import shadow
-from churn_pipeline.serving.api_keys import SCOPES, create_key, revoke_key
 from churn_pipeline.serving.app import ServingApp
 from churn_pipeline.serving.documents import Documents
+from churn_pipeline.serving.identity.caller import SCOPES
+from churn_pipeline.serving.identity.key_changes import create_key, revoke_key, update_key
+from churn_pipeline.serving.identity.verification import subject_id
 from churn_pipeline.serving.management import Management
 from churn_pipeline.serving.metrics import Metrics
 from churn_pipeline.serving.models import Models
 from churn_pipeline.serving.monitoring import Monitoring
+from churn_pipeline.serving.networks import parse_network
 from churn_pipeline.serving.scoring import Scoring
 from churn_pipeline.serving.settings import parse_settings
 from churn_pipeline.serving.worker import Process, Worker, configured_plan
+from tests.serving.identity.provider import AUDIENCE, ISSUER, public_jwk, signed
 from tests.serving.support import ROOT
 
 
@@ -328,6 +332,70 @@ def test_without_a_good_key_nothing_is_answered(make: Any) -> None:
     assert statuses == {401, 429}  # an address that fails on and on is told to wait
 
 
+def test_a_key_is_refused_from_other_networks_and_after_its_end(make: Any) -> None:
+    app = make()
+    token, key = create_key(app.keys, "far", ["score"], networks=[parse_network("10.0.0.0/8")])
+    answer = app.post("/v1/score", app.example, token=token)
+    assert answer.status_code == 403
+    assert "address" in answer.json()["error"]
+    assert app.count("churn_rejected_total", reason="key_network") == 1
+    update_key(app.keys, key.key_id, networks=(), expires="2020-01-01T00:00:00Z")
+    app.worker.keys.refresh()
+    answer = app.post("/v1/score", app.example, token=token)
+    assert answer.status_code == 401
+    assert "expired at 2020-01-01T00:00:00Z" in answer.json()["error"]
+    assert app.count("churn_unauthorized_total", cause="key_expired") == 1
+    # such refusals are limited as those of strangers: the key's own limit is its owner's
+    update_key(app.keys, key.key_id, networks=[parse_network("10.0.0.0/8")], expires=None)
+    app.worker.keys.refresh()
+    statuses = [app.post("/v1/score", {}, token=token).status_code for _ in range(30)]
+    assert set(statuses) == {403, 429}
+
+
+def test_a_wrong_scope_counts_as_a_request(make: Any) -> None:
+    app = make()
+    token, _ = create_key(app.keys, "few", ["explain"], 0.001, 3)
+    statuses = [app.post("/v1/score", {}, token=token).status_code for _ in range(5)]
+    assert statuses == [403, 403, 403, 429, 429]
+
+
+def test_tokens_are_taken_beside_keys(make: Any, tmp_path: Path) -> None:
+    jwks = tmp_path / "jwks.json"
+    jwks.write_text(json.dumps({"keys": [public_jwk("RS256")]}))
+    section = {"issuer": ISSUER, "audience": AUDIENCE, "scopes": {"churn:score": "score"}}
+    app = make(tokens={**section, "jwks": str(jwks)}, requests_per_second=0.001, burst=4)
+    token = signed()
+    answer = app.post("/v1/score", app.example, token=token)
+    assert answer.status_code == 200
+    assert app.post("/v1/score", app.example).status_code == 200
+    scored = [line for line in app.audit() if line.get("route") == "/v1/score"]
+    assert scored[0]["key"] == subject_id(ISSUER, "service-17")
+    answer = app.post("/v1/explain", app.example, token=token)
+    assert answer.status_code == 403
+    assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+    answer = app.ask("GET", "/v1/model", token=signed(scope="openid"))
+    assert answer.status_code == 403
+    assert "no scope of this service" in answer.json()["error"]
+    # the limit is that of the subject, whatever tokens it has
+    answers = [app.post("/v1/score", app.example, token=signed(jti=str(i))) for i in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 429, 429]
+    other = app.post("/v1/score", app.example, token=signed(sub="service-18"))
+    assert other.status_code == 200
+    for bad, cause in ((signed("RS256", 1), "unknown_key"), (signed(aud="other"), "audience")):
+        answer = app.post("/v1/score", app.example, token=bad)
+        assert answer.status_code == 401
+        assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+        assert app.count("churn_unauthorized_total", cause=f"token_{cause}") == 1
+    document = app.ask("GET", "/openapi.json", token=None).json()
+    assert ISSUER in document["components"]["securitySchemes"]["token"]["description"]
+
+
+def test_without_tokens_configured_a_token_is_no_key(app: App) -> None:
+    answer = app.post("/v1/score", app.example, token=signed())
+    assert answer.status_code == 401
+    assert "churn_<key id>_<secret>" in answer.json()["error"]
+
+
 def full_disk(*_: Any) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -437,7 +505,7 @@ def test_pages_of_allowed_origins_may_ask(make: Any) -> None:
 def test_the_audit_log_names_who_was_scored_but_no_values(app: App) -> None:
     record = {**app.example, app.id_name: SECRET}
     assert app.post("/v1/score", record).status_code == 200
-    line = app.audit()[-1]
+    line = [line for line in app.audit() if "customer" in line][-1]
     assert line["log"] == "audit-1"
     assert line["address"]
     assert line["key"] == app.token.split("_")[1]

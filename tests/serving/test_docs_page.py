@@ -28,9 +28,11 @@ from starlette.staticfiles import StaticFiles
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.scorer import Scorer
-from churn_pipeline.serving.api_keys import KeyStore, Unauthorized, create_key
 from churn_pipeline.serving.docs_page import FILES
 from churn_pipeline.serving.headers import DOCS_HEADERS, JSON_HEADERS
+from churn_pipeline.serving.identity.caller import Unauthorized
+from churn_pipeline.serving.identity.key_changes import create_key
+from churn_pipeline.serving.identity.key_store import KeyStore
 from churn_pipeline.serving.openapi import build_openapi
 from churn_pipeline.serving.settings import ServingSettings
 from tests.serving.scorers import bundle

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from churn_pipeline.serving import listening
-from churn_pipeline.serving.api_keys import create_key
+from churn_pipeline.serving.bounds import Bounds
+from churn_pipeline.serving.identity.key_changes import create_key
 from churn_pipeline.serving.listening import BoundedLoop
+from churn_pipeline.serving.settings import ServingSettings
 from tests.serving.support import Server, poll, serving, write_settings
 
 DAY = datetime.timedelta(days=1)
@@ -142,7 +145,7 @@ def test_a_worker_keeps_fewer_connections_where_the_system_allows_fewer_files() 
         "print(bounds.max_connections, *resource.getrlimit(resource.RLIMIT_NOFILE))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["350", "700", "700"]
+    assert done.stdout.split() == ["300", "700", "700"]
 
 
 @pytest.fixture
@@ -184,7 +187,8 @@ def over_tls(context: ssl.SSLContext, talk: Callable[[int], Any]) -> Any:
             server.close()
             listener.close()
 
-    with asyncio.Runner(loop_factory=BoundedLoop) as runner:
+    bounds = Bounds(ServingSettings(), lambda reason: None)
+    with asyncio.Runner(loop_factory=partial(BoundedLoop, bounds)) as runner:
         return runner.run(run())
 
 

@@ -359,6 +359,24 @@ def test_there_may_be_nothing_to_roll_back_to(service: Service) -> None:
     asyncio.run(scenario())
 
 
+def test_a_rollback_leads_to_no_other_data_set(service: Service) -> None:
+    other = service.bundle.with_name("other")
+    bundle = read_bundle(service.bundle)
+    contract = {**bundle.json("contract.json"), "name": "other"}
+    write_bundle(bundle.with_files({"contract.json": to_json(contract, False)}), other)
+
+    async def scenario() -> None:
+        async with Followed(service.worker("first")):
+            pass
+        service.plan = Plan(str(other))  # of the same project, on the same port
+        async with Followed(service.worker("second")) as (worker,):
+            with pytest.raises(DeploymentError, match="another data set"):
+                await worker.rollback()
+            assert version(worker) == read_bundle(other).version
+
+    asyncio.run(scenario())
+
+
 def test_only_bundles_in_use_are_kept(service: Service) -> None:
     async def scenario() -> None:
         async with Followed(service.worker()) as (worker,):

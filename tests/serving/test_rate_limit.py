@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from churn_pipeline.serving import rate_limit
 from churn_pipeline.serving.rate_limit import FailureLimiter, RateLimiter
 
 KEY = "0123abcd"
@@ -109,6 +110,22 @@ def test_what_an_earlier_boot_left_locks_nobody_out(
 def test_more_keys_than_slots_are_served(limiter: RateLimiter) -> None:
     for number in range(5000):
         assert limiter.allow(f"{number:08x}", 1e6, 1000) == 0.0
+
+
+def test_callers_beyond_the_slots_share_no_limit(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limit, "_SLOTS", 64)
+    limiter = RateLimiter(tmp_path / "rates", clock)
+    for number in range(64):
+        limiter.allow(f"{number:08x}", 1e6, 1000)
+    clock.now += 10
+    for key in ("aaaabbbb", "bbbbaaaa", "abababab"):
+        assert [limiter.allow(key, 0.001, 2) > 0 for _ in range(3)] == [False, False, True]
+    # nor do others make room at the cost of those who have to wait
+    for number in range(500, 800):
+        limiter.allow(f"{number:08x}", 1e6, 1000)
+    assert limiter.allow("aaaabbbb", 0.001, 2) > 0
 
 
 def test_a_file_of_another_size_is_begun_anew(tmp_path: Path, clock: Clock) -> None:

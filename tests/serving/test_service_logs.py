@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from churn_pipeline.serving.api_keys import read_keys
 from churn_pipeline.serving.audit.verification import verify_folder
+from churn_pipeline.serving.identity.key_file import read_keys
 from tests.serving.support import Server, poll, serving, write_settings
 
 

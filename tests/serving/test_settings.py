@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,12 @@ from churn_pipeline.errors import DatasetNameError, ParameterError
 from churn_pipeline.serving.settings import ServingSettings, load_settings, parse_settings
 
 FOLDER = Path("/project")
+TOKENS = {
+    "issuer": "https://id.example.org",
+    "audience": "churn",
+    "jwks": "https://id.example.org/keys",
+    "scopes": {"churn-users": "score"},
+}
 
 
 def test_defaults_hold_where_nothing_is_given(
@@ -86,9 +93,35 @@ def test_variables_that_kubernetes_sets_are_not_settings() -> None:
 
 
 @pytest.mark.parametrize(
+    "jwks",
+    ["https://id.example.org:8443/keys?x=1", "http://127.0.0.1:9/k", "http://[::1]/k",
+     "http://localhost/k"],
+)  # fmt: skip
+def test_tokens_are_those_of_one_issuer(jwks: str) -> None:
+    assert parse_settings({}, FOLDER, {}).tokens is None
+    section = {"api_keys": "secret/keys.json", "tokens": TOKENS | {"jwks": jwks}}
+    tokens = parse_settings(section, FOLDER, {}).tokens
+    assert tokens is not None
+    assert tokens.jwks == jwks
+    assert tokens.scopes == {"churn-users": frozenset({"score"})}
+    assert tokens.algorithms == ("RS256", "ES256", "EdDSA")
+    assert tokens.revoked == FOLDER / "secret/revoked_tokens.json"
+    files = {"jwks": "keys/jwks.json", "revoked": "/etc/churn/revoked.json"}
+    environ = {"CHURN_SERVING_TOKENS": json.dumps(TOKENS | files)}
+    tokens = parse_settings(section, FOLDER, environ).tokens
+    assert tokens is not None
+    assert tokens.jwks == FOLDER / "keys/jwks.json"
+    assert tokens.revoked == Path("/etc/churn/revoked.json")
+    assert parse_settings(section, FOLDER, {"CHURN_SERVING_TOKENS": "null"}).tokens is None
+
+
+@pytest.mark.parametrize(
     ("section", "parts"),
     [
         ({"max_bodybytes": 5}, ["serving.max_bodybytes", "did you mean max_body_bytes?"]),
+        ({"max_bodies_bytes": 10**6}, ["serving.max_bodies_bytes is 1,000,000", "raise it"]),
+        ({"request_seconds": 0}, ["serving.request_seconds is 0", "above 0"]),
+        ({"max_connections": 0}, ["serving.max_connections is 0"]),
         ({"colour": 5}, ["serving.colour", "valid keys: champion, "]),
         ({3: 5}, ["serving.3 is not a key"]),
         ({"mode": "canary"}, ["serving.mode is 'canary'", "champion, shadow, split"]),
@@ -119,6 +152,29 @@ def test_variables_that_kubernetes_sets_are_not_settings() -> None:
         ({"cors_origins": ["https://a.org:port"]}, ["holds 'https://a.org:port'"]),
         ({"cors_origins": ["https://*.a.org"]}, ["holds 'https://*.a.org'"]),
         ({"cors_origins": [3]}, ["serving.cors_origins is [3]"]),
+        ({"tokens": []}, ["serving.tokens must be null", "issuer, audience, jwks and scopes"]),
+        ({"tokens": {}}, ["serving.tokens has no issuer"]),
+        ({"tokens": TOKENS | {"issue": "x"}}, ["holds issue", "did you mean issuer?"]),
+        ({"tokens": TOKENS | {"issuer": 3}}, ["serving.tokens holds issuer: 3", "a text"]),
+        ({"tokens": TOKENS | {"audience": []}}, ["holds audience: []", "list of texts"]),
+        ({"tokens": TOKENS | {"jwks": "http://id.example.org/k"}}, ["holds jwks", "https"]),
+        ({"tokens": TOKENS | {"jwks": "http://127.0.0.1.example.org/k"}}, ["holds jwks"]),
+        ({"tokens": TOKENS | {"jwks": "https://user@example.org/k"}}, ["holds jwks"]),
+        ({"tokens": TOKENS | {"jwks": "ftp://127.0.0.1/k"}}, ["holds jwks"]),
+        ({"tokens": TOKENS | {"jwks": "https://:443/k"}}, ["holds jwks"]),
+        ({"tokens": TOKENS | {"jwks": "https://example.org:port/k"}}, ["holds jwks"]),
+        ({"tokens": TOKENS | {"algorithms": ["HS256"]}}, ["['HS256']", "RS256, ES256, EdDSA"]),
+        ({"tokens": TOKENS | {"algorithms": ["none"]}}, ["holds algorithms"]),
+        ({"tokens": TOKENS | {"algorithms": []}}, ["holds algorithms"]),
+        ({"tokens": TOKENS | {"scopes": {}}}, ["holds scopes: {}", "churn-users"]),
+        (
+            {"tokens": TOKENS | {"scopes": {"a": "all"}}},
+            ["score, explain, feedback, admin, metrics"],
+        ),
+        ({"tokens": TOKENS | {"scopes": {"a": []}}}, ["holds scopes"]),
+        ({"tokens": TOKENS | {"leeway": 301}}, ["holds leeway: 301", "from 0 to 300"]),
+        ({"tokens": TOKENS | {"leeway": True}}, ["holds leeway: True"]),
+        ({"tokens": TOKENS | {"max_age_seconds": 60}}, ["max_age_seconds below refresh"]),
         ([], ["serving must be a mapping"]),
         ({"burst": 0, "audit_files": 0}, ["serving.burst", "; ", "serving.audit_files"]),
     ],
@@ -176,3 +232,33 @@ def test_the_projects_own_params_are_good_and_complete(root: Path) -> None:
     assert settings.authentication
     assert settings.cors_origins == ()
     assert isinstance(settings, ServingSettings)
+
+
+def test_an_address_of_redis_is_checked_and_never_shown() -> None:
+    good = "rediss://user:Xq7secret@redis.example.org:6380/2"
+    assert parse_settings({"redis": good}, FOLDER, {}).redis == good
+    bad = ["Xq7secret", "http://:Xq7secret@host", "redis://", "redis://:Xq7secret@host/a", 5]
+    for value in bad:
+        with pytest.raises(ParameterError, match=r"serving\.redis is no address") as caught:
+            parse_settings({"redis": value}, FOLDER, {})
+        assert "Xq7secret" not in str(caught.value)
+
+
+def test_a_group_is_a_name_for_a_folder() -> None:
+    assert parse_settings({"deployment_group": "front-1"}, FOLDER, {}).deployment_group == "front-1"
+    for value in ("../a", "", "A", 5):
+        with pytest.raises(ParameterError, match=r"serving\.deployment_group is"):
+            parse_settings({"deployment_group": value}, FOLDER, {})
+
+
+def test_a_bento_keeps_what_it_writes_where_it_was_started(tmp_path: Path) -> None:
+    source = tmp_path / "store/src"
+    source.mkdir(parents=True)
+    (source / "params.yaml").write_text("serving: {champion: models/a}\n")
+    environ = {"CHURN_PARAMS": str(source / "params.yaml"), "CHURN_STARTED_IN": str(tmp_path)}
+    assert load_settings(environ=environ).audit_log == source / "data/09_serving/audit"
+    (tmp_path / "store/bento.yaml").write_text("")
+    settings = load_settings(environ=environ)
+    assert settings.champion == source / "models/a"
+    assert settings.audit_log == tmp_path / "data/09_serving/audit"
+    assert settings.api_keys == tmp_path / "conf/local/api_keys.json"

@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from traceback import extract_tb
 from typing import Any
 
-from churn_pipeline.serving.api_keys import Unauthorized
 from churn_pipeline.serving.audit import AuditUnavailable
 from churn_pipeline.serving.bodies import Body, Receive
 from churn_pipeline.serving.exchange import Answer, Request, Route, encode
-from churn_pipeline.serving.headers import CHALLENGE, JSON_HEADERS, Header
+from churn_pipeline.serving.headers import INSUFFICIENT_SCOPE, INVALID_TOKEN, JSON_HEADERS, Header
+from churn_pipeline.serving.identity.caller import Caller, Unauthorized
 from churn_pipeline.serving.refusals import ClientGone, Refusal, unaudited
 from churn_pipeline.serving.request_ids import RequestIds, id_headers, trace_parent
 from churn_pipeline.serving.worker import Worker
@@ -109,10 +109,7 @@ class ServingApp:
         reason = "internal"
         try:
             if not route.is_public:
-                self._admit(request, route)
-                if worker.shared is not None and request.key is not None:
-                    if wait := await worker.shared_wait_of(request.key):
-                        raise _too_many(wait)
+                await self._admit(request, route)
             answer = await route.handle(request)
         except Refusal as refusal:
             reason = refusal.reason
@@ -150,7 +147,7 @@ class ServingApp:
             return self._refused(request, unaudited())
         return answer
 
-    def _admit(self, request: Request, route: Route) -> None:
+    async def _admit(self, request: Request, route: Route) -> None:
         """Refuse the request unless its sender may ask this, here and now."""
         worker = self._worker
         if route.open_to is not None and route.open_to.allows(request.client):
@@ -161,27 +158,42 @@ class ServingApp:
             raise self._stranger(request, Refusal(403, "network", sentence))
         if worker.settings.authentication:
             try:
-                key = worker.keys.authenticate(request.headers.get(b"authorization"))
-                if worker.shared is not None and key.key_id in worker.shared.revoked:
-                    raise Unauthorized("the key has been revoked on another host")
-            except Unauthorized as error:
-                worker.metrics.unauthorized("key")
-                sentence = _sentence(str(error))
-                refusal = Refusal(401, "unauthorized", sentence, headers=(CHALLENGE,))
+                key = request.key = await self._caller(request)
+            except Unauthorized as refusal:
+                worker.metrics.unauthorized(refusal.cause)
                 raise self._stranger(request, refusal) from None
-            request.key = key
-            if route.scope is not None and route.scope not in key.scopes:
-                raise Refusal(
-                    403, "scope", f"This key may not do that; it needs the scope {route.scope}."
-                )
-            if worker.shared is None and (wait := worker.wait_of(key)):
+            except Refusal as refusal:
+                raise self._stranger(request, refusal) from None
+            if worker.shared is None:
+                wait = worker.wait_of(key)
+            else:
+                wait = await worker.shared_wait_of(key)
+            if wait:
                 raise _too_many(wait)
+            if not key.scopes:
+                sentence = "This key or token may do nothing here; it has no scope of this service."
+                raise Refusal(403, "scope", sentence, headers=(INSUFFICIENT_SCOPE,))
+            if route.scope is not None and route.scope not in key.scopes:
+                sentence = f"This key may not do that; it needs the scope {route.scope}."
+                raise Refusal(403, "scope", sentence, headers=(INSUFFICIENT_SCOPE,))
         elif route.scope == "admin":
             raise Refusal(
                 403,
                 "scope",
                 "Without authentication nobody may do that; turn it on in params.yaml.",
             )
+
+    async def _caller(self, request: Request) -> Caller:
+        authorization = request.headers.get(b"authorization")
+        tokens = self._worker.tokens
+        if tokens is not None and authorization is not None and tokens.takes(authorization):
+            return await tokens.authenticate(authorization)
+        key = self._worker.keys.authenticate(authorization, request.client)
+        shared = self._worker.shared
+        if shared is not None and key.key_id in shared.revoked:
+            sentence = "The key has been revoked on another host."
+            raise Unauthorized("key_revoked", sentence, INVALID_TOKEN)
+        return key
 
     def _stranger(self, request: Request, refusal: Refusal) -> Refusal:
         """Return the refusal, or another one if the address is refused again and again."""
@@ -258,7 +270,3 @@ def _too_many(wait: float) -> Refusal:
         f"Too many requests; wait {seconds} s.",
         headers=((b"retry-after", b"%d" % seconds),),
     )
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].removesuffix(".") + "."

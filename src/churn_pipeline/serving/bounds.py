@@ -19,7 +19,8 @@ from churn_pipeline.serving.settings import ServingSettings
 FREE_BYTES = 16 * 1024
 """A body of at most so many bytes is not counted: a full service still answers single customers."""
 OTHER_FILES = 400
-"""File descriptors that a worker needs besides its connections, TLS handshakes included."""
+"""File descriptors that a worker needs besides its connections: some 100 for itself, TLS
+handshakes, and connections that are closed but not yet let go in a turn of the loop."""
 LOG_SECONDS = 10.0
 """Refusals that never reach a route give at most one log line in so many seconds."""
 SAMPLE = 64
@@ -74,6 +75,7 @@ class Bounds:
         self._bodies = 0
         self._unsent: dict[Connection, int] = {}
         self._connections: dict[Connection, None] = {}
+        self._dropped: set[Connection] = set()
         self._refused: Counter[str] = Counter()
         self._logged = float("-inf")
         self._sweeper: asyncio.TimerHandle | None = None
@@ -87,7 +89,9 @@ class Bounds:
             soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             if soft < needed:
-                self.max_connections = min(self.max_connections, soft - min(OTHER_FILES, soft // 2))
+                self.max_connections = min(
+                    self.max_connections, soft - min(OTHER_FILES, 3 * soft // 4)
+                )
                 logger.warning(
                     "The system allows %d open files: a worker keeps %d connections at most",
                     soft,
@@ -100,27 +104,28 @@ class Bounds:
         """Take a new connection; if there are too many, that which waited longest gives way."""
         self._connections[connection] = None
         if len(self._connections) > self.max_connections:
-            longest = self._longest_waiting(connection)
-            if longest is None:
-                connection.is_surplus = True
-            else:
-                self.refused("connections")
-                longest.drop()
+            connection.is_surplus = not self._drop_longest_waiting(connection)
         if self._sweeper is None:
             self._sweep_later()
 
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
         self._connections.pop(connection, None)
+        self._dropped.discard(connection)
         self._unsent.pop(connection, None)
 
     @property
-    def has_connections(self) -> bool:
-        """Whether any connection is open."""
-        return bool(self._connections)
+    def n_open(self) -> int:
+        """Connections that are open, also those that have had to give way a moment ago."""
+        return len(self._connections) + len(self._dropped)
 
-    def _longest_waiting(self, new: Connection) -> Connection | None:
-        """Return the one that waits longest of a few: a flood must not cost a scan each time."""
+    def make_room(self) -> None:
+        """Let a connection give way, unless one is about to."""
+        if not self._dropped:
+            self._drop_longest_waiting(None)
+
+    def _drop_longest_waiting(self, new: Connection | None) -> bool:
+        """Drop the one that waits longest of a few: a flood must not cost a scan each time."""
         longest = None
         for _ in range(min(SAMPLE, len(self._connections))):
             connection = next(iter(self._connections))
@@ -129,7 +134,13 @@ class Bounds:
             if connection is not new and connection.is_waiting:
                 if longest is None or connection.since < longest.since:
                     longest = connection
-        return longest
+        if longest is None:
+            return False
+        self.refused("connections")
+        del self._connections[longest]
+        self._dropped.add(longest)
+        longest.drop()
+        return True
 
     def _sweep_later(self) -> None:
         pause = min(1.0, self.request_seconds / 4)

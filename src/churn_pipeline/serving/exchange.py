@@ -1,15 +1,16 @@
 """One request and its answer, as the routes see them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from churn_pipeline.serving.api_keys import ApiKey, Scope
 from churn_pipeline.serving.audit.records import Asked, AuditedCustomer
 from churn_pipeline.serving.bodies import Body
 from churn_pipeline.serving.headers import Header
+from churn_pipeline.serving.identity.caller import Caller, Scope
 from churn_pipeline.serving.networks import AllowedNetworks
 from churn_pipeline.serving.request_ids import LOG_FIELDS, trace_id
 
@@ -34,7 +35,7 @@ class Request:
 
     Attributes
     ----------
-    key : ApiKey or None
+    key : Caller or None
         Whose request it is, once that is known.
     """
 
@@ -52,7 +53,7 @@ class Request:
         self.traceparent = traceparent
         self.headers = headers
         self.client = client
-        self.key: ApiKey | None = None
+        self.key: Caller | None = None
         self.body = body
 
     def asked(self, route: str, status: int) -> Asked:
@@ -82,6 +83,10 @@ class Request:
     async def json(self, max_bytes: int) -> Any:
         """Return the decoded body; see :meth:`~churn_pipeline.serving.bodies.Body.json`."""
         return await self.body.json(max_bytes)
+
+    def batch(self, max_bytes: int) -> AbstractAsyncContextManager[Any]:
+        """Give the decoded body of a batch, while no other one is worked on."""
+        return self.body.batch(max_bytes)
 
 
 @dataclass(slots=True)

@@ -33,7 +33,16 @@ DOCS_HEADERS: tuple[Header, ...] = (
 """Of the documentation page and its files, besides their content type."""
 
 CHALLENGE: Header = (b"www-authenticate", b'Bearer realm="churn"')
-"""Of an answer 401 (RFC 6750, section 3)."""
+"""Of an answer 401 to a request without credentials (RFC 6750, section 3)."""
+
+INVALID_TOKEN: Header = (b"www-authenticate", b'Bearer realm="churn", error="invalid_token"')
+"""Of an answer 401 to a request with a key or token that is not good."""
+
+INSUFFICIENT_SCOPE: Header = (
+    b"www-authenticate",
+    b'Bearer realm="churn", error="insufficient_scope"',
+)
+"""Of an answer 403 to a request whose key or token allows too little."""
 
 _VARY: Header = (b"vary", b"Origin")
 

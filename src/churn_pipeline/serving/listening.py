@@ -1,9 +1,9 @@
 """How a worker listens: uvicorn and its loop, with the worker's bounds."""
 
 import asyncio
-import os
 import resource
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,18 +17,20 @@ from churn_pipeline.serving.bounds import Bounds
 from churn_pipeline.serving.connections import BoundedProtocol
 from churn_pipeline.serving.tls import harden
 
-LISTENERS = 32
-"""uvloop accepts one connection a listener and turn of its loop. A busy worker turns a few times a
-second, so that of a thousand clients who arrive at once the last would wait for a minute."""
+ACCEPTED = 32
+"""Connections accepted in a turn of the loop, so that a thousand clients who arrive at once neither
+wait for a thousand turns nor meet the limit of open files before others have been closed."""
 DRAIN_SECONDS = 2.0
 """A worker that ends answers so long on the connections that are kept alive, and closes each with
 its next answer; closed at once, a request already on its way would meet a reset."""
 SHUTDOWN_SECONDS = 7
 """Requests under way may take so long from then on, unless ``bentoml serve`` is told otherwise;
 then the logs are written. Docker kills after 10 s."""
-SOCKET_BYTES = 128 * 1024
-"""Of each connection's two buffers in the system, which otherwise grow to megabytes for clients
-that do not read, and count as memory of the container."""
+SEND_BYTES = 128 * 1024
+"""Of a connection's buffer in the system, which otherwise grows to megabytes for a client that does
+not read, and counts as memory of the container."""
+RECEIVE_BYTES = 64 * 1024
+"""Likewise; and so much of every connection is read before any request is answered."""
 HANDSHAKE_SECONDS = 10.0
 """A TLS handshake may take so long."""
 MAX_HANDSHAKES = 200
@@ -52,27 +54,20 @@ def adapt_uvicorn(bounds: Bounds, on_certificate: Callable[[float], None]) -> No
         config.http = partial(BoundedProtocol, bounds=bounds)  # type: ignore[assignment]
         harden(config, on_certificate)
         config.ws = "none"  # there is nothing to upgrade to, and uvicorn logs each attempt
-        config.loop = f"{__name__}:BoundedLoop"
+        config.get_loop_factory = lambda: partial(BoundedLoop, bounds)  # type: ignore[method-assign]
         if config.timeout_graceful_shutdown is None:
             config.timeout_graceful_shutdown = SHUTDOWN_SECONDS
         for listener in sockets or ():  # connections inherit it
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BYTES)
-        # not listener.dup(), which makes the socket a blocking one in all workers for a moment: one
-        # that looks for a client just then would wait for one, and answer nobody
-        more = [
-            socket.socket(fileno=os.dup(listener.fileno()))
-            for listener in sockets or ()
-            for _ in range(LISTENERS - 1)
-        ]
-        run(server, [*(sockets or ()), *more] or None)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+        run(server, sockets)
 
     async def bounded_shutdown(
         server: uvicorn.Server, sockets: list[socket.socket] | None = None
     ) -> None:
         bounds.is_draining = True
         end = time.monotonic() + DRAIN_SECONDS
-        while bounds.has_connections and time.monotonic() < end and not server.force_exit:
+        while bounds.n_open and time.monotonic() < end and not server.force_exit:
             await asyncio.sleep(0.05)
         await shutdown(server, sockets)
 
@@ -81,49 +76,62 @@ def adapt_uvicorn(bounds: Bounds, on_certificate: Callable[[float], None]) -> No
 
 
 class BoundedLoop(uvloop.Loop):
-    """uvloop's loop; its own server shows nobody the connections in a TLS handshake."""
+    """uvloop's loop, but for accepting.
 
-    async def create_server(self, protocol_factory: Any, *arguments: Any, **options: Any) -> Any:
-        """Create a server; for TLS, one that bounds the handshakes."""
-        context, listener = options.get("ssl"), options.get("sock")
-        if context is None or listener is None:
-            return await super().create_server(protocol_factory, *arguments, **options)
-        return TlsServer(self, listener, protocol_factory, context)
-
-
-_handshakes: dict[socket.socket, asyncio.Task[None]] = {}
-"""Those of this process, the oldest first."""
-
-
-class TlsServer:
-    """Accepts TLS connections with a bound on handshakes, their number and their time.
+    Its own server takes all who wait in one turn, whatever the limit of open files, one listener in
+    turn with the others; and it shows nobody the connections in a TLS handshake.
 
     Parameters
     ----------
-    loop : uvloop.Loop
+    bounds : Bounds
+    """
+
+    def __init__(self, bounds: Bounds) -> None:
+        super().__init__()
+        self.bounds = bounds
+
+    async def create_server(self, protocol_factory: Any, *arguments: Any, **options: Any) -> Any:
+        """Create a server on a listening socket."""
+        listener = options.get("sock")
+        if listener is None:
+            return await super().create_server(protocol_factory, *arguments, **options)
+        return BoundedServer(self, listener, protocol_factory, options.get("ssl"))
+
+
+class BoundedServer:
+    """Accepts some connections a turn, with a bound on those that are not established yet.
+
+    Parameters
+    ----------
+    loop : BoundedLoop
     listener : socket
-        Listening.
+        Listening; other processes may share it.
     protocol_factory : callable
         Makes the protocol of each connection.
-    context : ssl.SSLContext
+    context : ssl.SSLContext or None
+        For TLS.
     """
 
     def __init__(
         self,
-        loop: uvloop.Loop,
+        loop: BoundedLoop,
         listener: socket.socket,
         protocol_factory: Callable[[], asyncio.BaseProtocol],
-        context: Any,
+        context: ssl.SSLContext | None,
     ) -> None:
         self._loop = loop
         self._listener = listener
-        self._options = {
-            "ssl": context,
-            "ssl_handshake_timeout": HANDSHAKE_SECONDS,
-            "ssl_shutdown_timeout": HANDSHAKE_SECONDS,
-        }
         self._protocol_factory = protocol_factory
+        self._is_tls = context is not None
+        self._options: dict[str, Any] = {}
+        if context is not None:
+            self._options = {
+                "ssl": context,
+                "ssl_handshake_timeout": HANDSHAKE_SECONDS,
+                "ssl_shutdown_timeout": HANDSHAKE_SECONDS,
+            }
         self._most = min(MAX_HANDSHAKES, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8)
+        self._new: dict[socket.socket, asyncio.Task[None]] = {}  # the oldest first
         listener.setblocking(False)
         loop.add_reader(listener.fileno(), self._accept)
 
@@ -135,20 +143,27 @@ class TlsServer:
         """Do nothing: connections end on their own."""
 
     def _accept(self) -> None:
-        try:
-            connected, _ = self._listener.accept()
-        except OSError:
-            return  # another worker took it, or its client is gone
-        connected.setblocking(False)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _handshakes[connected] = self._loop.create_task(self._shake_hands(connected))
-        if len(_handshakes) > self._most:
-            oldest = next(iter(_handshakes))
-            del _handshakes[oldest]
+        for _ in range(ACCEPTED):
+            if self._loop.bounds.n_open >= self._loop.bounds.max_connections + ACCEPTED:
+                self._loop.bounds.make_room()
+                return
+            if len(self._new) >= self._most:
+                if not self._is_tls:
+                    return  # they are established in the next turn, and the rest comes then
+                oldest = next(iter(self._new))
+                del self._new[oldest]
+                with suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)  # which its handshake meets as an end
+            try:
+                connected, _ = self._listener.accept()
+            except OSError:
+                return  # nobody waits, or another worker was quicker
+            connected.setblocking(False)
             with suppress(OSError):
-                oldest.shutdown(socket.SHUT_RDWR)  # which its handshake meets as an end
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._new[connected] = self._loop.create_task(self._establish(connected))
 
-    async def _shake_hands(self, connected: socket.socket) -> None:
+    async def _establish(self, connected: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(
                 self._protocol_factory, connected, **self._options
@@ -156,4 +171,4 @@ class TlsServer:
         except OSError:
             connected.close()
         finally:
-            _handshakes.pop(connected, None)
+            self._new.pop(connected, None)

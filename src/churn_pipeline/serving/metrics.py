@@ -28,9 +28,9 @@ PROBABILITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 ERROR_KINDS = ("client_gone", "deployment", "feedback", "internal", "redis", "token_keys")
 REASONS = (
     *("audit", "batch_too_large", "bentoml", "bodies", "body_too_large", "busy", "connections"),
-    *("content_type", "deployment", "head_too_large", "malformed", "method", "network"),
-    *("not_found", "not_json", "not_ready", "origin", "pipelined", "rate_limit", "scope"),
-    *("storage", "timeout", "unauthorized", "unread", "validation"),
+    *("content_type", "deployment", "head_too_large", "key_network", "malformed", "method"),
+    *("network", "not_found", "not_json", "not_ready", "origin", "pipelined", "rate_limit"),
+    *("scope", "storage", "timeout", "unauthorized", "unread", "validation"),
 )
 OUTCOMES = ("scored", "refused", "failed", "dropped", "unwritten")
 
@@ -94,7 +94,7 @@ class Metrics:
                 self._unauthorized,
                 counter(
                     "churn_unauthorized",
-                    "Requests without a good key or from an address that is not allowed, "
+                    "Requests without a good key or token, or from an address that is not allowed, "
                     "whether answered by 401, 403 or 429.",
                     "cause",
                 ),
@@ -217,7 +217,7 @@ class Metrics:
         self._rejected[(reason,)] += 1
 
     def unauthorized(self, cause: str) -> None:
-        """Count a request without a good key, or from an address that is not allowed."""
+        """Count a request without a good key or token, or from an address that is not allowed."""
         self._unauthorized[(cause,)] += 1
 
     def audit_lost(self, count: int) -> None:

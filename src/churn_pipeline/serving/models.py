@@ -229,6 +229,12 @@ class Models:
         self._file.write(Record(self._start, configured, placed, previous), found.bundles)
         return found.deployment
 
+    @property
+    def _answering(self) -> Deployment:
+        if self.current is None:
+            raise DeploymentError("No model has been loaded yet; the log says why if this lasts.")
+        return self.current
+
     @staticmethod
     def _before(record: Record | None, placed: Placed) -> Placed | None:
         if record is None:
@@ -240,6 +246,11 @@ class Models:
         if record is None or record.previous is None:
             raise DeploymentError("There is no deployment before the current one to return to.")
         deployment = self._file.load(record.previous)
+        before, now = (d.champion.scorer.contract.name for d in (deployment, self._answering))
+        if before != now:
+            raise DeploymentError(
+                f"The deployment before is of another data set, {before}; reload to name a bundle."
+            )
         self._file.write(replace(record, current=record.previous, previous=record.current))
         return deployment
 

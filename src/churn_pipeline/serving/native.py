@@ -7,6 +7,7 @@ much as the score.
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from bentoml._internal.server import http_app
@@ -34,6 +35,9 @@ class _Record(Request):
 
     async def json(self, max_bytes: int) -> Any:
         return self._content
+
+    def batch(self, max_bytes: int) -> AbstractAsyncContextManager[Any]:
+        return nullcontext(self._content)  # it has the turn already
 
 
 class NativeCall:
@@ -96,7 +100,12 @@ class NativeRoutes:
 
     def _route(self, path: str, argument: str, kind: type, handle: Handle, scope: Any) -> Route:
         async def answer(request: Request) -> Answer:
-            content = await request.json(self._max_bytes)
+            if kind is dict:
+                return await answer_to(request, await request.json(self._max_bytes))
+            async with request.batch(self._max_bytes) as content:
+                return await answer_to(request, content)
+
+        async def answer_to(request: Request, content: Any) -> Answer:
             if not (
                 isinstance(content, dict)
                 and list(content) == [argument]

@@ -12,7 +12,7 @@ from churn_pipeline.serving.settings import ServingSettings
 _REQUEST_ID = "5f0c7d0c9a3b4f6e"
 _REFUSALS = {
     400: ("The body is no JSON.", "the body is no JSON"),
-    401: ("The key is missing, unknown or revoked.", "the Authorization header is missing"),
+    401: ("The key or token is missing or not good.", "the Authorization header is missing"),
     403: (
         "The key lacks the scope, or the address is not allowed.",
         "the key lacks the scope of this route",
@@ -23,7 +23,7 @@ _REFUSALS = {
     415: ("The body is declared as something else than JSON.", "the body must be application/json"),
     422: ("A value is not what it has to be.", "the body is not what this route takes"),
     429: ("The key's limit is reached.", "too many requests"),
-    503: ("The service starts or stops.", "the service is not ready"),
+    503: ("The service starts, stops or has too much to do.", "the service is not ready"),
 }
 
 
@@ -71,13 +71,25 @@ def build_openapi(scorer: Scorer, settings: ServingSettings) -> Schema:
                 "description": "A key of the service's operator.",
             }
         }
+        if settings.tokens is not None:
+            document["components"]["securitySchemes"]["token"] = {  # type: ignore[index]
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": f"An access token of {settings.tokens.issuer}.",
+            }
     return document
 
 
 def _about(scorer: Scorer, settings: ServingSettings) -> str:
     parts = [scorer.contract.description]
     if settings.authentication:
-        parts.append("Each request brings a key: `Authorization: Bearer churn_<key id>_<secret>`.")
+        token = (
+            "" if settings.tokens is None else f", or an access token of {settings.tokens.issuer}"
+        )
+        parts.append(
+            f"Each request brings a key: `Authorization: Bearer churn_<key id>_<secret>`{token}."
+        )
     parts.append(
         f"Limits: {settings.requests_per_second:g} requests per second and {settings.burst} at "
         f"once, unless a key has its own; {settings.max_batch_customers:,} customers in one "
@@ -226,7 +238,8 @@ def _operation(
         },
     }
     if settings.authentication:
-        operation["security"] = [{"key": [scope] if scope else []}]
+        schemes = ["key"] if settings.tokens is None else ["key", "token"]
+        operation["security"] = [{scheme: [scope] if scope else []} for scheme in schemes]
     if takes:
         operation["requestBody"] = {"required": is_required, "content": _json(takes, body)}
     return operation

@@ -105,17 +105,28 @@ class RateLimiter:
                 if not any(found):
                     self._memory[start : start + _ID_BYTES] = name
                     break
-            else:  # more keys than slots: this one shares a slot, and so its limit
-                slot = sum(name) % _SLOTS
+            else:  # more callers than slots: the one that has been idle longest gives its up
+                times = self._times[_position(0) :: _FLOATS].tolist()
+                slot = times.index(min(times))
+                start = slot * _SLOT.size
+                former = self._memory[start : start + _ID_BYTES].rstrip(b"\0")
+                self._positions.pop(former.decode(), None)
+                self._memory[start : start + _ID_BYTES] = name
+                self._times[_position(slot)] = 0.0
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
-        return slot * _FLOATS + _ID_BYTES // 8
+        return _position(slot)
 
     def close(self) -> None:
         """Let go of the file."""
         self._times.release()
         self._memory.close()
         os.close(self._file)
+
+
+def _position(slot: int) -> int:
+    """Return the place of a slot's time, counted in float64."""
+    return slot * _FLOATS + _ID_BYTES // 8
 
 
 class FailureLimiter:

@@ -6,7 +6,7 @@ from typing import Any
 
 from churn_pipeline.scorer import Customer, InvalidRecord
 from churn_pipeline.serving.audit.records import AuditedCustomer
-from churn_pipeline.serving.exchange import Answer, Request, Route, encode
+from churn_pipeline.serving.exchange import Answer, Request, Route
 from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.variants import Deployment, Variant
 from churn_pipeline.serving.worker import Worker
@@ -79,9 +79,8 @@ class Scoring:
     async def _many(self, request: Request, answers: "Answers", chunk: int) -> Answer:
         worker = self._worker
         deployment = worker.deployment
-        text = await request.body.json_text(worker.settings.max_body_bytes)
-        async with worker.bounds.turn():
-            records = _records(request.body.decoded(text), worker.settings.max_batch_customers)
+        async with request.batch(worker.settings.max_body_bytes) as body:
+            records = _records(body, worker.settings.max_batch_customers)
             return await self._batch(deployment, request, records, answers, chunk)
 
     async def _batch(
@@ -108,7 +107,7 @@ class Scoring:
         }
         variant = "" if deployment.split else deployment.champion.name
         await _pause()
-        return Answer(encode(content), variant=variant, customers=audited)
+        return Answer(content, variant=variant, customers=audited)
 
     def _part(
         self,

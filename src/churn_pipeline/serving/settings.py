@@ -14,9 +14,12 @@ import yaml
 
 from churn_pipeline.environments import params_file, project_of
 from churn_pipeline.errors import ParameterError
+from churn_pipeline.serving.identity.token_settings import TokenSettings, read_token_settings
 from churn_pipeline.serving.networks import Network, parse_network
 
 PREFIX = "CHURN_SERVING_"
+STARTED_IN = "CHURN_STARTED_IN"
+"""Variable that tells workers in which folder the service was started; BentoML takes them away."""
 Mode = Literal["champion", "shadow", "split"]
 AuditFailure = Literal["refuse", "continue"]
 AuditTarget = Literal["file", "stdout", "both"]
@@ -61,6 +64,10 @@ class ServingSettings:
         Whether a request needs a key.
     api_keys : Path
         File of the keys' hashes.
+    key_use : Path
+        File of when each key was last used.
+    tokens : TokenSettings or None
+        Whose tokens are taken beside the keys; None: nobody's.
     requests_per_second, burst : float, int
         What a key without limits of its own may ask, over all workers: lasting rate, and requests
         at once.
@@ -113,6 +120,8 @@ class ServingSettings:
     request_seconds: float = 30.0
     authentication: bool = True
     api_keys: Path = Path("conf/local/api_keys.json")
+    key_use: Path = Path("data/09_serving/key_use.json")
+    tokens: TokenSettings | None = None
     requests_per_second: float = 100.0
     burst: int = 200
     allowed_networks: tuple[Network, ...] = ()
@@ -152,7 +161,8 @@ def load_settings(
     -------
     ServingSettings
         With relative paths taken from the folder of the params file, or from the project's root
-        for ``conf/NAME/params.yaml``.
+        for ``conf/NAME/params.yaml``. Of a Bento, only the bundles lie there; keys, logs and
+        deployment lie where it was started.
 
     Raises
     ------
@@ -166,7 +176,11 @@ def load_settings(
     section: object = None
     if named or file.exists():
         section = _load_yaml(file)
-    return parse_settings(section, project_of(file), environ, source=str(file))
+    folder = project_of(file)
+    # who serves a Bento writes beside it, not into BentoML's store
+    is_bento = (folder.parent / "bento.yaml").is_file()
+    state = Path(environ[STARTED_IN]) if is_bento and environ.get(STARTED_IN) else folder
+    return parse_settings(section, folder, environ, source=str(file), state=state)
 
 
 def parse_settings(
@@ -174,6 +188,7 @@ def parse_settings(
     folder: Path,
     environ: Mapping[str, str] = os.environ,
     source: str = "params.yaml",
+    state: Path | None = None,
 ) -> ServingSettings:
     """Check the section ``serving`` and fill in its defaults.
 
@@ -187,6 +202,9 @@ def parse_settings(
         As for :func:`load_settings`.
     source : str
         Name of the file, for the messages.
+    state : Path, optional
+        Where relative paths begin of what is no part of a model: keys, logs, deployment; by
+        default ``folder``.
 
     Raises
     ------
@@ -221,7 +239,10 @@ def parse_settings(
         raise ParameterError("; ".join(problems.values()))
     for key, value in values.items():
         if isinstance(value, Path):
-            values[key] = folder / value
+            is_model = key in ("champion", "challenger")
+            values[key] = (folder if is_model or state is None else state) / value
+        elif isinstance(value, TokenSettings):
+            values[key] = value.located(state or folder, values["api_keys"])
     return ServingSettings(**values)
 
 
@@ -412,6 +433,8 @@ _READERS: Mapping[str, Reader] = {
     "request_seconds": _number(0, 3600, above=True),
     "authentication": _flag,
     "api_keys": _path,
+    "key_use": _path,
+    "tokens": read_token_settings,
     "requests_per_second": _number(0, 1e6, above=True),
     "burst": _whole(1, 1_000_000),
     "allowed_networks": _networks,

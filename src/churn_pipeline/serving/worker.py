@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from churn_pipeline.serving.api_keys import ApiKey, KeyStore
 from churn_pipeline.serving.audit import AuditLog
 from churn_pipeline.serving.bounds import Bounds
 from churn_pipeline.serving.deployments import DeploymentFile
 from churn_pipeline.serving.feedback import FeedbackLog
 from churn_pipeline.serving.headers import Cors
+from churn_pipeline.serving.identity.caller import Caller
+from churn_pipeline.serving.identity.key_store import KeyStore
+from churn_pipeline.serving.identity.key_use import KeyUse
 from churn_pipeline.serving.metrics import Metrics
 from churn_pipeline.serving.models import Models
 from churn_pipeline.serving.networks import AllowedNetworks
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bentoml.churn")
 
 FLUSH_SECONDS = 0.5
+KEY_USE_SECONDS = 10.0
+"""A worker that is killed loses the uses of so long."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,15 @@ class Worker:
         self.settings = settings = read_settings()
         self.networks = AllowedNetworks(settings.allowed_networks)
         self.keys = KeyStore(settings.api_keys)
+        self.key_use = KeyUse(settings.key_use)
         self.failures = FailureLimiter()
         self.cors = Cors(settings.cors_origins)
         self.metrics = metrics or Metrics()
+        self.tokens = None
+        if settings.tokens is not None:
+            from churn_pipeline.serving.identity.tokens import Tokens  # loads the cryptography
+
+            self.tokens = Tokens(settings.tokens, self.metrics.failed)
         self.bounds = Bounds(settings, self.metrics.rejected)
         self.metrics.started(process.start, process.worker)
         self.audit = AuditLog(
@@ -96,6 +106,7 @@ class Worker:
             to=settings.audit_to,
         )
         self._process = process
+        self._known_keys = self.keys.known
         self.feedback = FeedbackLog(settings.feedback)
         self.shadow = Shadow(
             settings.shadow_log,
@@ -143,16 +154,16 @@ class Worker:
         bundles = [b for b in (settings.champion, settings.challenger) if b is not None]
         return tuple(dict.fromkeys(bundle.parent.resolve() for bundle in bundles))
 
-    def wait_of(self, key: ApiKey) -> float:
+    def wait_of(self, key: Caller) -> float:
         """Count a request of a key; return 0 or the seconds it must wait."""
         return self._limiter.allow(key.key_id, *self._limits_of(key))
 
-    async def shared_wait_of(self, key: ApiKey) -> float:
+    async def shared_wait_of(self, key: Caller) -> float:
         """Do so over all hosts."""
         assert self.shared is not None
         return await self.shared.wait_of(key.key_id, *self._limits_of(key))
 
-    def _limits_of(self, key: ApiKey) -> tuple[float, int]:
+    def _limits_of(self, key: Caller) -> tuple[float, int]:
         settings = self.settings
         return (
             key.requests_per_second or settings.requests_per_second,
@@ -184,15 +195,19 @@ class Worker:
         )
         if not self.settings.authentication:
             logger.warning("serving.authentication is off: anybody may ask for scores")
-        for work in (
+        work = [
             self.models.follow(),
             # on its own: a revoked key must not live on because a log cannot be written
             self._now_and_then(self._refresh_keys),
             self._now_and_then(self._flush),
+            self._now_and_then(self._note_key_use, KEY_USE_SECONDS),
             self.shadow.score_waiting(),
             *(() if self.shared is None else (self.shared.follow(),)),
-        ):
-            self._tasks.append(asyncio.create_task(work))
+        ]
+        if self.tokens is not None:
+            work += [self._now_and_then(self.tokens.refresh), self.tokens.follow_keys()]
+        for each in work:
+            self._tasks.append(asyncio.create_task(each))
 
     async def settle(self) -> None:
         """Return when the models are loaded or cannot be; a worker listens from then on.
@@ -211,6 +226,7 @@ class Worker:
         await self.feedback.close()
         self.shadow.finish()
         self.metrics.flush()
+        await self._note_key_use()
         self.shadow.flush()
         self.audit.happened("worker_stopped", worker=self._process.worker, process=os.getpid())
         await asyncio.to_thread(self.audit.close)
@@ -229,9 +245,11 @@ class Worker:
         if before is not None:
             logger.info("In use: %s; before: %s", described(new), described(old))
 
-    async def _now_and_then(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _now_and_then(
+        self, work: Callable[[], Awaitable[None]], seconds: float = FLUSH_SECONDS
+    ) -> None:
         while True:
-            await asyncio.sleep(FLUSH_SECONDS)
+            await asyncio.sleep(seconds)
             try:
                 await work()
             except Exception as error:
@@ -239,17 +257,22 @@ class Worker:
                 logger.error("%s while reading keys or writing logs", type(error).__name__)
 
     async def _refresh_keys(self) -> None:
-        before = self.keys.described()
-        is_changed = await asyncio.to_thread(self.keys.refresh)
+        await asyncio.to_thread(self.keys.refresh)
         self.metrics.key_file_broken(self.keys.is_broken)
-        if is_changed:
-            self.audit.use_key(self.keys.audit_key, self.keys.keeps_audit_key)
-            after = self.keys.described()
-            for key_id in sorted({*before, *after}):
-                old, new = before.get(key_id), after.get(key_id)
-                if old != new:
-                    self.audit.happened("key_in_use", key=key_id, **{"from": old, "to": new})
-                    logger.info("The key %s was created, changed or revoked", key_id)
+        before, now = self._known_keys, self.keys.known
+        if now is before:  # a request may have had them read
+            return
+        self._known_keys = now
+        self.audit.use_key(self.keys.audit_key, self.keys.keeps_audit_key)
+        for key_id in sorted({*before, *now}):
+            old, new = before.get(key_id), now.get(key_id)
+            if old != new:
+                self.audit.happened("key_in_use", key=key_id, **{"from": old, "to": new})
+                logger.info("The key %s was created, changed or revoked", key_id)
+
+    async def _note_key_use(self) -> None:
+        used, self.keys.used = self.keys.used, set()
+        await asyncio.to_thread(self.key_use.note, used)
 
     async def _flush(self) -> None:
         self.metrics.audit_lost(self.audit.take_lost())

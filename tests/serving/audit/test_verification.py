@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from churn_pipeline.serving.api_keys import create_key, read_keys
 from churn_pipeline.serving.audit import AuditLog
 from churn_pipeline.serving.audit.chain import ChainKey, End, read_sealed, seal
 from churn_pipeline.serving.audit.commands import audit
+from churn_pipeline.serving.identity.key_changes import create_key
+from churn_pipeline.serving.identity.key_file import read_keys
 from tests.serving.audit.support import answer
 
 

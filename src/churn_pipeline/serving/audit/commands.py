@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from churn_pipeline.errors import ChurnPipelineError
-from churn_pipeline.serving.api_keys import read_keys
 from churn_pipeline.serving.audit.key_changes import folder_beside
 from churn_pipeline.serving.audit.search import find_customer
 from churn_pipeline.serving.audit.verification import LogReport, Position, verify_folder
+from churn_pipeline.serving.identity.key_file import read_keys
 from churn_pipeline.serving.settings import load_settings
 
 

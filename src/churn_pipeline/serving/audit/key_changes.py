@@ -22,7 +22,7 @@ _FILES = 1000  # changes of keys are few and worth keeping
 class WriteChange(Protocol):
     """Writes one change, chained by an audit key."""
 
-    def __call__(self, event: str, audit_key: bytes, **fields: Any) -> None:
+    def __call__(self, event: str, audit_key: bytes | None, **fields: Any) -> None:
         """Write it."""
 
 
@@ -60,7 +60,7 @@ def key_changes(keys: Path, folder: Path | None) -> Iterator[WriteChange]:
             f"{problem}, so that nobody would know of the change; make it writable"
         )
 
-    def write(event: str, audit_key: bytes, **fields: Any) -> None:
+    def write(event: str, audit_key: bytes | None, **fields: Any) -> None:
         files = ChainedFiles(folder_used, LOG, _MAX_BYTES, _FILES, ChainKey(audit_key))
         try:
             files.append([event_record(event, time.time(), {**_who(), **fields})])

@@ -5,21 +5,27 @@ import json
 import logging
 import subprocess
 import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from churn_pipeline.serving import api_keys
-from churn_pipeline.serving.api_keys import (
+from churn_pipeline.serving.identity import key_store
+from churn_pipeline.serving.identity.caller import Unauthorized
+from churn_pipeline.serving.identity.guarded_files import GuardedFileError
+from churn_pipeline.serving.identity.key_changes import create_key, revoke_key, update_key
+from churn_pipeline.serving.identity.key_file import (
     ApiKey,
     KeyFileError,
-    KeyStore,
-    Unauthorized,
-    create_key,
     read_keys,
-    revoke_key,
+    to_text,
+    to_time,
 )
+from churn_pipeline.serving.identity.key_store import KeyStore
+from churn_pipeline.serving.networks import parse_network
+from churn_pipeline.serving.refusals import Refusal
 
 
 @pytest.fixture
@@ -105,13 +111,138 @@ def test_a_revoked_key_is_refused_as_such_only_to_its_owner(path: Path) -> None:
 def test_new_keys_are_found_by_a_refresh(path: Path) -> None:
     store = KeyStore(path)
     message = refusal(store, None)
-    assert "no API key exists yet" in message
+    assert "No API key exists yet" in message
     assert "key_commands create" in message
     assert not store.refresh()
     token, key = create_key(path, "billing", ["score"])
     assert store.refresh()
     assert not store.refresh()
     assert store.authenticate(bearer(token)) == key
+
+
+def test_a_new_key_is_found_by_its_first_request(path: Path) -> None:
+    for store in (KeyStore(path), KeyStore(path)):  # without and with a file
+        token, key = create_key(path, "billing", ["score"])
+        assert store.authenticate(bearer(token)) == key
+        assert not store.refresh()
+
+
+def test_unknown_keys_do_not_make_the_file_be_looked_at_each_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_key(path, "billing", ["score"])
+    store = KeyStore(path)
+    looks = []
+    monkeypatch.setattr(key_store, "signature", lambda path: looks.append(path))
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+    for _ in range(50):
+        refusal(store, b"Bearer churn_00000000_" + b"x" * 43)
+    assert len(looks) <= 2
+
+
+def test_an_expired_key_is_refused_as_such_only_to_its_owner(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = to_time("2030-01-02T03:04:05Z")
+    token, key = create_key(path, "billing", ["score"], expires=end)
+    store = KeyStore(path)
+    monkeypatch.setattr(time, "time", lambda: end.timestamp() - 1)
+    assert store.authenticate(bearer(token)) == key
+    monkeypatch.setattr(time, "time", end.timestamp)
+    assert "expired at 2030-01-02T03:04:05Z" in refusal(store, bearer(token))
+    assert "expired" not in refusal(store, bearer(token[:15] + "A" * 43))
+    update_key(path, key.key_id, expires=to_text(end + timedelta(days=1)))
+    store.refresh()
+    store.authenticate(bearer(token))
+
+
+def test_a_key_may_be_used_from_its_networks_only(path: Path) -> None:
+    networks = [parse_network("10.0.0.0/8"), parse_network("2001:db8::/32")]
+    token, key = create_key(path, "billing", ["score"], networks=networks)
+    store = KeyStore(path)
+    for client in ("10.1.2.3", "::ffff:10.1.2.3", "2001:db8::1"):
+        assert store.authenticate(bearer(token), client) == key
+    for stranger in ("11.0.0.1", "::1", None):
+        with pytest.raises(Refusal) as caught:
+            store.authenticate(bearer(token), stranger)
+        assert (caught.value.status, caught.value.reason) == (403, "key_network")
+    wrong = bearer(token[:15] + "A" * 43)
+    assert "not known" in refusal(store, wrong)  # whoever has no key learns nothing of its networks
+    update_key(path, key.key_id, networks=())
+    store.refresh()
+    store.authenticate(bearer(token), "11.0.0.1")
+
+
+def test_keys_are_described_without_their_hashes(path: Path) -> None:
+    networks = [parse_network("10.0.0.0/8")]
+    _, key = create_key(path, "billing", ["explain", "score"], 5.0, 9, networks=networks)
+    store = KeyStore(path)
+    assert store.keeps_audit_key
+    assert store.known == {
+        key.key_id: {
+            "scopes": ["score", "explain"],
+            "networks": ["10.0.0.0/8"],
+            "expires": None,
+            "revoked": None,
+            "requests_per_second": 5.0,
+            "burst": 9,
+        }
+    }
+    assert store.revoked == frozenset()
+    revoke_key(path, key.key_id)
+    store.refresh()
+    assert store.revoked == {key.key_id}
+    assert not KeyStore(path.with_name("absent")).keeps_audit_key
+
+
+def test_used_keys_are_noted(path: Path) -> None:
+    token, key = create_key(path, "billing", ["score"])
+    revoked, other = create_key(path, "other", ["score"])
+    revoke_key(path, other.key_id)
+    store = KeyStore(path)
+    assert store.used == set()
+    refusal(store, bearer(revoked))
+    refusal(store, bearer(token[:15] + "A" * 43))
+    store.authenticate(bearer(token))
+    assert store.used == {key.key_id}
+
+
+def test_a_file_of_an_earlier_release_is_read_and_written_alike(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text(json.dumps(good_document()))
+    path.chmod(0o600)
+    create_key(path, "other", ["score"])
+    entries = json.loads(path.read_text())["keys"]
+    assert [set(entry) for entry in entries] == [
+        {*good_document()["keys"][0], "revoked", "requests_per_second", "burst"}
+    ] * 2
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o602, 0o606])
+def test_a_file_that_others_can_write_is_refused_at_the_start(path: Path, mode: int) -> None:
+    create_key(path, "billing", ["score"])
+    path.chmod(mode)
+    with pytest.raises(GuardedFileError, match=f"{path} .*mode 0{mode:o}.*chmod 600 {path}"):
+        KeyStore(path)
+    with pytest.raises(GuardedFileError):
+        create_key(path, "other", ["score"])  # which would hide what others wrote
+
+
+def test_a_file_that_others_can_write_changes_nothing_until_that_is_over(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    token, key = create_key(path, "billing", ["score"])
+    store = KeyStore(path)
+    revoke_key(path, key.key_id)
+    path.parent.chmod(0o777)
+    assert not store.refresh()
+    assert not store.refresh()
+    store.authenticate(bearer(token))
+    (record,) = caplog.records
+    assert f"chmod go-w {path.parent}" in record.getMessage()
+    path.parent.chmod(0o755)
+    assert store.refresh()
+    assert "revoked" in refusal(store, bearer(token))
 
 
 def test_a_broken_file_keeps_the_keys_and_is_logged_once(
@@ -142,7 +273,7 @@ def test_a_file_that_is_made_readable_again_is_read(
         raise KeyFileError(f"{path} cannot be read")
 
     with monkeypatch.context() as unreadable:
-        unreadable.setattr(api_keys, "read_keys", refuse)
+        unreadable.setattr(key_store, "read_keys", refuse)
         assert not store.refresh()
     assert store.authenticate(bearer(token)) == key
     path.chmod(0o644)
@@ -204,6 +335,8 @@ def good_document() -> dict[str, Any]:
         (lambda d: d["keys"][0].update(scopes=["everything"]), "everything"),
         (lambda d: d["keys"][0].update(id="0123"), "'0123'"),
         (lambda d: d["keys"][0].update(sha256="00"), "SHA-256"),
+        (lambda d: d["keys"][0].update(expires="2030-01-01"), "does not match format"),
+        (lambda d: d["keys"][0].update(networks=["10.0.0.1/8"]), "did you mean 10.0.0.0/8?"),
         (lambda d: d["keys"][0].update(burst=0), "burst of the key '0123abcd'"),
         (lambda d: d["keys"].append(d["keys"][0]), "two keys have the same id"),
     ],
@@ -212,6 +345,7 @@ def test_a_malformed_file_is_refused_at_the_start(path: Path, change: Any, part:
     document = good_document()
     path.parent.mkdir()
     path.write_text(json.dumps(document))
+    path.chmod(0o600)
     assert len((read_keys(path) or pytest.fail("no file")).keys) == 1
     change(document)
     path.write_text(json.dumps(document))
@@ -226,7 +360,7 @@ def test_a_malformed_file_is_refused_at_the_start(path: Path, change: Any, part:
 def test_commands_at_once_lose_no_key(path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "from churn_pipeline.serving.api_keys import create_key\n"
+        "from churn_pipeline.serving.identity.key_changes import create_key\n"
         "for _ in range(15): create_key(Path(sys.argv[1]), 'x', ['score'])\n"
     )
     command = [sys.executable, "-c", code, str(path)]
