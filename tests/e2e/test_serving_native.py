@@ -76,6 +76,7 @@ def test_an_asynchronous_client_too(server: Server, example: dict[str, Any]) -> 
 def test_the_rules_are_those_of_the_fast_routes(server: Server, example: dict[str, Any]) -> None:
     keys = server.folder / "conf/local/api_keys.json"
     limited, _ = create_key(keys, "limited", ["score"], requests_per_second=0.01, burst=2)
+    scoring, _ = create_key(keys, "scoring", ["score"])
 
     def refusal(token: str | None, name: str, **arguments: Any) -> str:
         with bentoml.SyncHTTPClient(server.url, token=token) as client:
@@ -84,11 +85,11 @@ def test_the_rules_are_those_of_the_fast_routes(server: Server, example: dict[st
             return f"{caught.value.error_code.value} {caught.value}"
 
     def is_known() -> bool:
-        return "401" not in refusal(limited, "explain", customer=example)
+        return "401" not in refusal(scoring, "explain", customer=example)
 
     assert refusal(None, "score", customer=example).startswith("401")
     poll(is_known, 10)
-    assert "scope explain" in refusal(limited, "explain", customer=example)
+    assert "scope explain" in refusal(scoring, "explain", customer=example)
     with bentoml.SyncHTTPClient(server.url, token=limited) as client:
         assert client.score(customer=example)["churn_probability"] > 0
         assert client.score(customer=example)["churn_probability"] > 0
