@@ -21,13 +21,13 @@ from _bentoml_sdk import Service  # type: ignore[import-untyped]
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.context import server_context
 
-from churn_pipeline.serving.identity.start import check_files
 from churn_pipeline.serving.instance import instance_folder
 from churn_pipeline.serving.listening import adapt_uvicorn
 from churn_pipeline.serving.logs import use_format
 from churn_pipeline.serving.native_api import NativeApi
 from churn_pipeline.serving.networks import trust_no_proxy
 from churn_pipeline.serving.settings import STARTED_IN, load_settings
+from churn_pipeline.serving.start import check_files
 
 trust_no_proxy(os.environ)
 settings = load_settings()
@@ -99,7 +99,7 @@ class ChurnService(NativeApi):
 
     @bentoml.on_deployment
     def check_files() -> None:
-        """End the start if a file that decides who may ask cannot be used."""
+        """End the start if a file that it needs cannot be used."""
         # for the workers as well, whom BentoML takes to the folder of a Bento
         os.environ[STARTED_IN] = str(Path.cwd())
         check_files(load_settings())

@@ -108,11 +108,7 @@ class AuditLog:
         try:
             self._claim()
         except OSError as error:
-            if error.errno not in _FULL:
-                raise ParameterError(
-                    f"the audit log's folder {folder} cannot be written ({error.strerror}); name "
-                    "another by serving.audit_log"
-                ) from None
+            _raise_unless_full(folder, error)
             self._fails(error)
 
     @property
@@ -348,3 +344,27 @@ class AuditLog:
         self._shipping += self._shipped(lines)
         self._failing_since = None
         _LOGGER.warning("the audit log is written again; answers %s meanwhile: %d", outcome, count)
+
+
+def check_folder(folder: Path) -> None:
+    """Create the folder of the audit log when missing, and see whether it can be written.
+
+    Raises
+    ------
+    ParameterError
+        If it cannot; a full disk may have room again later.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        _raise_unless_full(folder, error)
+
+
+def _raise_unless_full(folder: Path, error: OSError) -> None:
+    if error.errno not in _FULL:
+        raise ParameterError(
+            f"the audit log's folder {folder} cannot be written ({error.strerror}); name another "
+            "by serving.audit_log"
+        ) from None

@@ -1,12 +1,13 @@
 """What is looked at once, before there are workers."""
 
 from churn_pipeline.errors import ChurnPipelineError
+from churn_pipeline.serving.audit.log import check_folder
 from churn_pipeline.serving.identity.key_store import KeyStore
 from churn_pipeline.serving.settings import ServingSettings
 
 
 def check_files(settings: ServingSettings) -> None:
-    """End the process with one sentence if a file that decides who may ask cannot be used.
+    """End the process with one sentence if keys, tokens or the audit log cannot be used.
 
     A worker would end by itself, but be started again and again.
 
@@ -20,5 +21,7 @@ def check_files(settings: ServingSettings) -> None:
             from churn_pipeline.serving.identity.tokens import Tokens  # loads the cryptography
 
             Tokens(settings.tokens)
+        if settings.audit_to != "stdout":
+            check_folder(settings.audit_log)
     except ChurnPipelineError as error:
         raise SystemExit(f"Error: {error}") from None
