@@ -138,8 +138,11 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
         read_guarded(tmp_path / "absent")
     for make in (os.mkfifo, os.mkdir):
         make(tmp_path / make.__name__)
-        with pytest.raises(GuardedFileError):
+        n_open = len(os.listdir("/proc/self/fd"))
+        with pytest.raises(GuardedFileError, match="is not a file"):
             read_guarded(tmp_path / make.__name__)
+        # a running service looks twice a second
+        assert len(os.listdir("/proc/self/fd")) == n_open
 
 
 def test_a_huge_file_is_refused(path: Path) -> None:
