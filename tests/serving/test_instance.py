@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from churn_pipeline.serving.instance import VARIABLE
 from tests.serving.support import ROOT
 
@@ -63,6 +65,21 @@ def test_what_a_killed_service_left_is_removed_by_the_next(tmp_path: Path) -> No
     assert (living.folder / "metrics").is_dir()
     living.end()
     following.end()
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "link to nothing"])
+def test_what_is_no_folder_does_not_keep_the_service_from_starting(
+    tmp_path: Path, kind: str
+) -> None:
+    planted = tmp_path / f"churn-{os.getuid()}"
+    if kind == "file":
+        planted.touch()
+    else:
+        planted.symlink_to(tmp_path if kind == "link" else tmp_path / "nothing")
+    start = Start(tmp_path)
+    assert start.folder.is_absolute(), "it has not started"
+    assert planted not in start.folder.parents
+    start.end()
 
 
 def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path) -> None:

@@ -128,6 +128,23 @@ def test_callers_beyond_the_slots_share_no_limit(
     assert limiter.allow("aaaabbbb", 0.001, 2) > 0
 
 
+def test_a_slot_that_another_worker_gave_away_is_given_up(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limit, "_SLOTS", 64)
+    one, two = (RateLimiter(tmp_path / "rates", clock) for _ in range(2))
+    for number in range(64):
+        one.allow(f"{number:08x}", 1e6, 1000)
+    clock.now += 10
+    for number in range(64):
+        assert two.allow(f"aa{number:06x}", 0.001, 2) == 0.0
+    # not measured by what the slot's new key has used up
+    assert one.allow(f"{63:08x}", 0.001, 1) == 0.0
+    for number in range(1000):
+        one.allow(f"bb{number:06x}", 1e6, 1000)
+    assert len(one._positions) <= 128
+
+
 def test_a_file_of_another_size_is_begun_anew(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / "rates").write_bytes(b"\xff" * 1000)
     assert allowed(RateLimiter(tmp_path / "rates", clock), 9, 1.0, 3) == 3

@@ -151,3 +151,16 @@ def test_without_tls_no_cryptography_is_loaded() -> None:
     check = "import sys, churn_pipeline.serving.tls; print('cryptography' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_policy_of_the_system_that_asks_for_more_stays(certificate: tuple[Path, Path]) -> None:
+    def strict() -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        return context
+
+    config = uvicorn.Config(lambda: None, ssl_certfile=certificate[0], ssl_keyfile=certificate[1])
+    harden(config, lambda _: None)
+    assert config.ssl_context_factory is not None
+    context = config.ssl_context_factory(config, strict)
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_3

@@ -21,6 +21,9 @@ from churn_pipeline.serving.refusals import ClientGone, Refusal
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
+MAX_DIGITS = 20
+"""Of a length; 64 bits have no more."""
+
 _decode = msgspec.json.Decoder().decode
 
 
@@ -93,7 +96,8 @@ class Body:
     async def content(self, max_bytes: int) -> bytes:
         """Read the body of a request, whatever it is announced as; see :meth:`json`."""
         declared = self._headers.get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > max_bytes:
+        # of thousands of digits, which may be zeros, int() makes no number
+        if not declared.isdigit() or len(declared) > MAX_DIGITS or int(declared) > max_bytes:
             raise _too_large(max_bytes)
         # BoundedProtocol ends the wait for this one, so that bodies in one piece need no timer
         message = await self._receive()

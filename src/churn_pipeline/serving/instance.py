@@ -13,6 +13,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -56,7 +57,8 @@ def _is_worker() -> bool:
 def _parent() -> Path:
     """Return the folder of all starts of this user; another one if somebody else made that."""
     folder = Path(tempfile.gettempdir()) / f"churn-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):  # whatever it is, a file or a dangling link too
+        folder.mkdir(mode=0o700)
     status = folder.lstat()
     is_safe = stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o022
     if is_safe and status.st_uid == os.getuid():

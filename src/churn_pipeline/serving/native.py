@@ -54,14 +54,14 @@ class NativeCall:
         self._request = request
         self._handle = handle
         self.answer: Answer | None = None
-        self.refusal: Refusal | None = None
+        self.problem: Exception | None = None
 
     async def run(self, content: Any) -> dict[str, Any]:
         """Answer with what BentoML read of the body."""
         try:
             self.answer = await self._handle(_Record(self._request, content))
-        except Refusal as refusal:
-            self.refusal = refusal
+        except Exception as problem:  # BentoML would make another answer of it
+            self.problem = problem
             return {}
         return dict(self.answer.content)
 
@@ -156,8 +156,8 @@ class NativeRoutes:
             CALL: call,
         }
         await self._bentoml_app(scope, receive, send)
-        if call.refusal is not None:
-            raise call.refusal
+        if call.problem is not None:
+            raise call.problem
         if call.answer is None or status != 200:
             raise Refusal(
                 422 if status == 400 else 503,

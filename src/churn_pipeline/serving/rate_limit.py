@@ -78,7 +78,9 @@ class RateLimiter:
             0.0 if it is allowed, else the seconds to wait (and nothing is counted).
         """
         position = self._positions.get(key_id)
-        if position is None:
+        if position is None or not self._belongs(position, key_id):
+            if len(self._positions) >= 2 * _SLOTS:  # most of these have lost their slots
+                self._positions.clear()
             position = self._positions[key_id] = self._find(key_id)
         now = self._clock()
         interval = 1.0 / rate
@@ -91,6 +93,11 @@ class RateLimiter:
             return arrival - horizon + _ROUNDING
         self._times[position] = arrival
         return 0.0
+
+    def _belongs(self, position: int, key_id: str) -> bool:
+        """Say whether no other worker has given the key's slot to another key meanwhile."""
+        end = position * 8
+        return self._memory[end - _ID_BYTES : end].rstrip(b"\0") == key_id.encode()[:_ID_BYTES]
 
     def _find(self, key_id: str) -> int:
         """Return the place of the key's time, counted in float64; take a free slot at first."""
@@ -109,8 +116,6 @@ class RateLimiter:
                 times = self._times[_position(0) :: _FLOATS].tolist()
                 slot = times.index(min(times))
                 start = slot * _SLOT.size
-                former = self._memory[start : start + _ID_BYTES].rstrip(b"\0")
-                self._positions.pop(former.decode(), None)
                 self._memory[start : start + _ID_BYTES] = name
                 self._times[_position(slot)] = 0.0
         finally:

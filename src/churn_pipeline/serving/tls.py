@@ -34,7 +34,8 @@ def harden(config: uvicorn.Config, on_certificate: Callable[[float], None]) -> N
 
     def context(_: uvicorn.Config, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
         made = default()
-        made.minimum_version = ssl.TLSVersion.TLSv1_2  # also where --ssl-version names an old one
+        # also where --ssl-version names an older one; the system's policy may ask for more
+        made.minimum_version = max(made.minimum_version, ssl.TLSVersion.TLSv1_2)
         return made
 
     config.ssl_context_factory = context

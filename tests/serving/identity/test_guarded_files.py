@@ -133,13 +133,20 @@ def test_another_user_reads_what_root_wrote_for_him(tmp_path: Path) -> None:
     assert done.stdout == "content\n"
 
 
+def n_open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
 def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_guarded(tmp_path / "absent")
     for make in (os.mkfifo, os.mkdir):
         make(tmp_path / make.__name__)
-        with pytest.raises(GuardedFileError):
+        n_open = n_open_files()
+        with pytest.raises(GuardedFileError, match="is not a file"):
             read_guarded(tmp_path / make.__name__)
+        # a running service looks twice a second
+        assert n_open_files() == n_open
 
 
 def test_a_huge_file_is_refused(path: Path) -> None:

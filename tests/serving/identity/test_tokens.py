@@ -387,6 +387,64 @@ def test_a_flood_of_unknown_keys_does_not_reach_the_provider(
     run(service, steps)
 
 
+def test_keys_in_another_order_are_no_news(provider: IdentityProvider, service: Service) -> None:
+    async def steps() -> None:
+        await service.caller(signed())
+        asked = provider.asked
+        for i in range(2 * key_source.ASKED_IN_VAIN):
+            provider.keys.reverse()
+            await service.cause(signed(header={"kid": f"unknown-{i}"}))
+        assert provider.asked <= asked + key_source.ASKED_IN_VAIN
+        assert service.tokens._known
+
+    run(service, steps)
+
+
+def test_many_who_wait_for_one_answer_have_asked_once(
+    provider: IdentityProvider, service: Service
+) -> None:
+    async def steps() -> None:
+        await service.caller(signed())
+        await asyncio.gather(
+            *(service.cause(signed(header={"kid": f"unknown-{i}"})) for i in range(20))
+        )
+        provider.keys = [public_jwk("RS256", 1)]
+        await service.caller(signed("RS256", 1))
+
+    run(service, steps)
+
+
+def test_a_token_is_remembered_once_however_it_is_written(file_service: Service) -> None:
+    file_service.tokens._known.clear()
+    token = signed("ES256", jti="many")
+
+    async def steps() -> None:
+        for scheme in (b"Bearer ", b"bearer ", b"BEARER   "):
+            await file_service.tokens.authenticate(scheme + token.encode())
+        assert len(file_service.tokens._known) == 1
+        for more in ("!", "=", "\n", "~~"):
+            assert await file_service.cause(token[:-4] + more + token[-4:]) == "token_malformed"
+
+    run(file_service, steps)
+
+
+def test_a_broken_file_of_keys_counts_as_long_as_it_is_broken(tmp_path: Path) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [public_jwk("RS256")]}))
+    service = Service(settings_of("jwks.json", tmp_path))
+
+    async def steps() -> None:
+        file.write_text("{")
+        for _ in range(3):
+            await service.tokens._source._ask()
+        assert len(service.failures) >= 3
+        await service.caller(signed())
+        file.write_text(json.dumps({"keys": [public_jwk("RS256", 1)]}))
+        await service.caller(signed("RS256", 1))
+
+    run(service, steps)
+
+
 @contextmanager
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """Let the monotonic clock of the keys be ahead."""

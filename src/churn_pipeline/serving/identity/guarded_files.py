@@ -37,13 +37,16 @@ def read_guarded(path: Path) -> bytes:
         _check_way(path)
         # without O_NONBLOCK a pipe of that name would be waited for
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as stream:
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise GuardedFileError(f"{path} is not a file; name another or remove it")
             _check_owner(path, status)
             _check_mode(path, status, f"chmod 600 {path}")
-            content = stream.read(MAX_BYTES + 1)
+            with open(descriptor, "rb", closefd=False) as stream:
+                content = stream.read(MAX_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -104,11 +104,13 @@ class KeySource:
         is_spent = len(self._in_vain) == ASKED_IN_VAIN
         if self._question is None and is_spent and now - self._in_vain[0] < pause * ASKED_IN_VAIN:
             return False
-        before, had_keys = self._content, now < self.good_until
+        before, had_keys = self._keys.keys, now < self.good_until
+        is_first = self._question is None
         await asyncio.wait([self._ask()], timeout=FETCH_SECONDS + 1)
-        if self._content != before or (not had_keys and time.monotonic() < self.good_until):
+        if self._keys.keys != before or (not had_keys and time.monotonic() < self.good_until):
             return True
-        self._in_vain.append(now)
+        if is_first:  # one question, however many wait for its answer
+            self._in_vain.append(now)
         return False
 
     def _ask(self) -> asyncio.Task[None]:
@@ -124,6 +126,8 @@ class KeySource:
             else:
                 seen = signature(self._file)
                 if seen == self._seen:
+                    if self._complaint:
+                        self._failed("token_keys")
                     return
                 content = await asyncio.to_thread(_file_content, self._file)
                 self._seen = seen
@@ -149,7 +153,8 @@ class KeySource:
             raise JwksError(f"{settings.jwks} {error}") from None
 
     def _take(self, keys: SigningKeys, content: bytes) -> None:
-        is_changed = content != self._content
+        # of the keys, as some providers write them in another order each time
+        is_changed = keys.keys != self._keys.keys
         self._keys, self._content = keys, content
         self.good_until = (
             float("inf")

@@ -84,7 +84,8 @@ class Tokens:
                 f"The token is larger than {MAX_TOKEN_BYTES} bytes.",
                 INVALID_TOKEN,
             )
-        digest = hashlib.sha256(authorization).digest()
+        token = authorization[len(_SCHEME) :].strip(b" ")
+        digest = hashlib.sha256(token).digest()
         known = self._known.get(digest)
         if (
             known is not None
@@ -93,7 +94,6 @@ class Tokens:
         ):
             self._known.move_to_end(digest)
             return known.caller
-        token = authorization[len(_SCHEME) :].strip(b" ")
         try:
             verified = verify(token, self._source.keys, self._settings)
         except UnknownKey:

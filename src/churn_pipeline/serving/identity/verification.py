@@ -7,6 +7,7 @@ token for whoever bears it.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -22,6 +23,10 @@ MAX_TOKEN_BYTES = 8192
 """What usual proxies take of a header at most."""
 _MAX_NAME = 255
 _MAX_TIME = 1e12  # seconds since the epoch; infinity is no time
+
+# PyJWT skips other characters in the signature, by which one token could be written in any number
+# of ways and take the places of others among those remembered
+_FORM = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]*")
 
 # by which a token could bring its own key, or ask to be read in another way
 _REFUSED_HEADERS = ("jku", "x5u", "jwk", "x5c", "crit", "b64", "zip", "enc")
@@ -74,9 +79,9 @@ def verify(token: bytes, keys: SigningKeys, settings: TokenSettings) -> Verified
     Unauthorized
         With the cause and one sentence; :class:`UnknownKey` if other keys may help.
     """
-    head, _, rest = token.partition(b".")
-    if rest.count(b".") != 1 or not token.isascii():
+    if _FORM.fullmatch(token) is None:
         _refuse("malformed", "The token is not a JSON Web Token of three parts.")
+    head = token.partition(b".")[0]
     algorithm, key = _key_of(head, keys, settings)
     try:
         claims = jwt.decode(
