@@ -120,7 +120,7 @@ def test_tokens_are_those_of_one_issuer(jwks: str) -> None:
     [
         ({"max_bodybytes": 5}, ["serving.max_bodybytes", "did you mean max_body_bytes?"]),
         ({"max_bodies_bytes": 10**6}, ["serving.max_bodies_bytes is 1,000,000", "raise it"]),
-        ({"request_seconds": 0}, ["serving.request_seconds is 0", "above 0"]),
+        ({"request_seconds": 0}, ["serving.request_seconds is 0", "from 0.1"]),
         ({"max_connections": 0}, ["serving.max_connections is 0"]),
         ({"colour": 5}, ["serving.colour", "valid keys: champion, "]),
         ({3: 5}, ["serving.3 is not a key"]),
@@ -201,6 +201,14 @@ def test_mistakes_in_the_environment_are_named(environ: dict[str, str], parts: l
         parse_settings({}, FOLDER, environ)
     for part in parts:
         assert part in str(caught.value)
+
+
+def test_a_faulty_line_is_named_and_not_quoted(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text("serving:\n  redis: 'redis://:secret@host\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match=r"is no YAML: .*, in line 3") as caught:
+        load_settings(file, {})
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

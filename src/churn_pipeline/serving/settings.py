@@ -255,10 +255,17 @@ def _load_yaml(file: Path) -> object:
             f"{file} cannot be read ({reason}); CHURN_PARAMS names the params file"
         ) from None
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ParameterError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
+        raise ParameterError(f"{file} is no YAML: {_problem(error)}") from None
     if document is not None and not isinstance(document, dict):
         raise ParameterError(f"{file} must be a mapping of sections")
     return (document or {}).get("serving")
+
+
+def _problem(error: Exception) -> str:
+    """Say what is wrong and where, without the line itself: it may hold a password."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"{error.problem}, in line {error.problem_mark.line + 1}"
+    return str(error).partition("\n")[0]
 
 
 def _from(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -430,7 +437,7 @@ _READERS: Mapping[str, Reader] = {
     "max_bodies_bytes": _whole(1000, 100_000_000_000),
     "max_unsent_bytes": _whole(1000, 100_000_000_000),
     "max_connections": _whole(1, 1_000_000),
-    "request_seconds": _number(0, 3600, above=True),
+    "request_seconds": _number(0.1, 3600),
     "authentication": _flag,
     "api_keys": _path,
     "key_use": _path,

@@ -1,7 +1,6 @@
 """What one worker process holds while it serves, from its start to its end."""
 
 import asyncio
-import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
@@ -221,8 +220,8 @@ class Worker:
         """Write what has gathered, once all requests have been answered."""
         for task in self._tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        # one that has failed must not keep the rest from being written
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.feedback.close()
         self.shadow.finish()
         self.metrics.flush()

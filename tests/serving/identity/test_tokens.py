@@ -510,10 +510,9 @@ def test_a_faulty_answer_of_the_provider_leaves_the_former_keys(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(key_source, "FETCH_SECONDS", 0.3)
-
     async def steps() -> None:
         await service.caller(signed())
+        monkeypatch.setattr(key_source, "FETCH_SECONDS", 0.3)
         if harm == "slow":
             provider.pause.clear()
         elif harm == "trickle":
@@ -543,6 +542,24 @@ def test_a_faulty_answer_of_the_provider_leaves_the_former_keys(
     assert service.failures == ["token_keys"]
     assert provider.address in caplog.text
     assert "Traceback" not in caplog.text
+
+
+def test_few_requests_wait_for_a_slow_provider(
+    provider: IdentityProvider, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_source, "WAITERS", 2)
+
+    async def steps() -> None:
+        await service.caller(signed())
+        provider.pause.clear()
+        waiting = [asyncio.create_task(service.cause(signed("RS256", 1))) for _ in range(2)]
+        await asyncio.sleep(0)
+        assert await service.cause(signed("RS256", 1, jti="more")) == "token_unknown_key"
+        assert not any(each.done() for each in waiting)
+        provider.pause.set()
+        assert await asyncio.gather(*waiting) == ["token_unknown_key"] * 2
+
+    run(service, steps)
 
 
 def test_the_service_starts_while_the_provider_is_down(tmp_path: Path) -> None:

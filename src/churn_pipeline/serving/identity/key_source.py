@@ -28,6 +28,8 @@ PAUSE_SECONDS = 10.0
 """Tokens that name unknown keys make the service ask so often on average, in each worker."""
 ASKED_IN_VAIN = 3
 """Questions in a row that may bring nothing new."""
+WAITERS = 100
+"""Tokens that may wait for an answer; their connections would else fill the worker."""
 _FILE_SECONDS = 0.5
 _FILE_PAUSE_SECONDS = 0.05
 
@@ -69,6 +71,7 @@ class KeySource:
         # when tokens made it ask for nothing
         self._in_vain: deque[float] = deque(maxlen=ASKED_IN_VAIN)
         self._question: asyncio.Task[None] | None = None
+        self._waiting = 0
         self.good_until = 0.0
         jwks = settings.jwks
         self._file = jwks if isinstance(jwks, Path) else None
@@ -104,9 +107,15 @@ class KeySource:
         is_spent = len(self._in_vain) == ASKED_IN_VAIN
         if self._question is None and is_spent and now - self._in_vain[0] < pause * ASKED_IN_VAIN:
             return False
+        if self._waiting >= WAITERS:
+            return False
         before, had_keys = self._keys.keys, now < self.good_until
         is_first = self._question is None
-        await asyncio.wait([self._ask()], timeout=FETCH_SECONDS + 1)
+        self._waiting += 1
+        try:
+            await asyncio.wait([self._ask()], timeout=FETCH_SECONDS + 1)
+        finally:
+            self._waiting -= 1
         if self._keys.keys != before or (not had_keys and time.monotonic() < self.good_until):
             return True
         if is_first:  # one question, however many wait for its answer
