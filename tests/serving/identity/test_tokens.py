@@ -512,7 +512,8 @@ def test_a_faulty_answer_of_the_provider_leaves_the_former_keys(
 ) -> None:
     async def steps() -> None:
         await service.caller(signed())
-        monkeypatch.setattr(key_source, "FETCH_SECONDS", 0.3)
+        if harm in ("slow", "trickle"):
+            monkeypatch.setattr(key_source, "FETCH_SECONDS", 1.0)
         if harm == "slow":
             provider.pause.clear()
         elif harm == "trickle":
