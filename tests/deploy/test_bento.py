@@ -201,7 +201,7 @@ def test_an_imported_bento_serves_in_any_folder(built: tuple[Path, Path], tmp_pa
         assert process.wait(30) == 0
     assert files_of(built[1]) == before
     assert files_of(imported) == before, "serving must not change the Bento"
-    assert (folder / "data/09_serving/audit/audit-1.jsonl").stat().st_size > 0
+    assert (folder / "data/09_serving/audit/audit-1-000001.jsonl").stat().st_size > 0
 
 
 def refusals() -> Iterator[Any]:
