@@ -9,8 +9,9 @@ from typing import Any, cast
 
 import click
 
-from churn_pipeline.errors import ChurnPipelineError, ParameterError
+from churn_pipeline.errors import ParameterError
 from churn_pipeline.serving.audit.key_changes import WriteChange, key_changes
+from churn_pipeline.serving.command_group import CommandGroup
 from churn_pipeline.serving.identity.caller import SCOPES, Caller, Scope
 from churn_pipeline.serving.identity.key_changes import (
     create_key,
@@ -34,19 +35,7 @@ _BURST = click.IntRange(min=1, max=1_000_000)
 _NEVER, _ANYWHERE, _DEFAULT = "never", "any", "default"
 
 
-class _Command(click.Command):
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ChurnPipelineError as error:
-            raise click.ClickException(str(error)) from None
-
-
-class _Group(click.Group):
-    command_class = _Command
-
-
-@click.group(name="api-key", cls=_Group)
+@click.group(name="api-key", cls=CommandGroup)
 def api_key() -> None:
     """Create, list, change and revoke the keys that the scoring service asks for.
 

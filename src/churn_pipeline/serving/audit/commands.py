@@ -5,36 +5,18 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
-from churn_pipeline.errors import ChurnPipelineError
 from churn_pipeline.serving.audit.key_changes import folder_beside
 from churn_pipeline.serving.audit.search import find_customer
 from churn_pipeline.serving.audit.verification import LogReport, Position, verify_folder
+from churn_pipeline.serving.command_group import CommandGroup
 from churn_pipeline.serving.identity.key_file import read_keys
 from churn_pipeline.serving.settings import load_settings
 
 
-class _Command(click.Command):
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ChurnPipelineError as error:
-            raise click.ClickException(str(error)) from None
-        except OSError as error:
-            raise click.ClickException(
-                f"{error.filename or 'a file'} cannot be read or written ({error.strerror}); "
-                "see who owns it"
-            ) from None
-
-
-class _Group(click.Group):
-    command_class = _Command
-
-
-@click.group(name="audit", cls=_Group)
+@click.group(name="audit", cls=CommandGroup)
 def audit() -> None:
     """Verify and search the audit log of the scoring service."""
 
