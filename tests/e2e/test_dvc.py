@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -204,3 +205,11 @@ def test_a_refused_model_is_not_promoted(refused: Project) -> None:
     result = refused.run("kedro", "model", "promote", "--reason", "hope", check=False)
     assert result.returncode == 1
     assert "minimum_roc_auc" in result.stderr
+
+
+def test_the_results_are_explored_in_a_notebook(reproduced: Project) -> None:
+    command = (sys.executable, "-m", "IPython", "--colors=NoColor", "explore.ipynb")
+    done = reproduced.run(*command, cwd="notebooks")
+    assert "Traceback" not in done.stdout + done.stderr
+    for shown in ("average_precision", "logistic_regression", "churn_probability"):
+        assert shown in done.stdout
