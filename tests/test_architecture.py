@@ -92,9 +92,8 @@ def test_what_is_shipped_loads_nothing_of_the_training_side(
 
 
 def test_what_is_shipped_imports_only_what_the_container_has() -> None:
-    own = (
-        "environments", "errors", "named_files", "staging", "contract", "scorer", "serving",
-    )  # fmt: skip
+    own = {"commands", "environments", "errors", "named_files", "staging"}
+    own |= {"contract", "scorer", "serving"}
     others = {"numpy", "onnxruntime", "msgspec", "yaml", "click", "prometheus_client", "starlette"}
     bentoml = {"bentoml", "_bentoml_sdk", "uvicorn", "uvloop", "httptools"}
     bentoml |= {"cryptography", "httpx", "jwt", "redis"}

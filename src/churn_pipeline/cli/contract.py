@@ -9,29 +9,18 @@ from typing import Any
 import click
 from kedro.framework.startup import ProjectMetadata
 
+from churn_pipeline.cli.commands import ProjectGroup, project_root
 from churn_pipeline.cli.file_options import file_format, file_options
 from churn_pipeline.cli.wait import wait_option
 from churn_pipeline.environments import environment_folder
-from churn_pipeline.errors import ChurnPipelineError, DataError
+from churn_pipeline.errors import DataError
 from churn_pipeline.locking import hold, new_place
 
 _LONGEST_NAME = 40
 _SECONDS_BETWEEN_MESSAGES = 5.0
 
 
-class _Command(click.Command):
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ChurnPipelineError as error:
-            raise click.ClickException(str(error)) from None
-
-
-class _Group(click.Group):
-    command_class = _Command
-
-
-@click.group(cls=_Group)
+@click.group(cls=ProjectGroup)
 def contract() -> None:
     """Write the data contract of a customer table, and check tables by it."""
 
@@ -119,7 +108,7 @@ def infer(
     from churn_pipeline.io.credentials import project_credentials
     from churn_pipeline.io.raw_table import read_raw_table
 
-    project = Path(metadata.project_path) if metadata else Path.cwd()
+    project = project_root(metadata)
     refuse_password(source, "SOURCE")  # before anything shows it
     source = from_project(source, project)
     name = name or _name_of(source)
@@ -170,7 +159,7 @@ def check(metadata: ProjectMetadata | None, name: str, source: str | None) -> No
         report_data_quality,
     )
 
-    project = Path(metadata.project_path) if metadata else Path.cwd()
+    project = project_root(metadata)
     folder = project / "conf" / name
     known = ContractDataset(filepath=str(folder / "contract.yml")).load()
     knob = "--source"

@@ -12,10 +12,10 @@ import click
 from kedro.framework.cli.utils import _split_params
 from kedro.framework.startup import ProjectMetadata
 
+from churn_pipeline.cli.commands import ProjectCommand, environment_option, project_root
 from churn_pipeline.cli.wait import wait_option
 from churn_pipeline.environments import Dataset, params_file, read_dataset
-from churn_pipeline.errors import ChurnPipelineError, RegistryError
-from churn_pipeline.io.storage import storage_error
+from churn_pipeline.errors import RegistryError
 from churn_pipeline.locking import all_places, hold, place
 from churn_pipeline.scorer.bundle import MANIFEST
 from churn_pipeline.tracking.provenance import file_sha256, git_user
@@ -29,30 +29,16 @@ from churn_pipeline.tracking.store import (
     unavailable,
 )
 
-environment_option = click.option(
-    "--env",
-    "-e",
-    envvar="KEDRO_ENV",
-    metavar="NAME",
-    help="The data set, a folder of conf/; by default the built-in one.",
-)
-
 _OF_STORE = ("mlflow", "sqlalchemy", "requests", "urllib3", "json")
 
 
-class _Command(click.Command):
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ChurnPipelineError as error:
-            raise click.ClickException(str(error)) from None
-        except Exception as error:
-            explained = storage_error(error) if isinstance(error, OSError) else None
-            # the libraries behind the store, which take seconds to import
-            is_of_store = type(error).__module__.partition(".")[0] in _OF_STORE
-            if explained is None and not is_of_store:
-                raise
-            raise click.ClickException(str(explained or unavailable(error))) from None
+class _Command(ProjectCommand):
+    def sentence(self, error: Exception) -> str | None:
+        sentence = super().sentence(error)
+        # the libraries behind the store, which take seconds to import
+        if sentence is None and type(error).__module__.partition(".")[0] in _OF_STORE:
+            return str(unavailable(error))
+        return sentence
 
 
 class _Group(click.Group):
@@ -80,7 +66,7 @@ def list_versions(metadata: ProjectMetadata | None, env: str | None) -> None:
     table = [["VERSION", "ALIAS", "CANDIDATE", "GATES", "ROC-AUC", "LOG LOSS", "DATA", "COMMIT"]]
     registered = registered_model(client, dataset.name)
     names = sorted(registered.aliases) if registered else []
-    present = _workspace_sha256(_root(metadata) / dataset.folder)
+    present = _workspace_sha256(project_root(metadata) / dataset.folder)
     for version in versions(client, dataset.name):
         number = str(version.version)
         aliases = [name for name in names if registered and alias(registered, name) == number]
@@ -129,7 +115,7 @@ def promote(
     from churn_pipeline.tracking import promotion
 
     # a run asks which model is the champion, compares with it and notes with which
-    with hold([place(_root(metadata), env)]):
+    with hold([place(project_root(metadata), env)]):
         done = promotion.promote(
             client,
             name,
@@ -152,7 +138,7 @@ def rollback(metadata: ProjectMetadata | None, reason: str, env: str | None) -> 
     client = _client(write=True)
     from churn_pipeline.tracking import promotion
 
-    with hold([place(_root(metadata), env)]):
+    with hold([place(project_root(metadata), env)]):
         done = promotion.rollback(client, name, why=_sentence(reason), **_signature(metadata))
     before = done.from_version or "none"
     click.echo(f"version {done.to_version} is the champion again (before: {before})")
@@ -205,7 +191,9 @@ def fetch(metadata: ProjectMetadata | None, version: str, folder: Path, env: str
     from churn_pipeline.tracking.registry import fetch_bundle
 
     written = folder.resolve()
-    places = [item for item in all_places(_root(metadata)) if written.is_relative_to(item.folder)]
+    places = [
+        item for item in all_places(project_root(metadata)) if written.is_relative_to(item.folder)
+    ]
     with hold(places):
         bundle = fetch_bundle(client, name, version, folder)
     click.echo(f"{folder}: bundle {bundle.version} of {version}")
@@ -227,7 +215,7 @@ def log_results(metadata: ProjectMetadata | None, env: str | None, params: dict[
 
     They become one run, and the model a version: the challenger.
     """
-    root = _root(metadata)
+    root = project_root(metadata)
     open_store(create=True, write=True)
     from kedro.framework.session import KedroSession
 
@@ -315,12 +303,8 @@ def _sentence(reason: str) -> str:
     return text
 
 
-def _root(metadata: ProjectMetadata | None) -> Path:
-    return Path(metadata.project_path) if metadata else Path.cwd()
-
-
 def _dataset(metadata: ProjectMetadata | None, env: str | None) -> Dataset:
-    return read_dataset(params_file(_root(metadata), env))
+    return read_dataset(params_file(project_root(metadata), env))
 
 
 def _workspace_sha256(folder: Path) -> str | None:
@@ -330,7 +314,7 @@ def _workspace_sha256(folder: Path) -> str | None:
 
 def _signature(metadata: ProjectMetadata | None) -> dict[str, str]:
     return {
-        "who": git_user(_root(metadata)) or _login_name(),
+        "who": git_user(project_root(metadata)) or _login_name(),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

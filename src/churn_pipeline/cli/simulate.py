@@ -8,8 +8,8 @@ import click
 import yaml
 from kedro.framework.startup import ProjectMetadata
 
+from churn_pipeline.cli.commands import ProjectCommand, project_root
 from churn_pipeline.cli.wait import wait_option
-from churn_pipeline.errors import ChurnPipelineError
 from churn_pipeline.locking import Place, hold, places_that_read
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _ENDINGS = (".csv", ".parquet")
 
 
 @wait_option
-@click.command()
+@click.command(cls=ProjectCommand)
 @click.option(
     "--kind",
     default="telco",
@@ -64,23 +64,20 @@ def simulate(
     from churn_pipeline.simulation import read_kind
     from churn_pipeline.simulation import simulate as draw
 
-    root = metadata.project_path if metadata else Path.cwd()
+    root = project_root(metadata)
     file = Path(kind) if kind.endswith((".yml", ".yaml")) else root / KINDS / f"{kind}.yml"
     output = output or root / "data/01_raw" / f"{file.stem}.csv"
     truth = truth or output.with_name(f"{output.stem}_truth{output.suffix}")
     _check_targets(output, truth, force)
-    try:
-        click.get_current_context().with_resource(hold(_places(root, output, truth)))
-        described = read_kind(file)
-        number = described.constants.get(described.panel.snapshots, 1) if described.panel else 1
-        label = f"Drawing {customers:,} customers of {file.stem}"
-        with click.progressbar(length=int(number), label=label) as bar:
-            drawn = draw(
-                described, customers, seed, _values(knobs), lambda done, of: _show(bar, done, of)
-            )
-            _show(bar, 1, 1)
-    except ChurnPipelineError as error:
-        raise click.ClickException(str(error)) from None
+    click.get_current_context().with_resource(hold(_places(root, output, truth)))
+    described = read_kind(file)
+    number = described.constants.get(described.panel.snapshots, 1) if described.panel else 1
+    label = f"Drawing {customers:,} customers of {file.stem}"
+    with click.progressbar(length=int(number), label=label) as bar:
+        drawn = draw(
+            described, customers, seed, _values(knobs), lambda done, of: _show(bar, done, of)
+        )
+        _show(bar, 1, 1)
     for path, table in ((output, drawn.customers), (truth, drawn.truth)):
         _write(table, path)
         click.echo(f"{path}: {len(table):,} rows")

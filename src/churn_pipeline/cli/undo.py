@@ -2,21 +2,19 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 from kedro.framework.startup import ProjectMetadata
 
-from churn_pipeline.cli.model import environment_option
+from churn_pipeline.cli.commands import ProjectCommand, environment_option, project_root
 from churn_pipeline.cli.wait import wait_option
-from churn_pipeline.errors import ChurnPipelineError
 from churn_pipeline.locking import hold, place
 
 _SHOWN = 5
 
 
 @wait_option
-@click.command()
+@click.command(cls=ProjectCommand)
 @environment_option
 @click.option("--dry-run", is_flag=True, help="Say what would be discarded; change nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
@@ -31,28 +29,25 @@ def undo(metadata: ProjectMetadata | None, env: str | None, dry_run: bool, yes: 
     """
     from churn_pipeline.datasets.undo import plan_undo
 
-    project = Path(metadata.project_path) if metadata else Path.cwd()
-    try:
-        if not dry_run:
-            click.get_current_context().with_resource(hold([place(project, env)], writes=False))
-        plan = plan_undo(project, env)
-        if not plan.is_needed:
-            click.echo("Nothing to undo: parameters and results are those of the last commit.")
-            return
-        _say("Parameters to discard", plan.parameters)
-        if not plan.missing:
-            _say("Results to replace by those of the last commit", plan.results)
-            _say("Results to remove, which the last commit does not have", plan.surplus)
-            _say("Of these in no cache, so lost for good", plan.unsaved)
-        if plan.branch:
-            click.echo(f"Branch to return to, which a killed experiment left: {plan.branch}")
-        if dry_run:
-            return
-        if not yes and sys.stdin.isatty():
-            click.confirm("Go back?", abort=True)
-        plan.apply()
-    except ChurnPipelineError as error:
-        raise click.ClickException(str(error)) from None
+    project = project_root(metadata)
+    if not dry_run:
+        click.get_current_context().with_resource(hold([place(project, env)], writes=False))
+    plan = plan_undo(project, env)
+    if not plan.is_needed:
+        click.echo("Nothing to undo: parameters and results are those of the last commit.")
+        return
+    _say("Parameters to discard", plan.parameters)
+    if not plan.missing:
+        _say("Results to replace by those of the last commit", plan.results)
+        _say("Results to remove, which the last commit does not have", plan.surplus)
+        _say("Of these in no cache, so lost for good", plan.unsaved)
+    if plan.branch:
+        click.echo(f"Branch to return to, which a killed experiment left: {plan.branch}")
+    if dry_run:
+        return
+    if not yes and sys.stdin.isatty():
+        click.confirm("Go back?", abort=True)
+    plan.apply()
     if plan.stashes:
         click.echo(
             f"`git stash list` has {plan.stashes} entries: an experiment that was killed as it "
