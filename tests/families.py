@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sklearn.pipeline import Pipeline
 
 from churn_pipeline.modeling.candidates import BASELINE
 from churn_pipeline.modeling.families import FAMILIES
@@ -30,9 +29,16 @@ def small(name: str) -> dict[str, Any]:
     return _SMALL.get(name, {})
 
 
-def register(monkeypatch: pytest.MonkeyPatch, name: str, build: Callable[..., Pipeline]) -> Family:
-    """Make a family that can be built, and of which nothing else is known."""
-    members = {"name": name, "meaning": "made up", "build": staticmethod(build)}
-    family: Family = type("MadeUp", (Family,), members)()
+def register(
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    classifier: Callable[..., Any],
+    encoder: str = "linear",
+    **members: Any,
+) -> Family:
+    """Make a family of which only the classifier (a function of seed and settings) is known."""
+    known: dict[str, Any] = {"name": name, "meaning": "made up", "encoder": encoder}
+    known |= {"classifier": staticmethod(classifier), **members}
+    family: Family = type("MadeUp", (Family,), known)()
     monkeypatch.setitem(FAMILIES, name, family)
     return family

@@ -116,14 +116,14 @@ def test_a_step_fitted_on_all_rows_would_gain_what_no_candidate_gains(
 def test_the_same_step_gains_nothing_as_part_of_a_candidate(
     plans: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register(monkeypatch, "rate_of_plan", rate_of_plan)
+    register(monkeypatch, "rate_of_plan", LogisticRegression, build=staticmethod(rate_of_plan))
     assert auc_of_each(plans, PLANS, {"rate_of_plan": None})["rate_of_plan"] < 0.57
 
 
 def test_tuning_does_not_see_through_the_folds_either(
     plans: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register(monkeypatch, "rate_of_plan", rate_of_plan)
+    register(monkeypatch, "rate_of_plan", LogisticRegression, build=staticmethod(rate_of_plan))
     y = churned(plans, PLANS)
     rate = y.mean()
     chance = -(rate * np.log(rate) + (1 - rate) * np.log(1 - rate))

@@ -98,7 +98,7 @@ def test_every_step_is_fitted_on_the_fold_only_and_all_candidates_see_the_same_f
     Recorder.scored.clear()
     two = {name: make_pipeline(Recorder(), Recorder()) for name in ("a", "b")}
     for name in two:
-        register(monkeypatch, name, make_pipeline)
+        register(monkeypatch, name, Recorder)
     cross_validate(two, inputs, y, folds=3, repeats=2, seed=1)
     encoders, classifiers = Recorder.seen[::2], Recorder.seen[1::2]
     assert encoders == classifiers
@@ -124,7 +124,7 @@ class Memoriser(ClassifierMixin, BaseEstimator):
 
 
 def test_a_candidate_that_memorises_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    register(monkeypatch, "memoriser", make_pipeline)
+    register(monkeypatch, "memoriser", Memoriser)
     inputs = pd.DataFrame({"number": range(60)})
     y = np.random.default_rng(0).integers(0, 2, 60).astype(np.int8)
     memoriser = {"memoriser": make_pipeline(Memoriser())}

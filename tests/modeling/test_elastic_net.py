@@ -99,7 +99,7 @@ def test_constant_and_repeated_columns_do_no_harm() -> None:
     [
         *(("l1_ratio", value) for value in (0.0, -0.1, 1.1, "a", np.nan, None)),
         *(("C", value) for value in (0.0, -1.0, "a", np.nan)),
-        *(("max_iter", value) for value in (0, 2.5, "a")),
+        *(("max_iter", value) for value in (0, "a")),
         ("tol", 0.0),
     ],
 )

@@ -9,10 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.features.encoding import tree_encoder
 from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.model import ChurnModel, log_odds
 from churn_pipeline.modeling.recalibration import IsotonicCalibrator, SigmoidCalibrator
@@ -104,10 +103,7 @@ def test_classifier_that_knows_probabilities_only_gets_finite_log_odds(
     target: NDArray[np.int8],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def bayes(contract: Contract, seed: int) -> Pipeline:
-        return make_pipeline(tree_encoder(contract), GaussianNB())
-
-    register(monkeypatch, "bayes", bayes)
+    register(monkeypatch, "bayes", lambda seed: GaussianNB(), "trees")
     complete = inputs.fillna(dict.fromkeys(contract.numeric_inputs, 0))
     candidate = build_candidate("bayes", None, contract, 1).fit(complete, target)
     p = candidate.predict_proba(complete)[:, 1]

@@ -135,7 +135,7 @@ def test_another_library_version_or_another_code_is_another_study(
     source = Path(str(churn_pipeline.__file__)).parents[1]
     real = files_behind
     for name, replacement in (
-        ("version", lambda name: "0"),
+        ("_version", lambda name: "0"),
         ("files_behind", lambda m, s: {next(iter(real(m, s)))}),
     ):
         tune_candidates(train, contract, SMALL, tuning, StudyJournal(path))
@@ -145,7 +145,14 @@ def test_another_library_version_or_another_code_is_another_study(
             tune_candidates(train, contract, SMALL, tuning, StudyJournal(path))
         assert len(fits) == 4
     code = {path.name for path in real(["churn_pipeline.modeling.tuning.search"], source)}
-    assert {"candidates.py", "encoding.py", "forest.py", "elastic_net.py", "tuning.py"} <= code
+    assert {
+        "candidates.py",
+        "encoding.py",
+        "forest.py",
+        "elastic_net.py",
+        "search.py",
+        "xgboost.py",
+    } <= code
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,31 @@
 """Fitted tree ensembles as plain arrays, whichever library grew them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-LEAF = -1
-"""What a leaf has for a column."""
-
+_LEAF = -1
 _CELLS_A_CHUNK = 1_000_000  # bounds the memory to some 50 MB
+
+
+class Tree(NamedTuple):
+    """One tree as a library has it: an entry a node, the root first, lists or arrays.
+
+    The meaning is that of :class:`TreeEnsemble`, but that children are counted within the tree and
+    a leaf is a node whose ``left`` is negative. What a library has at leaves for ``feature``,
+    ``threshold`` and ``right``, and at inner nodes for ``value``, does not matter.
+    """
+
+    feature: Any
+    threshold: Any
+    left: Any
+    right: Any
+    missing_left: Any
+    value: Any
+    cover: Any
 
 
 @dataclass(frozen=True)
@@ -47,18 +62,26 @@ class TreeEnsemble:
     cover: NDArray[np.float64]
 
     @classmethod
-    def of(cls, base: float, trees: Iterable[Mapping[str, NDArray[Any]]]) -> Self:
-        """Put trees together, each as :func:`tree_arrays` returns it."""
-        parts: dict[str, list[NDArray[Any]]] = {}
-        roots, offset = [], 0
-        for tree in trees:
-            roots.append(offset)
-            for key, values in tree.items():
-                moved = values + offset if key in ("left", "right") else values
-                parts.setdefault(key, []).append(moved)
-            offset += len(tree["feature"])
-        joined = {key: np.concatenate(values) for key, values in parts.items()}
-        return cls(base, np.array(roots, dtype=np.int64), **joined)
+    def of(cls, base: float, trees: Iterable[Tree]) -> Self:
+        """Put the trees of a library together."""
+        grown = list(trees)
+        sizes = [len(tree.feature) for tree in grown]
+        roots = np.cumsum([0, *sizes[:-1]], dtype=np.int64)
+        feature, threshold, left, right, missing_left, value, cover = map(
+            np.concatenate, zip(*grown, strict=True)
+        )
+        is_leaf, offset = left < 0, np.repeat(roots, sizes)
+        return cls(
+            base,
+            roots,
+            feature=np.where(is_leaf, _LEAF, feature).astype(np.int64),
+            threshold=np.where(is_leaf, 0.0, threshold.astype(np.float64)),
+            left=np.where(is_leaf, 0, left).astype(np.int64) + offset,
+            right=np.where(is_leaf, 0, right).astype(np.int64) + offset,
+            missing_left=missing_left.astype(bool),
+            value=np.where(is_leaf, value.astype(np.float64), 0.0),
+            cover=cover.astype(np.float64),
+        )
 
     def log_odds(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds, (n,), of customers given as the encoder's matrix.
@@ -76,7 +99,7 @@ class TreeEnsemble:
         """Return the leaf of each customer in each tree, (n, n_trees)."""
         node = np.tile(self.roots, (len(matrix), 1))
         rows = np.arange(len(matrix))[:, None]
-        while (inner := self.feature[node] != LEAF).any():
+        while (inner := self.feature[node] != _LEAF).any():
             values = matrix[rows, np.maximum(self.feature[node], 0)]
             left = np.where(
                 np.isnan(values), self.missing_left[node], values <= self.threshold[node]
@@ -86,36 +109,7 @@ class TreeEnsemble:
 
     def mean_comparisons(self) -> float:
         """Return how many comparisons and additions the mean training customer takes."""
-        inner = self.feature != LEAF
+        inner = self.feature != _LEAF
         trees = np.searchsorted(self.roots, np.flatnonzero(inner), side="right") - 1
         share = self.cover[inner] / self.cover[self.roots][trees]
         return float(share.sum()) + len(self.roots)
-
-
-def tree_arrays(
-    *,
-    feature: Any,
-    threshold: Any,
-    left: Any,
-    right: Any,
-    missing_left: Any,
-    value: Any,
-    cover: Any,
-) -> Mapping[str, NDArray[Any]]:
-    """Return one tree as arrays of one entry a node, the root first.
-
-    The meaning of each is that of :class:`TreeEnsemble`, children counted within the tree. What a
-    library has at leaves for ``threshold``, ``left`` and ``right``, and at inner nodes for
-    ``value``, does not matter.
-    """
-    feature = np.asarray(feature, dtype=np.int64)
-    is_leaf = feature == LEAF
-    return {
-        "feature": feature,
-        "threshold": np.where(is_leaf, 0.0, np.asarray(threshold, dtype=np.float64)),
-        "left": np.where(is_leaf, 0, np.asarray(left, dtype=np.int64)),
-        "right": np.where(is_leaf, 0, np.asarray(right, dtype=np.int64)),
-        "missing_left": np.asarray(missing_left, dtype=bool),
-        "value": np.where(is_leaf, np.asarray(value, dtype=np.float64), 0.0),
-        "cover": np.asarray(cover, dtype=np.float64),
-    }

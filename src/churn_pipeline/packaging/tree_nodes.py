@@ -64,53 +64,36 @@ def level_tables(encoder: ColumnTransformer, contract: Contract) -> dict[int, ND
 
 def tree_attributes(trees: TreeEnsemble, contract: Contract) -> dict[str, Any]:
     """Return the attributes of the operator; nodes keep the ensemble's order."""
-    asked = asked_columns(contract)
     is_leaf = trees.feature < 0
-    inner = np.flatnonzero(~is_leaf)
-    # a tree that is one leaf asks something, and goes to that leaf either way
-    stumps = [int(root) for root in trees.roots if is_leaf[root]]
-    nodes = np.sort(np.concatenate([inner, np.array(stumps, dtype=np.int64)]))
-    number = {int(node): place for place, node in enumerate(nodes)}
     leaves = np.flatnonzero(is_leaf)
-    leaf_number = {int(leaf): place for place, leaf in enumerate(leaves)}
-    columns: dict[str, list[Any]] = {
-        key: []
-        for key in ("input", "split", "mode", "true", "false", "true_leaf", "false_leaf", "missing")
-    }
-    for node in nodes.tolist():
-        if is_leaf[node]:
-            place, level, threshold = 0, -1, 0.0
-            children = (node, node)
-        else:
-            place, level = asked[trees.feature[node]]
-            threshold = float(trees.threshold[node])
-            children = (int(trees.left[node]), int(trees.right[node]))
-        mode, split = _AT_MOST, threshold
-        if level >= 0:
-            if 0 <= threshold < 1:  # left unless the category has the level
-                mode, split = _NOT_EQUAL, float(level)
-            else:  # all customers on one side
-                split = np.inf if threshold >= 1 else -np.inf
-        columns["input"].append(place)
-        columns["split"].append(split)
-        columns["mode"].append(mode)
-        columns["missing"].append(int(trees.missing_left[node]))
-        for side, child in zip(("true", "false"), children, strict=True):
-            columns[side].append(leaf_number[child] if is_leaf[child] else number[child])
-            columns[f"{side}_leaf"].append(int(is_leaf[child]))
+    # a tree that is one leaf asks something, and goes to that leaf either way
+    nodes = np.union1d(np.flatnonzero(~is_leaf), trees.roots)
+    is_stump = is_leaf[nodes]
+    number = np.searchsorted(nodes, np.arange(len(is_leaf)))
+    leaf_number = np.cumsum(is_leaf) - 1
+    asked = np.array(asked_columns(contract))[trees.feature[nodes]]
+    place, level = np.where(is_stump[:, None], [0, -1], asked).T
+    threshold = trees.threshold[nodes]
+    # left unless the category has the level, or all customers on one side
+    is_between = (threshold >= 0) & (threshold < 1)
+    one_side = np.where(threshold >= 1, np.inf, -np.inf)
+    split = np.where(level < 0, threshold, np.where(is_between, level, one_side))
+    mode = np.where((level >= 0) & is_between, _NOT_EQUAL, _AT_MOST)
+    sides = [np.where(is_stump, nodes, children[nodes]) for children in (trees.left, trees.right)]
+    true, false = (np.where(is_leaf[side], leaf_number[side], number[side]) for side in sides)
     return {
         "n_targets": 1,
         "aggregate_function": _SUM,
         "post_transform": 0,
-        "tree_roots": [number[int(root)] for root in trees.roots],
-        "nodes_featureids": columns["input"],
-        "nodes_splits": numpy_helper.from_array(np.array(columns["split"], dtype=np.float64)),
-        "nodes_modes": numpy_helper.from_array(np.array(columns["mode"], dtype=np.uint8)),
-        "nodes_truenodeids": columns["true"],
-        "nodes_falsenodeids": columns["false"],
-        "nodes_trueleafs": columns["true_leaf"],
-        "nodes_falseleafs": columns["false_leaf"],
-        "nodes_missing_value_tracks_true": columns["missing"],
+        "tree_roots": number[trees.roots].tolist(),
+        "nodes_featureids": place.tolist(),
+        "nodes_splits": numpy_helper.from_array(split),
+        "nodes_modes": numpy_helper.from_array(mode.astype(np.uint8)),
+        "nodes_truenodeids": true.tolist(),
+        "nodes_falsenodeids": false.tolist(),
+        "nodes_trueleafs": is_leaf[sides[0]].astype(int).tolist(),
+        "nodes_falseleafs": is_leaf[sides[1]].astype(int).tolist(),
+        "nodes_missing_value_tracks_true": trees.missing_left[nodes].astype(int).tolist(),
         "leaf_targetids": [0] * len(leaves),
         "leaf_weights": numpy_helper.from_array(trees.value[leaves]),
     }

@@ -16,11 +16,9 @@ import yaml
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import Pipeline, make_pipeline
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import BundleError, ParameterError
-from churn_pipeline.features.encoding import linear_encoder, tree_encoder
 from churn_pipeline.modeling import families
 from churn_pipeline.modeling.candidate_settings import check_candidates
 from churn_pipeline.modeling.candidates import build_candidate, check_settings
@@ -75,14 +73,13 @@ def train_all(train: pd.DataFrame, contract: Contract, candidates: dict[str, Any
     return Trained(trials, *chosen)
 
 
-def naive_bayes(contract: Contract, seed: int, **settings: Any) -> Pipeline:
-    return make_pipeline(linear_encoder(contract), GaussianNB(**settings))
+def naive_bayes(seed: int, **settings: Any) -> Any:
+    return GaussianNB(**settings)
 
 
-def histogram_trees(contract: Contract, seed: int, *, max_iter: int = 5) -> Pipeline:
+def histogram_trees(seed: int, *, max_iter: int = 5) -> Any:
     """Trees of a kind that the project cannot take apart."""
-    classifier = HistGradientBoostingClassifier(max_iter=max_iter, random_state=seed)
-    return make_pipeline(tree_encoder(contract), classifier)
+    return HistGradientBoostingClassifier(max_iter=max_iter, random_state=seed)
 
 
 class Constant(ClassifierMixin, BaseEstimator):
@@ -97,28 +94,30 @@ class Constant(ClassifierMixin, BaseEstimator):
         return np.tile([1 - self.rate_, self.rate_], (len(x), 1))
 
 
-def constant(contract: Contract, seed: int) -> Pipeline:
-    return make_pipeline(linear_encoder(contract), Constant())
+def constant(seed: int) -> Any:
+    return Constant()
 
 
-SPACES: dict[Any, dict[str, Any] | None] = {
-    naive_bayes: {"var_smoothing": {"low": 1e-9, "high": 1.0, "log": True}},
-    histogram_trees: {"max_iter": {"low": 2, "high": 5}},
-    constant: None,
-}
-
-
-@pytest.mark.parametrize("build", list(SPACES))
-def test_a_family_of_which_only_its_building_is_known_is_tuned_trained_and_selected(
-    build: Any,
+@pytest.mark.parametrize(
+    ("classifier", "encoder", "space"),
+    [
+        (naive_bayes, "linear", {"var_smoothing": {"low": 1e-9, "high": 1.0, "log": True}}),
+        (histogram_trees, "trees", {"max_iter": {"low": 2, "high": 5}}),
+        (constant, "linear", None),
+    ],
+)
+def test_a_family_of_which_only_the_classifier_is_known_is_tuned_trained_and_selected(
+    classifier: Any,
+    encoder: str,
+    space: dict[str, Any] | None,
     train: pd.DataFrame,
     test: pd.DataFrame,
     contract: Contract,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    register(monkeypatch, "mine", build)
-    trials, selection, model, _ = train_all(train, contract, {"mine": SPACES[build]})
-    assert len(trials) == (2 if SPACES[build] else 1)
+    register(monkeypatch, "mine", classifier, encoder)
+    trials, selection, model, _ = train_all(train, contract, {"mine": space})
+    assert len(trials) == (2 if space else 1)
     assert selection["champion"] == "mine"
     cost = selection["candidates"]["mine"]["scoring_cost"]
     assert 0 < cost < float("inf")
@@ -135,7 +134,7 @@ def test_a_family_of_which_only_its_building_is_known_is_tuned_trained_and_selec
 def test_it_competes_with_the_others(
     train: pd.DataFrame, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register(monkeypatch, "mine", histogram_trees)
+    register(monkeypatch, "mine", histogram_trees, "trees")
     candidates = {"mine": None, "logistic_regression": {"C": 0.1}}
     _, selection, model, references = train_all(train, contract, candidates)
     assert (selection["champion"], selection["runner_up"]) == ("logistic_regression", "mine")
@@ -143,17 +142,26 @@ def test_it_competes_with_the_others(
     assert references["runner_up"].candidate == "mine"
 
 
-def exact(contract: Contract, seed: int, *, var_smoothing: float = 1e-9) -> Pipeline:
-    return make_pipeline(linear_encoder(contract), GaussianNB(var_smoothing=var_smoothing))
+def exact(seed: int, *, var_smoothing: float = 1e-9) -> Any:
+    return GaussianNB(var_smoothing=var_smoothing)
 
 
 @pytest.mark.parametrize(
-    ("build", "valid"), [(exact, "var_smoothing"), (naive_bayes, "priors, var_smoothing")]
+    ("classifier", "encoder", "valid"),
+    [
+        (exact, "trees", "var_smoothing"),
+        (exact, "linear", "knots, var_smoothing"),
+        (naive_bayes, "trees", "priors, var_smoothing"),
+    ],
 )
 def test_its_settings_are_those_that_it_can_be_built_with(
-    build: Any, valid: str, contract: Contract, monkeypatch: pytest.MonkeyPatch
+    classifier: Any,
+    encoder: str,
+    valid: str,
+    contract: Contract,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    register(monkeypatch, "bayes", build)
+    register(monkeypatch, "bayes", classifier, encoder)
     built = build_candidate("bayes", {"var_smoothing": 0.1}, contract, 1)
     assert built[-1].var_smoothing == 0.1
     with pytest.raises(ParameterError, match=rf"bayes\.depth is not .* valid settings: {valid}$"):

@@ -21,3 +21,5 @@ def _found() -> Iterator[Family]:
 
 
 FAMILIES: dict[str, Family] = {family.name: family for family in _found()}
+
+LIBRARIES = sorted({library for family in FAMILIES.values() for library in family.libraries})

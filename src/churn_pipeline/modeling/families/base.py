@@ -5,7 +5,7 @@ import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +38,9 @@ class LinearForm(NamedTuple):
 class Family(ABC):
     """A kind of model that can be a candidate, from its settings to what is shipped of it.
 
-    A family is a subclass in a module of this package, without arguments. It must have ``name``,
-    ``meaning`` and :meth:`build`; the rest has defaults that hold for any scikit-learn classifier,
-    but for one: only a model that has a :meth:`form` can be packaged. Nothing else in ``src`` knows
-    a family by its name.
+    A family is a subclass in a module of this package. It must have ``name``, ``meaning``,
+    ``encoder`` and :meth:`classifier`; the rest has defaults that hold for any scikit-learn
+    classifier, but for one: only a model that has a :meth:`form` can be packaged.
 
     A module of a family imports its library inside the methods: the model card, which wants the
     meanings only, must not pay for the libraries.
@@ -52,6 +51,10 @@ class Family(ABC):
         The entry under ``candidates`` in ``params.yaml``.
     meaning : str
         What it is, in a few words of the model card.
+    encoder : {"linear", "trees"}
+        What the classifier is fitted on: numbers imputed, bent at so many ``knots`` (a setting) and
+        standardised, or as they are, NaN where missing; see
+        :mod:`churn_pipeline.features.encoding`.
     libraries : tuple of str
         Modules that fit it, with a ``__version__``: trials of tuning are not continued with others.
     fixed : frozenset of str
@@ -60,25 +63,43 @@ class Family(ABC):
     sizes : frozenset of str
         Settings that count trees or steps: whole numbers from 1 on, tried with 2 before a run.
     of_table : frozenset of str
-        Settings that speak of the real table's columns or customers, not tried before a run.
+        Settings that speak of the real table's columns, not tried before a run.
     """
 
     name: ClassVar[str]
     meaning: ClassVar[str]
+    encoder: ClassVar[Literal["linear", "trees"]]
     libraries: ClassVar[tuple[str, ...]] = ("sklearn",)
     fixed: ClassVar[frozenset[str]] = frozenset({"n_jobs", "random_state"})
     sizes: ClassVar[frozenset[str]] = frozenset({"n_estimators", "max_iter"})
-    of_table: ClassVar[frozenset[str]] = frozenset()
+    of_table: ClassVar[frozenset[str]] = frozenset(
+        {"monotone_constraints", "interaction_constraints"}
+    )
 
     @abstractmethod
-    def build(self, contract: Contract, seed: int, *_: Any, **settings: Any) -> "Pipeline":
+    def classifier(self, seed: int, *_: Any, **settings: Any) -> Any:
+        """Return an unfitted classifier.
+
+        It needs ``fit``, ``predict_proba`` and ``get_params``, runs in one thread, and takes
+        ``seed`` if it draws. A subclass names its settings as keyword arguments; if it takes any
+        keyword, all parameters of the classifier but :attr:`fixed` are settings as well.
+        """
+
+    def build(
+        self, contract: Contract, seed: int, *, knots: int = 0, **settings: Any
+    ) -> "Pipeline":
         """Return an unfitted pipeline of one encoder and one classifier.
 
-        All that is fitted is a step of it, so that each fold fits its own. The classifier needs
-        ``fit`` and ``predict_proba``, runs in one thread, and takes ``seed`` if it draws. A
-        subclass names its settings as keyword arguments; if it takes any keyword, all parameters of
-        the classifier but :attr:`fixed` are settings as well.
+        All that is fitted is a step of it, so that each fold fits its own.
         """
+        from sklearn.pipeline import make_pipeline
+
+        from churn_pipeline.features.encoding import linear_encoder, tree_encoder
+
+        classifier = self.classifier(seed, **settings)
+        if self.encoder == "linear":
+            return make_pipeline(linear_encoder(contract, knots), classifier)
+        return make_pipeline(tree_encoder(contract), classifier)
 
     def aliases(self, settings: frozenset[str]) -> Mapping[str, str]:
         """Return other names → the setting that each means; here none."""
@@ -102,9 +123,8 @@ class Family(ABC):
     def form(self, classifier: Any) -> LinearForm | TreeEnsemble | None:
         """Return what a fitted classifier is shipped as: scored in ONNX and explained exactly.
 
-        Coefficients of the matrix of :func:`~churn_pipeline.features.encoding.linear_encoder`, or
-        plain arrays of trees on that of :func:`~churn_pipeline.features.encoding.tree_encoder`.
-        Here None: it can be compared with the others, but not packaged.
+        Coefficients of the linear encoder's columns, or plain arrays of trees on the other's. Here
+        None: it can be compared with the others, but not packaged.
         """
         return None
 
@@ -126,18 +146,16 @@ class Family(ABC):
 
     @cached_property
     def settings(self) -> Mapping[str, str]:
-        """Each name that a setting may have → that by which :meth:`build` takes it."""
-        parameters = inspect.signature(self.build).parameters.values()
+        """Each name that a setting may have → that by which it is built."""
+        parameters = inspect.signature(self.classifier).parameters.values()
         own = {p.name for p in parameters if p.kind == p.KEYWORD_ONLY}
         if any(p.kind == p.VAR_KEYWORD for p in parameters):
-            classifier = self.build(_NO_COLUMNS, 0)[-1]
-            own |= set(classifier.get_params()) - self.fixed
+            own |= set(self.classifier(0).get_params()) - self.fixed
+        if self.encoder == "linear":
+            own.add("knots")
         return {key: key for key in own} | dict(self.aliases(frozenset(own)))
 
     def tried(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Return the settings with which a few made-up customers are fitted before a run."""
         small = dict.fromkeys(self.sizes & set(self.settings.values()), 2)
         return {k: v for k, v in settings.items() if k not in self.of_table} | small
-
-
-_NO_COLUMNS = Contract(name="", description="", missing_values=(), columns={})

@@ -1,16 +1,12 @@
 """LightGBM."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.families.base import Family, Floats
-from churn_pipeline.modeling.trees import LEAF, TreeEnsemble, tree_arrays
-
-if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
+from churn_pipeline.modeling.trees import Tree, TreeEnsemble
 
 # Parameters that the scikit-learn class does not list, and that leave the trees what scores and
 # explanations take them for.
@@ -31,18 +27,15 @@ class LightGBM(Family):
 
     name = "lightgbm"
     meaning = "gradient-boosted trees grown leaf by leaf (LightGBM)"
+    encoder = "trees"
     libraries = ("lightgbm", "sklearn")
     fixed = Family.fixed | {
         "boosting_type", "deterministic", "force_row_wise", "objective", "subsample_freq",
         "verbosity",
     }  # fmt: skip
-    of_table = frozenset({"monotone_constraints", "interaction_constraints"})
 
-    def build(self, contract: Contract, seed: int, **settings: Any) -> "Pipeline":
+    def classifier(self, seed: int, **settings: Any) -> Any:
         from lightgbm import LGBMClassifier
-        from sklearn.pipeline import make_pipeline
-
-        from churn_pipeline.features.encoding import tree_encoder
 
         fixed = {
             "n_jobs": 1,
@@ -51,9 +44,7 @@ class LightGBM(Family):
             "force_row_wise": True,  # else chosen by timing
             "verbosity": -1,
         }
-        return make_pipeline(
-            tree_encoder(contract), LGBMClassifier(**fixed, subsample_freq=1, **settings)
-        )
+        return LGBMClassifier(**fixed, subsample_freq=1, **settings)
 
     def aliases(self, settings: frozenset[str]) -> Mapping[str, str]:
         """Return every name that the library knows the settings by."""
@@ -79,27 +70,22 @@ class LightGBM(Family):
 
     def form(self, classifier: Any) -> TreeEnsemble:
         trees = classifier.booster_.dump_model()["tree_info"]
-        return TreeEnsemble.of(0.0, (_arrays(tree["tree_structure"]) for tree in trees))
+        return TreeEnsemble.of(0.0, (_tree(tree["tree_structure"]) for tree in trees))
 
 
-def _arrays(root: dict[str, Any]) -> Mapping[str, Any]:
+def _tree(root: dict[str, Any]) -> Tree:
     nodes: list[dict[str, Any]] = []
-    children: list[list[int]] = []
-    waiting: list[tuple[dict[str, Any], int, int]] = [(root, -1, 0)]
+    waiting: list[tuple[dict[str, Any], dict[str, Any], str]] = [(root, {}, "")]
     while waiting:
         node, parent, side = waiting.pop()
-        if parent >= 0:
-            children[parent][side] = len(nodes)
-        if "split_feature" in node:
-            waiting.append((node["right_child"], len(nodes), 1))
-            waiting.append((node["left_child"], len(nodes), 0))
+        parent[side] = len(nodes)  # instead of the child, its number
         nodes.append(node)
-        children.append([0, 0])
-    return tree_arrays(
-        feature=[node.get("split_feature", LEAF) for node in nodes],
+        waiting += [(node[s], node, s) for s in ("right_child", "left_child") if s in node]
+    return Tree(
+        feature=[node.get("split_feature", 0) for node in nodes],
         threshold=[node.get("threshold", 0.0) for node in nodes],
-        left=[left for left, _ in children],
-        right=[right for _, right in children],
+        left=[node.get("left_child", -1) for node in nodes],
+        right=[node.get("right_child", -1) for node in nodes],
         missing_left=[_missing_left(node) for node in nodes],
         value=[node.get("leaf_value", 0.0) for node in nodes],
         cover=[node.get("internal_count", node.get("leaf_count", 1)) for node in nodes],

@@ -1,16 +1,12 @@
 """The random forest."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.families.base import Family, Floats
-from churn_pipeline.modeling.trees import LEAF, TreeEnsemble, tree_arrays
-
-if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
+from churn_pipeline.modeling.trees import Tree, TreeEnsemble
 
 
 class RandomForest(Family):
@@ -18,14 +14,12 @@ class RandomForest(Family):
 
     name = "random_forest"
     meaning = "a random forest whose trees vote in log-odds"
+    encoder = "trees"
 
-    def build(self, contract: Contract, seed: int, **settings: Any) -> "Pipeline":
-        from sklearn.pipeline import make_pipeline
-
-        from churn_pipeline.features.encoding import tree_encoder
+    def classifier(self, seed: int, **settings: Any) -> Any:
         from churn_pipeline.modeling.forest import LogOddsForest
 
-        return make_pipeline(tree_encoder(contract), LogOddsForest(random_state=seed, **settings))
+        return LogOddsForest(random_state=seed, **settings)
 
     def log_odds(self, classifier: Any, matrix: Any) -> Floats:
         return np.asarray(classifier.decision_function(matrix), dtype=np.float64)
@@ -33,21 +27,7 @@ class RandomForest(Family):
     def form(self, classifier: Any) -> TreeEnsemble:
         n_trees = len(classifier.estimators_)
         grown = zip(classifier.estimators_, classifier.leaf_log_odds_, strict=True)
-        return TreeEnsemble.of(
-            0.0,
-            (
-                tree_arrays(
-                    feature=np.where(tree.children_left == -1, LEAF, tree.feature),
-                    threshold=tree.threshold,
-                    left=tree.children_left,
-                    right=tree.children_right,
-                    missing_left=tree.missing_go_to_left,
-                    value=log_odds / n_trees,
-                    cover=tree.weighted_n_node_samples,
-                )
-                for tree, log_odds in ((estimator.tree_, values) for estimator, values in grown)
-            ),
-        )
+        return TreeEnsemble.of(0.0, (_tree(one.tree_, values / n_trees) for one, values in grown))
 
     def tried(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         tried = super().tried(settings)
@@ -55,3 +35,15 @@ class RandomForest(Family):
         if isinstance(sample, int) and sample > 1:  # of customers, of whom there may be fewer here
             del tried["max_samples"]
         return tried
+
+
+def _tree(tree: Any, values: Floats) -> Tree:
+    return Tree(
+        feature=tree.feature,
+        threshold=tree.threshold,
+        left=tree.children_left,
+        right=tree.children_right,
+        missing_left=tree.missing_go_to_left,
+        value=values,
+        cover=tree.weighted_n_node_samples,
+    )
