@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Any
 
 import httptools
@@ -61,6 +60,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_deaf = False
         self._unused = 0  # bytes of a head, or since a piece of the body came
         self._previous: Any = None
+        self._answered: Any = None
         self._stuck_since: float | None = None
 
     # Of the transport
@@ -171,10 +171,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Offer the application :data:`WHOLE_ANSWER`."""
-        cycle.scope["extensions"] = {WHOLE_ANSWER: partial(self._answer, cycle)}
+        self._answered = cycle
+        cycle.scope["extensions"] = {WHOLE_ANSWER: self._answer}
         super()._start_asgi_task(cycle, app)
 
-    def _answer(self, cycle: Any, headers: Iterable[Header], body: bytes) -> bool:
+    def _answer(self, headers: Iterable[Header], body: bytes) -> bool:
+        cycle = self._answered
         if self.flow.write_paused or cycle.disconnected or not cycle.keep_alive:
             return False
         cycle.response_started = cycle.response_complete = True
