@@ -69,7 +69,8 @@ kedro-viz: setup  ## the pipelines in the browser: http://127.0.0.1:4141
 	python scripts/view_pipelines.py --port 4141
 
 jupyter: .venv/.notebooks  ## JupyterLab with the notebooks; ENV=NAME for another data set
-	kedro jupyter lab notebooks
+	kedro jupyter lab notebooks --LabApp.news_url= --LabApp.extension_manager=readonly \
+		--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 notebooks: .venv/.notebooks  ## run the notebooks; pages with their outputs in docs/_build
 	python scripts/render_notebooks.py
@@ -79,7 +80,7 @@ notebooks: .venv/.notebooks  ## run the notebooks; pages with their outputs in d
 	@touch $@
 
 verify-repro: setup  ## reproduce the last commit twice as on other machines, compare every byte
-	python scripts/verify_repro.py
+	python -m scripts.verify_repro
 
 mlflow-ui: setup  ## the runs in the browser: http://127.0.0.1:5000
 	kedro model ui --port 5000

@@ -1,15 +1,15 @@
 """Run the notebooks and write them as pages with their outputs: ``make notebooks``.
 
-The pages, ``docs/_build/NAME.html``, are single files that load nothing from elsewhere. The notebooks
-themselves stay without outputs.
+The pages, ``docs/_build/NAME.html``, are single files that load nothing from elsewhere. The
+notebooks themselves stay without outputs.
 """
 
-import sys
 from pathlib import Path
 
 import nbformat
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import ExecutePreprocessor
+from traitlets.config import Config
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PAGES = _ROOT / "docs/_build"
@@ -28,7 +28,10 @@ def render(path: Path, pages: Path) -> Path:
         With the cell and its traceback, if a cell fails; no page is written then.
     """
     notebook = nbformat.read(path, as_version=4)
-    ExecutePreprocessor(timeout=600).preprocess(notebook, {"metadata": {"path": str(path.parent)}})
+    # pipes of this user, not ports that others on this machine could reach
+    own = Config(KernelManager={"transport": "ipc"})
+    execute = ExecutePreprocessor(timeout=600, config=own)
+    execute.preprocess(notebook, {"metadata": {"path": str(path.parent)}})
     for cell in notebook.cells:
         outputs = cell.get("outputs", [])
         cell["outputs"] = [output for output in outputs if output.get("name") != "stderr"]
@@ -50,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -210,7 +210,10 @@ def test_a_refused_model_is_not_promoted(refused: Project) -> None:
 @pytest.mark.parametrize(
     ("notebook", "shown"),
     [
-        ("01-explore", ("rows read", "of the training side churned", "Alone, ", "pairs of numbers")),
+        (
+            "01-explore",
+            ("rows read", "of the training side churned", "Alone, ", "pairs of numbers"),
+        ),
         (
             "02-read-the-model",
             ("Champion: ", "groups churn", "without a model", "counts most", "lowers it most"),

@@ -55,7 +55,7 @@ def _wait_for_boxes(browser: webdriver.Chrome, expected: set[str]) -> set[str]:
 def test_the_first_screen_is_a_box_a_pipeline_in_its_layer(
     browser: webdriver.Chrome, site: str
 ) -> None:
-    browser.get_log("performance")  # of other tests
+    browser.get_log("performance")  # type: ignore[no-untyped-call] # of other tests
     browser.get(site)
     assert _wait_for_boxes(browser, set(STAGES)) == set(STAGES)
     assert _texts(browser, ".pipeline-layer-name") == {
@@ -67,7 +67,8 @@ def test_the_first_screen_is_a_box_a_pipeline_in_its_layer(
             for item in browser.find_elements(By.CSS_SELECTOR, in_the_way)
             if item.is_displayed()
         ], in_the_way
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    entries = browser.get_log("performance")  # type: ignore[no-untyped-call]
+    messages = [json.loads(entry["message"])["message"] for entry in entries]
     asked = {
         message["params"]["request"]["url"]
         for message in messages
