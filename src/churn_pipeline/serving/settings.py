@@ -102,7 +102,9 @@ class ServingSettings:
     allow_ungated : bool
         Whether models may answer that passed no quality gate.
     redis : str or None
-        Address of a Redis server over which hosts share rate limits and revoked keys.
+        Address of a Redis server over which hosts share rate limits, revoked keys and tokens.
+    redis_name : str or None
+        Name under which they do; None: ``deployment_group``, else one made of the file of the keys.
     workers : int or "cpu_count"
         Processes that answer.
     """
@@ -140,6 +142,7 @@ class ServingSettings:
     deployment_group: str | None = None
     allow_ungated: bool = False
     redis: str | None = None
+    redis_name: str | None = None
     workers: int | str = 1
 
 
@@ -460,5 +463,6 @@ _READERS: Mapping[str, Reader] = {
     "deployment_group": _group,
     "allow_ungated": _flag,
     "redis": _redis,
+    "redis_name": _group,
     "workers": _workers,
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn_pipeline.serving.audit import AuditLog
+from churn_pipeline.serving.audit.chain import ChainKey
 from churn_pipeline.serving.bounds import Bounds
 from churn_pipeline.serving.deployments import DeploymentFile
 from churn_pipeline.serving.feedback import FeedbackLog
@@ -173,14 +174,31 @@ class Worker:
         if url is None:
             return None
         # only then: importing the client takes a tenth of a second
+        from churn_pipeline.serving.identity.shared_revocations import SharedRevocations
         from churn_pipeline.serving.shared_state import SharedState
 
+        tokens = self.tokens
         return SharedState(
             url,
+            self._shared_name,
             self._limiter.allow,
             lambda: self.keys.revoked,
             lambda: self.metrics.failed("redis"),
+            tokens and SharedRevocations(tokens.revoked_here, tokens.revoke_elsewhere),
         )
+
+    def _shared_name(self) -> str:
+        """Return the name under which hosts share over Redis.
+
+        Replicas have copies of one file of keys, and so one ``audit_key``; staging and production
+        have not.
+        """
+        settings = self.settings
+        if name := settings.redis_name or settings.deployment_group:
+            return name
+        if self.keys.keeps_audit_key:
+            return f"keys-{ChainKey(self.keys.audit_key).fingerprint}"
+        return "no-keys"
 
     def start(self) -> None:
         """Start loading the models and writing what gathers; in the event loop."""
