@@ -27,7 +27,8 @@ PROBABILITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 ERROR_KINDS = ("client_gone", "deployment", "feedback", "internal", "redis", "token_keys")
 REASONS = (
-    *("audit", "batch_too_large", "bentoml", "bodies", "body_too_large", "busy", "connections"),
+    *("audit", "batch_too_large", "bentoml", "bodies", "body_too_large", "busy"),
+    *("caller_bodies", "connections"),
     *("content_type", "deployment", "head_too_large", "key_network", "malformed", "method"),
     *("network", "not_found", "not_json", "not_ready", "origin", "pipelined", "rate_limit"),
     *("scope", "storage", "timeout", "unauthorized", "unread", "validation"),

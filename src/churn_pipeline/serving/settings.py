@@ -54,8 +54,12 @@ class ServingSettings:
         Size of a request's body at most.
     max_bodies_bytes : int
         Of all bodies that a worker has in memory, and of the values of each.
+    caller_bodies_share : float
+        Share of these that one key or subject, or without authentication one address, may hold.
     max_unsent_bytes : int
         Of answers that a worker's clients have not read.
+    max_shadow_bytes : int
+        Of customers who wait at a worker for a silent challenger.
     max_connections : int
         Open at a worker at most.
     request_seconds : float
@@ -93,6 +97,9 @@ class ServingSettings:
         Of the log on the standard output.
     feedback : Path
         Folder of what became of customers.
+    feedback_file_bytes, feedback_max_bytes : int
+        Size at which a file there is followed by the next, and of all of them, beyond which
+        feedback is refused.
     shadow_log : Path
         Folder of what a silent challenger scored.
     deployment : Path
@@ -117,7 +124,9 @@ class ServingSettings:
     max_batch_customers: int = 1000
     max_body_bytes: int = 2_000_000
     max_bodies_bytes: int = 16_000_000
+    caller_bodies_share: float = 0.5
     max_unsent_bytes: int = 16_000_000
+    max_shadow_bytes: int = 16_000_000
     max_connections: int = 1000
     request_seconds: float = 30.0
     authentication: bool = True
@@ -137,6 +146,8 @@ class ServingSettings:
     audit_to: AuditTarget = "file"
     log_format: LogFormat = "text"
     feedback: Path = Path("data/09_serving/feedback")
+    feedback_file_bytes: int = 10_000_000
+    feedback_max_bytes: int = 200_000_000
     shadow_log: Path = Path("data/09_serving/shadow")
     deployment: Path = Path("data/09_serving/deployment")
     deployment_group: str | None = None
@@ -438,7 +449,9 @@ _READERS: Mapping[str, Reader] = {
     "max_batch_customers": _whole(1, 100_000),
     "max_body_bytes": _whole(1000, 1_000_000_000),
     "max_bodies_bytes": _whole(1000, 100_000_000_000),
+    "caller_bodies_share": _number(0, 1, above=True),
     "max_unsent_bytes": _whole(1000, 100_000_000_000),
+    "max_shadow_bytes": _whole(1000, 100_000_000_000),
     "max_connections": _whole(1, 1_000_000),
     "request_seconds": _number(0.1, 3600),
     "authentication": _flag,
@@ -458,6 +471,8 @@ _READERS: Mapping[str, Reader] = {
     "audit_to": _choice(get_args(AuditTarget)),
     "log_format": _choice(get_args(LogFormat)),
     "feedback": _path,
+    "feedback_file_bytes": _whole(1000, 10_000_000_000),
+    "feedback_max_bytes": _whole(1000, 100_000_000_000_000),
     "shadow_log": _path,
     "deployment": _path,
     "deployment_group": _group,

@@ -107,11 +107,14 @@ class Worker:
         )
         self._process = process
         self._known_keys = self.keys.known
-        self.feedback = FeedbackLog(settings.feedback)
+        self.feedback = FeedbackLog(
+            settings.feedback, settings.feedback_file_bytes, settings.feedback_max_bytes
+        )
         self.shadow = Shadow(
             settings.shadow_log,
             process.worker,
             settings.audit_max_bytes,
+            settings.max_shadow_bytes,
             self.metrics,
             lambda customer_id: self.audit.hash_customer(customer_id),
         )
