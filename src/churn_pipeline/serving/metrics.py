@@ -33,6 +33,13 @@ REASONS = (
     *("network", "not_found", "not_json", "not_ready", "origin", "pipelined", "rate_limit"),
     *("scope", "storage", "timeout", "unauthorized", "unread", "validation"),
 )
+CAUSES = (
+    *("key_expired", "key_revoked", "key_unknown", "malformed", "missing", "network"),
+    *("token_algorithm", "token_audience", "token_claims", "token_expired", "token_header"),
+    *("token_issuer", "token_keys_unavailable", "token_lifetime", "token_malformed"),
+    *("token_not_yet_valid", "token_revoked", "token_signature", "token_too_large", "token_type"),
+    "token_unknown_key",
+)
 OUTCOMES = ("scored", "refused", "failed", "dropped", "unwritten")
 
 
@@ -113,7 +120,12 @@ class Metrics:
                 counter("churn_worker_restarts", "Workers that took the place of a dead one."),
             ),
         ]
-        known = {"errors": ERROR_KINDS, "rejected": REASONS, "shadow": OUTCOMES}
+        known = {
+            "errors": ERROR_KINDS,
+            "rejected": REASONS,
+            "shadow": OUTCOMES,
+            "unauthorized": CAUSES,
+        }
         for _, labelled in self._counters:
             for value in known.get(labelled._name.removeprefix("churn_"), ()):
                 labelled.labels(value)

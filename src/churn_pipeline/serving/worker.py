@@ -24,6 +24,7 @@ from churn_pipeline.serving.rate_limit import FailureLimiter, RateLimiter
 from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.settings import ServingSettings
 from churn_pipeline.serving.shadow import Shadow
+from churn_pipeline.serving.tls import Certificate
 from churn_pipeline.serving.variants import Deployment, Plan, described
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bentoml.churn")
 
 FLUSH_SECONDS = 0.5
+CERTIFICATE_SECONDS = 10.0
+"""A renewed certificate is presented after that time."""
 KEY_USE_SECONDS = 10.0
 """A worker that is killed loses the uses of so long."""
 
@@ -93,6 +96,7 @@ class Worker:
             from churn_pipeline.serving.identity.tokens import Tokens  # loads the cryptography
 
             self.tokens = Tokens(settings.tokens, self.metrics.failed)
+        self.certificate = Certificate(self.metrics.certificate)
         self.bounds = Bounds(settings, self.metrics.rejected)
         self.metrics.started(process.start, process.worker)
         self.audit = AuditLog(
@@ -221,6 +225,7 @@ class Worker:
             self._now_and_then(self._refresh_keys),
             self._now_and_then(self._flush),
             self._now_and_then(self._note_key_use, KEY_USE_SECONDS),
+            self._now_and_then(self.certificate.refresh, CERTIFICATE_SECONDS),
             self.shadow.score_waiting(),
             *(() if self.shared is None else (self.shared.follow(),)),
         ]
