@@ -22,6 +22,7 @@ STARTED_IN = "CHURN_STARTED_IN"
 """Variable that tells workers in which folder the service was started; BentoML takes them away."""
 Mode = Literal["champion", "shadow", "split"]
 AuditFailure = Literal["refuse", "continue"]
+AuditFull = Literal["remove", "refuse"]
 AuditTarget = Literal["file", "stdout", "both"]
 LogFormat = Literal["text", "json"]
 UnseenCategory = Literal["refuse", "missing"]
@@ -91,6 +92,9 @@ class ServingSettings:
     audit_failure : {"refuse", "continue"}
         What becomes of an answer that cannot be written to the audit log: 503, or it is sent and
         counted as lost.
+    audit_full : {"remove", "refuse"}
+        What becomes of the oldest file of answers when there are ``audit_files``: it is removed, or
+        no more is written until somebody has moved it away, as where the disk is full.
     audit_to : {"file", "stdout", "both"}
         Where the lines of the audit log go.
     log_format : {"text", "json"}
@@ -141,8 +145,9 @@ class ServingSettings:
     cors_origins: tuple[str, ...] = ()
     audit_log: Path = Path("data/09_serving/audit")
     audit_max_bytes: int = 50_000_000
-    audit_files: int = 5
+    audit_files: int = 40
     audit_failure: AuditFailure = "refuse"
+    audit_full: AuditFull = "remove"
     audit_to: AuditTarget = "file"
     log_format: LogFormat = "text"
     feedback: Path = Path("data/09_serving/feedback")
@@ -468,6 +473,7 @@ _READERS: Mapping[str, Reader] = {
     "audit_max_bytes": _whole(1000, 10_000_000_000),
     "audit_files": _whole(1, 1000),
     "audit_failure": _choice(get_args(AuditFailure)),
+    "audit_full": _choice(get_args(AuditFull)),
     "audit_to": _choice(get_args(AuditTarget)),
     "log_format": _choice(get_args(LogFormat)),
     "feedback": _path,

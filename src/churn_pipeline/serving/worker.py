@@ -108,6 +108,7 @@ class Worker:
             is_kept=self.keys.keeps_audit_key,
             failure=settings.audit_failure,
             to=settings.audit_to,
+            full=settings.audit_full,
         )
         self._process = process
         self._known_keys = self.keys.known

@@ -4,6 +4,7 @@ One process at a time writes a log: a worker holds the lock of its name as long 
 neither a restart nor a second service on the same folder mixes its lines with another's.
 """
 
+import errno
 import fcntl
 import itertools
 import logging
@@ -92,6 +93,9 @@ class ChainedFiles:
         Files that are kept, the current one included.
     key : ChainKey
         May be replaced by :meth:`use`.
+    is_archived : bool
+        Whether somebody moves full files away: then none is removed here, and where there are
+        ``keep`` of them no more is written.
     has_journal : bool
         Whether records wait in a :class:`~churn_pipeline.serving.audit.journal.Journal` until
         :meth:`check`, or the lack of room there, makes lines of them.
@@ -105,9 +109,11 @@ class ChainedFiles:
         keep: int,
         key: ChainKey,
         *,
+        is_archived: bool = False,
         has_journal: bool = False,
     ) -> None:
         self.log = log
+        self._is_archived = is_archived
         self._folder = folder
         self._max_bytes = max_bytes
         self._keep = keep
@@ -289,10 +295,16 @@ class ChainedFiles:
     def _create(self, number: int) -> None:
         """Begin a file with a line that says what it follows; remove those that are too many."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._is_archived and len(log_files(self._folder).get(self.log, {})) >= self._keep:
+            raise OSError(
+                errno.EDQUOT,
+                f"there are {self._keep} files of {self.log} already, serving.audit_files; move "
+                "the oldest to an archive",
+            )
         head: Mapping[str, Any] = {
             "number": number,
             "after": self._end.hash,
-            "keep": self._keep,
+            "keep": 1 if self._is_archived else self._keep,
             "audit_key": self._key.fingerprint,
         }
         (line,), end = seal(
@@ -310,7 +322,7 @@ class ChainedFiles:
         self._file, self._number, self._size, self._end = file, number, len(line), end
         self._holds_more_than_its_head = False
         for old, old_path in log_files(self._folder).get(self.log, {}).items():
-            if old <= number - self._keep:
+            if old <= number - self._keep and not self._is_archived:
                 with suppress(OSError):
                     old_path.unlink()
 

@@ -26,13 +26,14 @@ from churn_pipeline.serving.audit.records import (
 )
 from churn_pipeline.serving.audit.refusals import Refusals
 from churn_pipeline.serving.audit.stdout import ChainedStdout, Stdout
-from churn_pipeline.serving.settings import AuditFailure, AuditTarget
+from churn_pipeline.serving.settings import AuditFailure, AuditFull, AuditTarget
 
 _LOGGER = logging.getLogger("bentoml.churn")
 
 COLLECTOR_SECONDS = 5.0
 """An answer waits so long for a collector that does not read; then it counts as unwritten."""
 _LINES_IN_A_ROW = 4  # of a batch, between which other requests are answered
+_REFUSAL_FILES = 5  # they are limited, and nobody was answered
 _EVENTS = 1000  # that wait until they can be written
 _REMIND_SECONDS = 60.0
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -67,6 +68,9 @@ class AuditLog:
         What becomes of an answer that cannot be written: :class:`AuditUnavailable`, or it is sent
         and counted as lost.
     to : {"file", "stdout", "both"}
+    full : {"remove", "refuse"}
+        What becomes of the oldest answers when all files are full: they are removed, or nothing
+        more can be written until somebody has moved them away.
 
     Raises
     ------
@@ -85,12 +89,14 @@ class AuditLog:
         is_kept: bool = True,
         failure: AuditFailure = "refuse",
         to: AuditTarget = "file",
+        full: AuditFull = "remove",
     ) -> None:
         self._folder = folder
         self._worker = worker
         self._max_bytes = max_bytes
         self._files = files
         self._failure = failure
+        self._is_archived = full == "refuse"
         self._stdout = Stdout() if to != "file" else None
         self._has_files = to != "stdout"
         self._lock = threading.RLock()
@@ -272,8 +278,9 @@ class AuditLog:
                     self._folder,
                     f"{kind}-{number}",
                     self._max_bytes,
-                    self._files,
+                    self._files if kind == "audit" else min(self._files, _REFUSAL_FILES),
                     self._key,
+                    is_archived=self._is_archived and kind == "audit",
                     has_journal=kind == "audit" and self._stdout is None,
                 )
                 for kind in ("audit", "refusals")
