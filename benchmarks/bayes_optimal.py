@@ -28,14 +28,14 @@ from scipy.special import xlog1py, xlogy
 from sklearn.metrics import roc_auc_score
 
 from churn_pipeline.contract import Contract, parse_contract
-from churn_pipeline.inference import Hints, infer_contract
+from churn_pipeline.discovery import Hints, infer_contract
+from churn_pipeline.economics.maximum_profit import expected_maximum_profit
+from churn_pipeline.economics.profit import lifetime_values
+from churn_pipeline.evaluation.metrics import MetricSettings, compute_metrics
 from churn_pipeline.io.atomic import CSVDataset
 from churn_pipeline.io.contract_dataset import ContractDataset
 from churn_pipeline.io.raw_table import RawTable, RawTableDataset
 from churn_pipeline.io.study_journal import StudyJournalDataset
-from churn_pipeline.modeling.maximum_profit import expected_maximum_profit
-from churn_pipeline.modeling.metrics import MetricSettings, compute_metrics
-from churn_pipeline.modeling.profit import lifetime_values
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.pipelines import features, ingestion, training, tuning
 from churn_pipeline.scorer.decisions import Economics

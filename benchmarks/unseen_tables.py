@@ -21,7 +21,7 @@ from scipy.stats import ttest_1samp
 from benchmarks.automatic import run_automatic
 from benchmarks.telco_ten_splits import install_peers
 from churn_pipeline.contract import Contract, parse_contract
-from churn_pipeline.inference import Hints, infer_contract
+from churn_pipeline.discovery import Hints, infer_contract
 from churn_pipeline.io.raw_table import RawTable, read_raw_table
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.pipelines.features.nodes import derive_features, split_customers

@@ -18,10 +18,10 @@ from dvc.rwlock import SCHEMA as RWLOCK_SCHEMA
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import Invalid
 
+from churn_pipeline.datasets.dvc_project import former_data_sets
 from churn_pipeline.environments import dvc_root, dvc_yaml_path, params_name
 from churn_pipeline.errors import ChurnPipelineError
 from churn_pipeline.locking import BusyError, hold, place
-from churn_pipeline.orchestration.dvc_project import former_data_sets
 
 _SECONDS_OF_A_WRITE = 1.0
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.telco import simulate_customers
 from benchmarks.telco import telco_path as find_telco
@@ -51,13 +52,27 @@ def customers_csv() -> str:
 @pytest.fixture(scope="session")
 def customers(contract: Contract) -> pd.DataFrame:
     """Two thousand simulated customers as ingestion accepts them."""
-    from churn_pipeline.contract.cells import cast_columns
-    from churn_pipeline.contract.violations import find_violations
+    from churn_pipeline.checking.cells import cast_columns
+    from churn_pipeline.checking.violations import find_violations
 
     cells = simulate_customers(2000, seed=8).customers.astype("str")
     table, violations = find_violations(cells, contract)
     assert violations.empty
     return cast_columns(table, contract)
+
+
+@pytest.fixture(scope="session")
+def inputs(customers: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    from churn_pipeline.pipelines.features.nodes import derive_features
+
+    return derive_features(customers, contract)[list(contract.model_inputs)]
+
+
+@pytest.fixture(scope="session")
+def target(customers: pd.DataFrame, contract: Contract) -> NDArray[np.int8]:
+    from churn_pipeline.modeling.target import churned
+
+    return churned(customers, contract)
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +91,7 @@ def bundle_folder(
 @pytest.fixture(scope="session")
 def migrated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow store; to be copied, since creating one takes seconds."""
-    from churn_pipeline.orchestration.sqlite_store import prepare_sqlite_store
+    from churn_pipeline.tracking.sqlite_store import prepare_sqlite_store
 
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     prepare_sqlite_store(path, create=True, write=True)
@@ -126,8 +141,8 @@ def small_model(months: pd.DataFrame) -> ChurnModel:
 @pytest.fixture
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that gains a candidate's name with every fit of tuning in this process."""
-    from churn_pipeline.modeling import tuning
     from churn_pipeline.modeling.cross_validation import fit_on
+    from churn_pipeline.modeling.tuning import search
 
     names: list[str] = []
 
@@ -135,7 +150,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(name)
         return fit_on(name, *args)
 
-    monkeypatch.setattr(tuning, "fit_on", counted)
+    monkeypatch.setattr(search, "fit_on", counted)
     return names
 
 

@@ -4,11 +4,11 @@ import churn_pipeline_startup
 
 churn_pipeline_startup.init()  # for sessions that no `kedro` command started
 
-from churn_pipeline.config_loader import DatasetConfigLoader  # noqa: E402
+from churn_pipeline.datasets.config_loader import DatasetConfigLoader  # noqa: E402
 from churn_pipeline.hooks import ParameterHooks, ProgressHooks, TrackingHooks  # noqa: E402
 from churn_pipeline.locking.sessions import guard_sessions  # noqa: E402
-from churn_pipeline.orchestration.mlflow_run import mlflow_run_id, mlflow_run_name  # noqa: E402
-from churn_pipeline.orchestration.tracking import (  # noqa: E402
+from churn_pipeline.tracking.mlflow_run import mlflow_run_id, mlflow_run_name  # noqa: E402
+from churn_pipeline.tracking.store import (  # noqa: E402
     mlflow_artifact_location,
     mlflow_tracking_uri,
 )

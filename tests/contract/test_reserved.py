@@ -9,7 +9,7 @@ import pytest
 from churn_pipeline.contract import parse_contract
 from churn_pipeline.contract.reserved import KEY_NAMES
 from churn_pipeline.errors import ContractError, DataError
-from tests.inference.tables import N, ids, infer
+from tests.discovery.tables import N, ids, infer
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "churn_pipeline"
 # where the id stands beside fields of the project, and the functions that put them there
@@ -20,7 +20,7 @@ MIXED = {
     "pipelines/evaluation/nodes.py": ("score_test_customers",),
     "pipelines/evaluation/explanations.py": ("explain_test_customers",),
     "pipelines/publishing/nodes.py": ("version_features",),
-    "modeling/profit.py": ("add_decisions",),
+    "economics/profit.py": ("add_decisions",),
 }
 
 

@@ -98,7 +98,7 @@ def test_graph_metrics_params_and_plots_are_shown(reproduced: Project) -> None:
             ["tuning", "training"],
         ),
         (
-            "src/churn_pipeline/modeling/combinations.py",
+            "src/churn_pipeline/features/combinations.py",
             "Find sums",
             "Look for sums",
             ["features"],

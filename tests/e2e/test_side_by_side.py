@@ -19,7 +19,7 @@ CREATE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, "src")
-from churn_pipeline.orchestration.datasets import create_dataset
+from churn_pipeline.datasets.scaffolding import create_dataset
 contract = Path("conf/base/contract.yml").read_text(encoding="utf-8")
 for name, source in zip(sys.argv[1::2], sys.argv[2::2]):
     create_dataset(Path.cwd(), name, contract, source, "# Report\\n", force=False)

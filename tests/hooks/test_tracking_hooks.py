@@ -28,14 +28,14 @@ from churn_pipeline.io.atomic import CSVDataset, JSONDataset, PickleDataset
 from churn_pipeline.io.bundle_dataset import BundleDataset
 from churn_pipeline.io.contract_dataset import ContractDataset
 from churn_pipeline.modeling.model import ChurnModel
-from churn_pipeline.orchestration.mlflow_run import SharedRun
-from churn_pipeline.orchestration.registry import (
+from churn_pipeline.scorer.bundle import Bundle, read_bundle, write_bundle
+from churn_pipeline.tracking.mlflow_run import SharedRun
+from churn_pipeline.tracking.registry import (
     CHALLENGER,
     fetch_bundle,
     versions,
 )
-from churn_pipeline.orchestration.tracking import mlflow_tracking_uri
-from churn_pipeline.scorer.bundle import Bundle, read_bundle, write_bundle
+from churn_pipeline.tracking.store import mlflow_tracking_uri
 
 MODEL_NAME = "churn_pipeline"
 QUALITY = {"source": {"name": "customers.csv", "sha256": "d" * 64}}

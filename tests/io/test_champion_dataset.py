@@ -13,10 +13,10 @@ import pytest
 from kedro.io import DatasetError
 from mlflow import MlflowClient
 
+from churn_pipeline.evaluation.champion import Champion, LostChampion
 from churn_pipeline.io.champion_dataset import ChampionDataset
-from churn_pipeline.modeling.champion import Champion, LostChampion
 from churn_pipeline.modeling.model import ChurnModel
-from churn_pipeline.orchestration.registry import CHAMPION, register
+from churn_pipeline.tracking.registry import CHAMPION, register
 
 MODEL_NAME = "churn_pipeline"
 

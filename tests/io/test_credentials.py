@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from churn_pipeline.config_loader import DatasetConfigLoader
+from churn_pipeline.datasets.config_loader import DatasetConfigLoader
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.credentials import (
     database_credentials,

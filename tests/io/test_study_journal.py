@@ -8,7 +8,7 @@ from kedro.io import DatasetError
 from optuna.trial import create_trial
 
 from churn_pipeline.io.study_journal import StudyJournalDataset
-from churn_pipeline.modeling.studies import StudyJournal
+from churn_pipeline.modeling.tuning.studies import StudyJournal
 
 
 def test_the_journal_comes_into_being_when_it_is_asked_for(tmp_path: Path) -> None:

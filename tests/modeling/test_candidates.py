@@ -26,7 +26,7 @@ from churn_pipeline.modeling.candidates import (
 )
 from churn_pipeline.modeling.elastic_net import ElasticNetLogisticRegression
 from churn_pipeline.modeling.model import log_odds
-from churn_pipeline.modeling.search_space import parse_search_space
+from churn_pipeline.modeling.tuning.search_space import parse_search_space
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "logistic_regression": {"knots": 2},
@@ -170,7 +170,7 @@ def nullable_contract(*kinds: str) -> Contract:
     "kinds", [("integer",), ("number",), ("category",), ("integer", "number", "category")]
 )
 def test_nullable_columns_of_every_type_can_be_learned(name: str, kinds: tuple[str, ...]) -> None:
-    from churn_pipeline.contract.cells import cast_columns
+    from churn_pipeline.checking.cells import cast_columns
 
     contract = nullable_contract(*kinds)
     generator = np.random.default_rng(0)

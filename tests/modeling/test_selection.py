@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_pipeline.modeling.comparison import compare_candidates
 from churn_pipeline.modeling.selection import choose_champion
+from churn_pipeline.statistics.comparison import compare_candidates
 
 
 def measured(**log_losses: list[float]) -> pd.DataFrame:

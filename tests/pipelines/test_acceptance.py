@@ -11,9 +11,9 @@ import pytest
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import ChurnPipelineError, GateError
+from churn_pipeline.evaluation.champion import Champion
+from churn_pipeline.evaluation.metrics import MetricSettings, compute_metrics
 from churn_pipeline.modeling.candidates import build_baseline
-from churn_pipeline.modeling.champion import Champion
-from churn_pipeline.modeling.metrics import MetricSettings, compute_metrics
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.packaging.assembly import assemble

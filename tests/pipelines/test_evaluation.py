@@ -12,7 +12,6 @@ from sklearn.metrics import precision_score, roc_auc_score
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.modeling.candidates import build_baseline, build_candidate
-from churn_pipeline.modeling.delong import delong_test
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import SigmoidCalibrator
 from churn_pipeline.modeling.target import churned
@@ -36,6 +35,7 @@ from churn_pipeline.pipelines.evaluation.nodes import (
 )
 from churn_pipeline.reporting.names import METRIC_NAMES
 from churn_pipeline.scorer.decisions import NO_ACTION, Economics
+from churn_pipeline.statistics.delong import delong_test
 from tests.bundles import bundle_of
 
 EVALUATION = {

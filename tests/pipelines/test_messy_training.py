@@ -15,8 +15,8 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.unseen_tables import accepted
 from churn_pipeline.contract import Contract, parse_contract
+from churn_pipeline.discovery import infer_contract
 from churn_pipeline.errors import DataError
-from churn_pipeline.inference import infer_contract
 from churn_pipeline.io.raw_table import read_raw_table
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.target import churned

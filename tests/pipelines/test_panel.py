@@ -10,12 +10,11 @@ import pandas as pd
 import pytest
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.evaluation.champion import Champion
+from churn_pipeline.features.feature_search import search_columns
 from churn_pipeline.features.proposals import propose_columns
-from churn_pipeline.modeling.champion import Champion
-from churn_pipeline.modeling.customers import customer_numbers, in_order_of
-from churn_pipeline.modeling.feature_search import search_columns
 from churn_pipeline.modeling.model import ChurnModel
-from churn_pipeline.modeling.tuning import tune
+from churn_pipeline.modeling.tuning.search import tune
 from churn_pipeline.pipelines.decisions.economics import weigh_decisions
 from churn_pipeline.pipelines.decisions.fairness import audit_fairness
 from churn_pipeline.pipelines.decisions.nodes import decide_test_customers, measure_decisions
@@ -34,6 +33,7 @@ from churn_pipeline.pipelines.training.nodes import (
     fit_candidates,
 )
 from churn_pipeline.pipelines.tuning.nodes import tune_candidates
+from churn_pipeline.splits.customers import customer_numbers, in_order_of
 from tests.bundles import ECONOMICS, bundle_of
 from tests.panels import SPLIT, month_ends, panel, panel_contract
 

@@ -12,9 +12,9 @@ import pytest
 import churn_pipeline
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import DataError, ParameterError
-from churn_pipeline.modeling.studies import StudyJournal
-from churn_pipeline.orchestration.imports import files_behind
+from churn_pipeline.modeling.tuning.studies import StudyJournal
 from churn_pipeline.pipelines.tuning.nodes import tune_candidates
+from churn_pipeline.stages.imports import files_behind
 
 Changes = dict[str, Any]
 
@@ -144,7 +144,7 @@ def test_another_library_version_or_another_code_is_another_study(
             patch.setattr(nodes, name, replacement)
             tune_candidates(train, contract, SMALL, tuning, StudyJournal(path))
         assert len(fits) == 4
-    code = {path.name for path in real(["churn_pipeline.modeling.tuning"], source)}
+    code = {path.name for path in real(["churn_pipeline.modeling.tuning.search"], source)}
     assert {"candidates.py", "encoding.py", "forest.py", "elastic_net.py", "tuning.py"} <= code
 
 

@@ -13,8 +13,8 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
-from churn_pipeline.config_loader import DatasetConfigLoader
-from churn_pipeline.inference import Hints, infer_contract
+from churn_pipeline.datasets.config_loader import DatasetConfigLoader
+from churn_pipeline.discovery import Hints, infer_contract
 from churn_pipeline.io.raw_table import read_raw_table
 from churn_pipeline.pipelines import (
     acceptance,

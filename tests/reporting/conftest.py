@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.expressions import Expression
 from churn_pipeline.contract.model import Column, DerivedColumn
-from churn_pipeline.modeling.period_metrics import METRICS as PERIOD_METRICS
+from churn_pipeline.evaluation.period_metrics import METRICS as PERIOD_METRICS
 from churn_pipeline.reporting.drawing import DPI
 from churn_pipeline.reporting.embedding import png
 from churn_pipeline.reporting.model_card import FIGURES

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from churn_pipeline.modeling import curves
+from churn_pipeline.evaluation import curves
 from churn_pipeline.reporting import figures
 
 P = np.linspace(0.01, 0.99, 200)

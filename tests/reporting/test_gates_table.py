@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from churn_pipeline.modeling.gates import Gate
+from churn_pipeline.evaluation.gates import Gate
 from churn_pipeline.reporting.gates_table import gates_table
 
 

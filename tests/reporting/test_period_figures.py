@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_pipeline.modeling.period_metrics import METRICS
+from churn_pipeline.evaluation.period_metrics import METRICS
 from churn_pipeline.reporting.period_figures import by_period
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from churn_pipeline.checking.violations import find_violations
 from churn_pipeline.contract import parse_contract
-from churn_pipeline.contract.violations import find_violations
 from churn_pipeline.scorer.records import InvalidRecord, RecordReader
 
 CONTRACT = parse_contract(

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from churn_pipeline.checking.cells import cast_columns
+from churn_pipeline.checking.violations import find_violations
 from churn_pipeline.contract import Column, Contract, Expression, parse_contract
-from churn_pipeline.contract.cells import cast_columns
 from churn_pipeline.contract.model import DerivedColumn, RowRule
-from churn_pipeline.contract.violations import find_violations
 from churn_pipeline.errors import ParameterError
 from churn_pipeline.scorer.records import (
     MAX_TEXT,

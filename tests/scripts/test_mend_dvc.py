@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from churn_pipeline.orchestration.dvc_project import write_dvc_project
+from churn_pipeline.datasets.dvc_project import write_dvc_project
 from scripts import mend_dvc
 
 LOCK = """\

@@ -189,8 +189,8 @@ def test_one_caller_holds_its_share_alone_and_others_are_served() -> None:
 
 def test_one_body_always_has_room() -> None:
     content = b'"' + b"a" * (3 * FREE_BYTES) + b'"'
-    limits = {"max_bodies_bytes": 4 * FREE_BYTES, "max_body_bytes": 4 * FREE_BYTES}
-    assert read(parts(content), limit=10**6, **limits, caller_bodies_share=0.1)
+    limits: dict[str, Any] = {"max_bodies_bytes": 4 * FREE_BYTES, "caller_bodies_share": 0.1}
+    assert read(parts(content), limit=10**6, max_body_bytes=4 * FREE_BYTES, **limits)
 
 
 @pytest.mark.parametrize("piece", [b"[]", b"{}", b'{"":1}', b"1", b'""'])

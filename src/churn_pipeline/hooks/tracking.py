@@ -10,9 +10,9 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from churn_pipeline.orchestration.mlflow_run import shared_run
-from churn_pipeline.orchestration.run_log import KINDS, RunLog, kind_of
-from churn_pipeline.orchestration.tracking import is_tracking_on, reach_store, unavailable
+from churn_pipeline.tracking.mlflow_run import shared_run
+from churn_pipeline.tracking.run_log import KINDS, RunLog, kind_of
+from churn_pipeline.tracking.store import is_tracking_on, reach_store, unavailable
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from churn_pipeline.modeling.champion import Champion, LostChampion
-from churn_pipeline.orchestration.tracking import (
+from churn_pipeline.evaluation.champion import Champion, LostChampion
+from churn_pipeline.tracking.store import (
     mlflow_tracking_uri,
     open_store,
     sqlite_path,
@@ -45,7 +45,7 @@ class ChampionDataset(AbstractDataset[NoReturn, Champion | LostChampion | None])
             # not before: it takes seconds
             from mlflow.artifacts import download_artifacts
 
-            from churn_pipeline.orchestration.registry import CHAMPION, alias, registered_model
+            from churn_pipeline.tracking.registry import CHAMPION, alias, registered_model
 
             registered = registered_model(client, name)
             number = registered and alias(registered, CHAMPION)

@@ -5,11 +5,11 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from churn_pipeline.modeling.studies import StudyJournal
+from churn_pipeline.modeling.tuning.studies import StudyJournal
 
 
 class StudyJournalDataset(AbstractDataset[NoReturn, StudyJournal]):
-    """Gives nodes a :class:`~churn_pipeline.modeling.studies.StudyJournal` to resume from.
+    """Gives nodes a :class:`~churn_pipeline.modeling.tuning.studies.StudyJournal` to resume from.
 
     Neither a dependency nor an output of a DVC stage: results do not depend on it.
     """

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from churn_pipeline.datasets.dvc_project import former_data_sets
 from churn_pipeline.environments import (
     PARAMS,
     SIMULATED,
@@ -16,7 +17,6 @@ from churn_pipeline.environments import (
     read_dataset,
 )
 from churn_pipeline.errors import ParameterError
-from churn_pipeline.orchestration.dvc_project import former_data_sets
 
 _CONF = "conf"
 

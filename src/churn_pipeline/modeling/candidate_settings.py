@@ -29,7 +29,7 @@ from churn_pipeline.modeling.candidates import (
     plain_name,
     setting_names,
 )
-from churn_pipeline.modeling.search_space import SearchSpace, parse_search_space
+from churn_pipeline.modeling.tuning.search_space import SearchSpace, parse_search_space
 from churn_pipeline.named_files import params_yaml
 
 _CUSTOMERS = 200

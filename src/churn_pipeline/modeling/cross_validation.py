@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from churn_pipeline.contract.limits import LARGEST_NUMBER
 from churn_pipeline.errors import DataError, ParameterError
-from churn_pipeline.modeling.folds import stratified_splits
 from churn_pipeline.modeling.model import log_odds
 from churn_pipeline.named_files import params_yaml
+from churn_pipeline.splits.folds import stratified_splits
 
 
 @cache
@@ -85,7 +85,7 @@ def cross_validate(
     churned : ndarray of 0 and 1, (n,)
     folds, repeats, seed : int
     customer_numbers : ndarray of int, (n,), optional
-        See :func:`churn_pipeline.modeling.folds.stratified_splits`.
+        See :func:`churn_pipeline.splits.folds.stratified_splits`.
 
     Returns
     -------

@@ -11,7 +11,7 @@ from scipy.special import logit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from churn_pipeline.modeling.comparison import corrected_resampled_t_test
+from churn_pipeline.statistics.comparison import corrected_resampled_t_test
 
 Floats = NDArray[np.float64]
 

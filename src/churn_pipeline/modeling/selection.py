@@ -23,7 +23,7 @@ def choose_champion(
     cross_validation : DataFrame
         As :func:`churn_pipeline.modeling.cross_validation.score_folds` returns it.
     comparisons : sequence of mapping
-        As :func:`churn_pipeline.modeling.comparison.compare_candidates` returns it.
+        As :func:`churn_pipeline.statistics.comparison.compare_candidates` returns it.
     scoring_costs : mapping of str to float
         Operations that it takes to score one customer, by candidate.
 

@@ -49,7 +49,7 @@ def plan_campaign(
     precision : float
         The share of the contacted test customers who churned.
     split_record : mapping
-        See :func:`churn_pipeline.modeling.split_record.record_split`.
+        See :func:`churn_pipeline.splits.split_record.record_split`.
     """
     assumed, model = economics["assumptions"], economics["policies"]["model"]
     profit, share = model["profit_per_customer"], model["contacted_share"]

@@ -17,7 +17,7 @@ def profit(points: pd.DataFrame, economics: Mapping[str, Any], currency: str) ->
     ----------
     points : DataFrame
         ``contacted_share`` and ``profit_per_customer``, see
-        :func:`churn_pipeline.modeling.profit.profit_curve`.
+        :func:`churn_pipeline.economics.profit.profit_curve`.
     economics : mapping
         ``policies`` and ``best_share``, as in ``economics.json``.
     currency : str

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from churn_pipeline.modeling.customer_groups import MISSING
-from churn_pipeline.modeling.fairness import MINIMUM_CUSTOMERS
+from churn_pipeline.evaluation.customer_groups import MISSING
+from churn_pipeline.evaluation.fairness import MINIMUM_CUSTOMERS
 from churn_pipeline.reporting.names import GROUP_METRIC_NAMES
 
 
@@ -14,7 +14,7 @@ def warn(columns: Mapping[str, Any], differences: Sequence[Mapping[str, Any]]) -
     Parameters
     ----------
     columns, differences
-        See :func:`churn_pipeline.modeling.fairness.audit`.
+        See :func:`churn_pipeline.evaluation.fairness.audit`.
     """
     return [
         f"{entry['column']}: {_describe(entry, columns)} ({_holm(entry['p_value_holm'])})."

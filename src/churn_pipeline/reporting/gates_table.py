@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from churn_pipeline.modeling.gates import Gate
+from churn_pipeline.evaluation.gates import Gate
 from churn_pipeline.reporting.formats import count_passed
 
 _VERDICTS = {True: "PASS", False: "FAIL", None: "–"}

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.model import Column
-from churn_pipeline.modeling.period_metrics import METRICS as PERIOD_METRICS
+from churn_pipeline.evaluation.period_metrics import METRICS as PERIOD_METRICS
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.reporting import meanings
 from churn_pipeline.reporting.campaign import plan_campaign
@@ -98,9 +98,9 @@ def write_model_card(
     train : DataFrame
         The training side.
     split_record : mapping
-        See :func:`churn_pipeline.modeling.split_record.record_split`.
+        See :func:`churn_pipeline.splits.split_record.record_split`.
     metrics_by_period : DataFrame
-        See :func:`churn_pipeline.modeling.period_metrics.measure_periods`; shown if there are
+        See :func:`churn_pipeline.evaluation.period_metrics.measure_periods`; shown if there are
         several periods.
     contract : Contract
     evaluation, training, tuning, split : mapping

@@ -25,7 +25,7 @@ def by_period(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        See :func:`churn_pipeline.modeling.period_metrics.measure_periods`.
+        See :func:`churn_pipeline.evaluation.period_metrics.measure_periods`.
     """
     periods = sorted(set(table["period"]))
     sides = [side for side in _SIDES if side in set(table["side"])]

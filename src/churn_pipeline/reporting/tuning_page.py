@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState, create_trial
 
-from churn_pipeline.modeling.search_space import parse_search_space
+from churn_pipeline.modeling.tuning.search_space import parse_search_space
 from churn_pipeline.reporting import tuning_figures
 from churn_pipeline.reporting.embedding import css_size, data_uri, png
 from churn_pipeline.reporting.templates import html_templates
@@ -43,7 +43,7 @@ def render_tuning_page(trials: pd.DataFrame, candidates: dict[str, Any]) -> str:
     Parameters
     ----------
     trials : DataFrame
-        As :func:`churn_pipeline.modeling.tuning.tabulate` returns it.
+        As :func:`churn_pipeline.modeling.tuning.search.tabulate` returns it.
     candidates : dict
         The section of ``params.yaml``.
 

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import click
 
+from churn_pipeline.commands import CommandGroup
 from churn_pipeline.errors import ParameterError
 from churn_pipeline.serving.audit.key_changes import WriteChange, key_changes
-from churn_pipeline.serving.command_group import CommandGroup
 from churn_pipeline.serving.identity.caller import SCOPES, Caller, Scope
 from churn_pipeline.serving.identity.key_changes import (
     create_key,

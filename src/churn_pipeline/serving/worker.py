@@ -192,7 +192,9 @@ class Worker:
             self._limiter.allow,
             lambda: self.keys.revoked,
             lambda: self.metrics.failed("redis"),
-            tokens and SharedRevocations(tokens.revoked_here, tokens.revoke_elsewhere),
+            None
+            if tokens is None
+            else SharedRevocations(tokens.revoked_here, tokens.revoke_elsewhere),
         )
 
     def _shared_name(self) -> str:

@@ -6,13 +6,13 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from churn_pipeline.modeling.customers import numbers_of
-from churn_pipeline.modeling.maximum_profit import bootstrap_maximum_profit
-from churn_pipeline.modeling.policies import weigh_policies
-from churn_pipeline.modeling.profit import best_share, profit_curve
-from churn_pipeline.modeling.tiers import summarise_tiers
+from churn_pipeline.economics.maximum_profit import bootstrap_maximum_profit
+from churn_pipeline.economics.policies import weigh_policies
+from churn_pipeline.economics.profit import best_share, profit_curve
+from churn_pipeline.economics.tiers import summarise_tiers
 from churn_pipeline.reporting import economics_figures, figures
 from churn_pipeline.scorer.decisions import Economics, tiers
+from churn_pipeline.splits.customers import numbers_of
 
 
 def weigh_decisions(
@@ -33,10 +33,10 @@ def weigh_decisions(
         ``assumptions``; ``threshold`` (the break-even churn probability; None with individual
         lifetime values); ``empc`` (expected maximum profit per customer), ``empc_fraction`` (its
         part of that of perfect predictions) and ``best_share`` (to contact, in hindsight);
-        ``policies`` (see :class:`churn_pipeline.modeling.policies.Policy`) and ``tiers`` (see
-        :func:`churn_pipeline.modeling.tiers.summarise_tiers`). Rounded to six decimals.
+        ``policies`` (see :class:`churn_pipeline.economics.policies.Policy`) and ``tiers`` (see
+        :func:`churn_pipeline.economics.tiers.summarise_tiers`). Rounded to six decimals.
     profit_curve : DataFrame
-        See :func:`churn_pipeline.modeling.profit.profit_curve`.
+        See :func:`churn_pipeline.economics.profit.profit_curve`.
 
     Raises
     ------

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.modeling.customer_groups import group_customers
-from churn_pipeline.modeling.customers import customer_numbers, in_order_of
-from churn_pipeline.modeling.fairness import Outcomes, audit
+from churn_pipeline.evaluation.customer_groups import group_customers
+from churn_pipeline.evaluation.fairness import Outcomes, audit
 from churn_pipeline.reporting.fairness_sentences import tell_not_judged, warn
+from churn_pipeline.splits.customers import customer_numbers, in_order_of
 
 
 def audit_fairness(
@@ -34,7 +34,7 @@ def audit_fairness(
     Returns
     -------
     dict
-        ``columns`` and ``differences`` as :func:`churn_pipeline.modeling.fairness.audit` returns
+        ``columns`` and ``differences`` as :func:`churn_pipeline.evaluation.fairness.audit` returns
         them, ``warnings`` (a sentence for each difference beyond noise) and ``notes`` (a sentence
         for each comparison that too few customers stand behind).
     """

@@ -6,12 +6,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.modeling import curves
-from churn_pipeline.modeling.customers import NUMBER, numbers_of
-from churn_pipeline.modeling.metrics import bootstrap_decisions
-from churn_pipeline.modeling.profit import add_decisions
+from churn_pipeline.economics.profit import add_decisions
+from churn_pipeline.evaluation import curves
+from churn_pipeline.evaluation.metrics import bootstrap_decisions
 from churn_pipeline.reporting import figures
 from churn_pipeline.scorer.decisions import Economics, assign_tier, recommend, tiers
+from churn_pipeline.splits.customers import NUMBER, numbers_of
 
 
 def decide_test_customers(
@@ -35,8 +35,8 @@ def decide_test_customers(
     Returns
     -------
     DataFrame
-        The scores with what :func:`churn_pipeline.modeling.profit.add_decisions` adds, ``tier`` and
-        ``recommended_action``; ``customer_number`` stays the last column.
+        The scores with what :func:`churn_pipeline.economics.profit.add_decisions` adds, ``tier``
+        and ``recommended_action``; ``customer_number`` stays the last column.
 
     Raises
     ------

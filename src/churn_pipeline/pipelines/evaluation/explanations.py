@@ -6,10 +6,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.modeling.customers import key_columns
-from churn_pipeline.modeling.explanation import dependence, importance, top_reasons
+from churn_pipeline.evaluation.explanation import dependence, importance, top_reasons
 from churn_pipeline.reporting import explanation_figures
 from churn_pipeline.scorer import Bundle, Model
+from churn_pipeline.splits.customers import key_columns
 
 _REASONS = 3
 _INPUTS_IN_DETAIL = 6
@@ -38,12 +38,12 @@ def explain_test_customers(
     reasons : DataFrame
         One line a row: the contract's key, ``churn_probability``, ``log_odds``, ``base_log_odds``
         and the three inputs that raise the probability most, see
-        :func:`churn_pipeline.modeling.explanation.top_reasons`.
+        :func:`churn_pipeline.evaluation.explanation.top_reasons`.
     shap_importance : DataFrame
-        See :func:`churn_pipeline.modeling.explanation.importance`.
+        See :func:`churn_pipeline.evaluation.explanation.importance`.
     shap_dependence : DataFrame
         Values and SHAP values of the six most important inputs at most for 500 customers at most,
-        see :func:`churn_pipeline.modeling.explanation.dependence`.
+        see :func:`churn_pipeline.evaluation.explanation.dependence`.
     """
     champion = Model(scorer)
     rows = champion.rows(test)

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.modeling.champion import Champion, LostChampion
-from churn_pipeline.modeling.customers import customer_numbers, in_order_of
-from churn_pipeline.modeling.gap import gap_sentences
-from churn_pipeline.modeling.gates import (
+from churn_pipeline.evaluation.champion import Champion, LostChampion
+from churn_pipeline.evaluation.gap import gap_sentences
+from churn_pipeline.evaluation.gates import (
     MARGIN,
     REGRESSION,
     SCORING_TIME,
@@ -24,6 +23,7 @@ from churn_pipeline.modeling.gates import (
 from churn_pipeline.packaging.verdict import scorer_of
 from churn_pipeline.reporting.gates_table import gates_table
 from churn_pipeline.scorer import Bundle, Model
+from churn_pipeline.splits.customers import customer_numbers, in_order_of
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def check_gates(
     evaluation : dict
         ``confidence`` is used.
     validation_gap : dict
-        See :func:`churn_pipeline.modeling.gap.validation_gap`.
+        See :func:`churn_pipeline.evaluation.gap.validation_gap`.
     split : dict
         The record of the split; ``method`` is used.
     split_parameters : dict

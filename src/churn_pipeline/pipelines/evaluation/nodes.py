@@ -6,20 +6,20 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.modeling import curves
+from churn_pipeline.evaluation import curves
+from churn_pipeline.evaluation.metrics import MetricSettings, bootstrap_metrics
 from churn_pipeline.modeling.candidates import BASELINE
-from churn_pipeline.modeling.customers import (
+from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.modeling.target import churned
+from churn_pipeline.reporting import figures
+from churn_pipeline.scorer import Bundle, Model
+from churn_pipeline.splits.customers import (
     NUMBER,
     customer_numbers,
     key_columns,
     numbers_of,
 )
-from churn_pipeline.modeling.delong import delong_test
-from churn_pipeline.modeling.metrics import MetricSettings, bootstrap_metrics
-from churn_pipeline.modeling.model import ChurnModel
-from churn_pipeline.modeling.target import churned
-from churn_pipeline.reporting import figures
-from churn_pipeline.scorer import Bundle, Model
+from churn_pipeline.statistics.delong import delong_test
 
 _REFERENCES = ("runner_up", "baseline")
 

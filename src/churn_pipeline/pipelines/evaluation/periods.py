@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.modeling.customers import (
+from churn_pipeline.evaluation.gap import validation_gap
+from churn_pipeline.evaluation.gates import log_losses
+from churn_pipeline.evaluation.metrics import MetricSettings
+from churn_pipeline.evaluation.period_metrics import measure_periods
+from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.modeling.target import churned
+from churn_pipeline.reporting import period_figures
+from churn_pipeline.scorer.model import MAX_LOG_ODDS
+from churn_pipeline.splits.customers import (
     NUMBER,
     customer_numbers,
     identity_columns,
     numbers_of,
 )
-from churn_pipeline.modeling.gap import validation_gap
-from churn_pipeline.modeling.gates import log_losses
-from churn_pipeline.modeling.metrics import MetricSettings
-from churn_pipeline.modeling.model import ChurnModel
-from churn_pipeline.modeling.period_metrics import measure_periods
-from churn_pipeline.modeling.split_record import label_periods
-from churn_pipeline.modeling.target import churned
-from churn_pipeline.reporting import period_figures
-from churn_pipeline.scorer.model import MAX_LOG_ODDS
+from churn_pipeline.splits.split_record import label_periods
 
 _DECIMALS = 6
 
@@ -59,7 +59,7 @@ def measure_by_period(
     Returns
     -------
     DataFrame
-        See :func:`churn_pipeline.modeling.period_metrics.measure_periods`; one period, ``all``,
+        See :func:`churn_pipeline.evaluation.period_metrics.measure_periods`; one period, ``all``,
         where there are no dates.
     """
     train, probability = _out_of_fold(out_of_fold, model, train)
@@ -112,7 +112,7 @@ def compare_with_cross_validation(
     Returns
     -------
     dict
-        See :func:`churn_pipeline.modeling.gap.validation_gap`.
+        See :func:`churn_pipeline.evaluation.gap.validation_gap`.
     """
     rows, probability = _out_of_fold(out_of_fold, model, train)
     return validation_gap(

@@ -9,8 +9,8 @@ import pandas as pd
 import yaml
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.features.feature_search import search_columns
 from churn_pipeline.features.proposals import Proposal, propose_columns
-from churn_pipeline.modeling.feature_search import search_columns
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def search_features(
     Returns
     -------
     table : DataFrame
-        See :func:`churn_pipeline.modeling.feature_search.search_columns`.
+        See :func:`churn_pipeline.features.feature_search.search_columns`.
     proposed_columns : str
         The columns found, as a ``derived_columns`` section of a contract; the comment above each
         holds the evidence.

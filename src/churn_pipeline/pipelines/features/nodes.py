@@ -9,17 +9,17 @@ import pandas as pd
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.derivation import derive
 from churn_pipeline.errors import DataError
-from churn_pipeline.features.splitting import is_test_customer
-from churn_pipeline.features.time_split import split_by_time
-from churn_pipeline.modeling.combinations import find_combinations
-from churn_pipeline.modeling.customers import (
+from churn_pipeline.features.combinations import find_combinations
+from churn_pipeline.modeling.target import churned
+from churn_pipeline.splits.customers import (
     customer_numbers,
     keys_of,
     shuffled,
     snapshots_of,
 )
-from churn_pipeline.modeling.split_record import Parting, record_split
-from churn_pipeline.modeling.target import churned
+from churn_pipeline.splits.split_record import Parting, record_split
+from churn_pipeline.splits.splitting import is_test_customer
+from churn_pipeline.splits.time_split import split_by_time
 
 
 def derive_features(customers: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -46,7 +46,7 @@ def part_customers(
     train, test : DataFrame
         Ordered by a hash of the customer, then by snapshot. Rows in the gap are on neither side.
     split : dict
-        How they were parted, see :func:`churn_pipeline.modeling.split_record.record_split`.
+        How they were parted, see :func:`churn_pipeline.splits.split_record.record_split`.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def combine_columns(
     model_contract : Contract
         The contract with the combinations as further derived columns.
     combinations : DataFrame
-        What was tried, see :func:`churn_pipeline.modeling.combinations.find_combinations`.
+        What was tried, see :func:`churn_pipeline.features.combinations.find_combinations`.
     """
     found, rounds = find_combinations(
         training_side,

@@ -5,12 +5,12 @@ from typing import Any
 import pandas as pd
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.economics.profit import lifetime_values
 from churn_pipeline.errors import DataError
-from churn_pipeline.modeling.customers import customer_numbers
-from churn_pipeline.modeling.folds import check_folds
-from churn_pipeline.modeling.profit import lifetime_values
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.scorer.decisions import Economics
+from churn_pipeline.splits.customers import customer_numbers
+from churn_pipeline.splits.folds import check_folds
 
 
 def check_customers(

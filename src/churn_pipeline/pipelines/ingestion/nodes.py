@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from churn_pipeline.checking.cells import cast_columns
+from churn_pipeline.checking.completion import optional_columns
+from churn_pipeline.checking.pending import is_pending
+from churn_pipeline.checking.violations import find_violations
 from churn_pipeline.contract import Contract
-from churn_pipeline.contract.cells import cast_columns
-from churn_pipeline.contract.completion import optional_columns
-from churn_pipeline.contract.pending import is_pending
 from churn_pipeline.contract.reasons import listed
-from churn_pipeline.contract.violations import find_violations
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.raw_table import RawTable
 from churn_pipeline.named_files import contract_yml
@@ -35,7 +35,7 @@ def check_customers(raw: RawTable, contract: Contract) -> tuple[pd.DataFrame, pd
     table : DataFrame
         The typed table of all well-formed rows.
     violations : DataFrame
-        See :func:`churn_pipeline.contract.violations.find_violations`.
+        See :func:`churn_pipeline.checking.violations.find_violations`.
 
     Raises
     ------

@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn_pipeline.checking.cells import trimmed, whole_texts
 from churn_pipeline.contract import Contract
-from churn_pipeline.contract.cells import trimmed, whole_texts
 from churn_pipeline.contract.derivation import derive
 from churn_pipeline.contract.model import Column
 from churn_pipeline.errors import DataError, ParameterError
-from churn_pipeline.features.periods import Unit
+from churn_pipeline.evaluation.explanation import top_reasons
 from churn_pipeline.io.dates import dated
 from churn_pipeline.io.raw_table import RawTable
-from churn_pipeline.modeling.current_customers import states
-from churn_pipeline.modeling.explanation import top_reasons
 from churn_pipeline.named_files import params_yaml
 from churn_pipeline.scorer import Bundle, Scorer
+from churn_pipeline.splits.current_customers import states
+from churn_pipeline.splits.periods import Unit
 
 _REASONS = 3
 _CUSTOMERS_A_CHUNK = 50_000
@@ -90,7 +90,7 @@ def set_apart(
     all_snapshots : bool
         Keeps earlier rows of those who are customers still, to look back.
     period : {"day", "week", "month", "quarter"}
-        See :func:`churn_pipeline.modeling.current_customers.states`.
+        See :func:`churn_pipeline.splits.current_customers.states`.
 
     Returns
     -------
@@ -145,7 +145,7 @@ def score_customers(
     DataFrame
         One line a customer: the id column, the snapshot if there is one, ``churn_probability``,
         ``tier``, ``recommended_action``, ``contact``, ``expected_profit``, ``reason_1`` … and
-        ``contribution_1`` … (see :func:`churn_pipeline.modeling.explanation.top_reasons`), and
+        ``contribution_1`` … (see :func:`churn_pipeline.evaluation.explanation.top_reasons`), and
         ``model_version``; the highest expected profit first.
     """
     scorer = Scorer(bundle)

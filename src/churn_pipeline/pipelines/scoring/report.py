@@ -7,8 +7,8 @@ import pandas as pd
 from churn_pipeline.contract import Contract
 from churn_pipeline.io.addresses import shown
 from churn_pipeline.io.raw_table import RawTable
-from churn_pipeline.modeling.current_customers import says
 from churn_pipeline.scorer import Bundle, Scorer
+from churn_pipeline.splits.current_customers import says
 
 _STATES = ("left", "absent", "earlier")
 

@@ -7,20 +7,20 @@ from sklearn.pipeline import Pipeline
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.candidates import BASELINE, build_baseline, build_candidate
-from churn_pipeline.modeling.comparison import compare_candidates
 from churn_pipeline.modeling.cross_validation import (
     cross_validate,
     fit_on,
     score_folds,
 )
-from churn_pipeline.modeling.customers import customer_numbers
-from churn_pipeline.modeling.folds import check_folds
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import choose_calibrator, describe
-from churn_pipeline.modeling.sampling import first_customers
 from churn_pipeline.modeling.scoring_cost import scoring_cost
 from churn_pipeline.modeling.selection import choose_champion
 from churn_pipeline.modeling.target import churned
+from churn_pipeline.splits.customers import customer_numbers
+from churn_pipeline.splits.folds import check_folds
+from churn_pipeline.splits.sampling import first_customers
+from churn_pipeline.statistics.comparison import compare_candidates
 
 
 def _build(

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 import churn_pipeline
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.candidates import check_settings
-from churn_pipeline.modeling.customers import customer_numbers
-from churn_pipeline.modeling.folds import check_folds
-from churn_pipeline.modeling.sampling import first_customers
-from churn_pipeline.modeling.search_space import parse_search_space
-from churn_pipeline.modeling.studies import StudyJournal, study_name
 from churn_pipeline.modeling.target import churned
-from churn_pipeline.modeling.tuning import Budget, CandidateStudy, tabulate, tune
-from churn_pipeline.orchestration.imports import files_behind
+from churn_pipeline.modeling.tuning.search import Budget, CandidateStudy, tabulate, tune
+from churn_pipeline.modeling.tuning.search_space import parse_search_space
+from churn_pipeline.modeling.tuning.studies import StudyJournal, study_name
+from churn_pipeline.splits.customers import customer_numbers
+from churn_pipeline.splits.folds import check_folds
+from churn_pipeline.splits.sampling import first_customers
+from churn_pipeline.stages.imports import files_behind
 
 _LIBRARIES = ("lightgbm", "numpy", "optuna", "pandas", "scikit-learn", "scipy")
 
@@ -47,10 +47,10 @@ def tune_candidates(
     Returns
     -------
     trials : DataFrame
-        See :func:`churn_pipeline.modeling.tuning.tabulate`.
+        See :func:`churn_pipeline.modeling.tuning.search.tabulate`.
     tuned_settings : dict
         Candidate → setting → value, fixed ones included; without candidates that were given up,
-        see :func:`churn_pipeline.modeling.tuning.give_up_hopeless`.
+        see :func:`churn_pipeline.modeling.tuning.search.give_up_hopeless`.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def _ingredients(
 ) -> dict[str, str | bytes]:
     """Return all that the trials of a study depend on besides its settings."""
     source = Path(churn_pipeline.__file__).parents[1]
-    code = files_behind(["churn_pipeline.modeling.tuning"], source)
+    code = files_behind(["churn_pipeline.modeling.tuning.search"], source)
     return {
         "inputs": pd.util.hash_pandas_object(inputs, index=False).to_numpy().tobytes(),
         "churned": churned.tobytes(),

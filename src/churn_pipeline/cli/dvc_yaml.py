@@ -1,0 +1,58 @@
+"""``kedro dvc-yaml``: the stages of DVC, written from the pipelines."""
+
+import difflib
+import sys
+
+import click
+from kedro.framework.startup import ProjectMetadata
+
+from churn_pipeline.cli.commands import ProjectCommand, environment_option, project_root
+from churn_pipeline.environments import dvc_yaml_path, environments, params_name
+
+
+@click.command("dvc-yaml", cls=ProjectCommand)
+@environment_option
+@click.option("--all", "of_all", is_flag=True, help="Of the built-in data set and of all others.")
+@click.option("--check", is_flag=True, help="Change nothing; fail if dvc.yaml is out of step.")
+@click.pass_obj
+def dvc_yaml(metadata: ProjectMetadata, env: str | None, of_all: bool, check: bool) -> None:
+    """Write dvc.yaml from the Kedro pipelines and the catalog, of a data set to data/NAME.
+
+    Moves the stages of a data set there that formerly lay in conf/NAME; the next
+    `make repro ENV=NAME` runs them.
+    """
+    from churn_pipeline.datasets.dvc_project import (
+        has_former_stages,
+        remove_former_stages,
+        write_dvc_project,
+    )
+    from churn_pipeline.stages.dvc_yaml import render_dvc_yaml
+
+    root = project_root(metadata)
+    stale = []
+    names = ["", *environments(root)] if of_all else [params_name(root, env)]
+    for name in names:
+        expected = render_dvc_yaml(metadata, name)
+        path = dvc_yaml_path(root, name)
+        shown = path.relative_to(root).as_posix()
+        actual = path.read_text(encoding="utf-8") if path.exists() else ""
+        former = bool(name) and has_former_stages(root, name)
+        is_project = (path.parent / ".dvc" / "config").exists()
+        if expected == actual and is_project and not former:
+            click.echo(f"{shown} is in step with the pipelines")
+        elif check:
+            lines = difflib.unified_diff(
+                actual.splitlines(), expected.splitlines(), shown, "pipelines", lineterm=""
+            )
+            click.echo("\n".join(lines), err=True)
+            command = f"kedro dvc-yaml --env {name}" if name else "kedro dvc-yaml"
+            click.echo(f"{shown} is out of step with the pipelines; run `{command}`", err=True)
+            stale.append(shown)
+        else:
+            write_dvc_project(path.parent, expected)
+            click.echo(f"{shown} written")
+            if former:
+                remove_former_stages(root, name)
+                click.echo(f"its former stages in conf/{name} removed")
+    if stale:
+        sys.exit(1)

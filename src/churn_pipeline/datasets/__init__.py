@@ -1,0 +1,1 @@
+"""Data sets: created, configured, returned to the last commit."""

@@ -1,0 +1,86 @@
+"""What the model's decisions earn, beside what simpler policies would."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from churn_pipeline.scorer.decisions import Economics
+from churn_pipeline.statistics.bootstrap import Interval, percentile_interval, resamplings
+
+Floats = NDArray[np.float64]
+
+POLICIES = ("model", "contact_everyone", "contact_no_one", "random")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A way to choose whom to contact.
+
+    Attributes
+    ----------
+    contacted_share : float
+        Of all customers.
+    profit_per_customer : Interval
+        Profit over all customers, contacted or not, given who churned.
+    difference_to_model : Interval
+        The model's profit per customer minus this one: what the model earns more.
+    """
+
+    contacted_share: float
+    profit_per_customer: Interval
+    difference_to_model: Interval
+
+
+def weigh_policies(
+    target: ArrayLike,
+    contacted: ArrayLike,
+    lifetime_values: ArrayLike,
+    economics: Economics,
+    *,
+    replicates: int,
+    confidence: float,
+    seed: int,
+    customer_numbers: NDArray[np.int64] | None = None,
+) -> dict[str, Policy]:
+    """Compare the model's decisions with contacting everyone, no one, or as many at random.
+
+    Parameters
+    ----------
+    target : array-like of 0 and 1, (n,)
+    contacted : array-like of bool, (n,)
+        The decisions of the model.
+    lifetime_values : array-like of float, (n,)
+    economics : Economics
+        The acceptance counts with its expectation.
+    replicates, confidence, seed, customer_numbers
+        Of the bootstrap; the policies are compared on the same replicates.
+
+    Returns
+    -------
+    dict of str to Policy
+        By the names of :data:`POLICIES`. ``random`` is the expectation over all choices of as many
+        customers as the model contacts.
+    """
+    profit = economics.expected_profit(target, lifetime_values)
+    decided = np.asarray(contacted, dtype=np.float64)
+    n = len(decided)
+
+    def profits(weights: ArrayLike) -> Floats:
+        columns = np.column_stack([decided * profit, profit, decided])
+        w = np.asarray(weights, dtype=np.float64)
+        model, everyone, share = (w @ columns / w.sum(axis=1, keepdims=True)).T
+        return np.stack([model, everyone, np.zeros_like(model), share * everyone])
+
+    values = profits(np.ones((1, n)))[:, 0]
+    draws = np.hstack([profits(w) for w in resamplings(n, replicates, seed, customer_numbers)])
+    share = float(decided.mean())
+    shares = (share, 1.0, 0.0, share)
+    return {
+        name: Policy(
+            shares[i],
+            percentile_interval(float(values[i]), draws[i], confidence),
+            percentile_interval(float(values[0] - values[i]), draws[0] - draws[i], confidence),
+        )
+        for i, name in enumerate(POLICIES)
+    }

@@ -1,6 +1,0 @@
-"""Inference of a data contract from a customer table that nobody has described yet."""
-
-from churn_pipeline.inference.hints import Hints
-from churn_pipeline.inference.inference import Inference, infer_contract
-
-__all__ = ["Hints", "Inference", "infer_contract"]

@@ -1,0 +1,1 @@
+"""The search of every candidate's settings."""

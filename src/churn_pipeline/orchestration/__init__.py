@@ -1,1 +1,0 @@
-"""How Kedro, DVC and MLflow fit together."""

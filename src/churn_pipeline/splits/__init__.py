@@ -1,0 +1,1 @@
+"""Who is on which side of a split and in which fold."""

@@ -1,0 +1,1 @@
+"""The stages of DVC, made from the Kedro pipelines."""

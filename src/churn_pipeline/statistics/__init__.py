@@ -1,0 +1,1 @@
+"""Tests and intervals as a statistician would look for them."""

@@ -1,0 +1,1 @@
+"""MLflow: the store, the run of one execution, the registry, promotion."""
