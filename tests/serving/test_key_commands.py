@@ -23,7 +23,8 @@ from churn_pipeline.serving.identity.key_store import KeyStore
 from churn_pipeline.serving.identity.key_use import KeyUse
 from churn_pipeline.serving.identity.revocations import Revocations, read_revocations
 from churn_pipeline.serving.identity.verification import subject_id
-from churn_pipeline.serving.key_commands import api_key, expiry
+from churn_pipeline.serving.key_commands import api_key
+from churn_pipeline.serving.key_options import expiry
 
 TOKEN = re.compile(r"churn_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
 
