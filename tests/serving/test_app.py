@@ -29,7 +29,8 @@ from churn_pipeline.serving.monitoring import Monitoring
 from churn_pipeline.serving.networks import parse_network
 from churn_pipeline.serving.scoring import Scoring
 from churn_pipeline.serving.settings import parse_settings
-from churn_pipeline.serving.worker import Process, Worker, configured_plan
+from churn_pipeline.serving.variants import configured_plan
+from churn_pipeline.serving.worker import Process, Worker
 from tests.serving.identity.provider import AUDIENCE, ISSUER, public_jwk, signed
 from tests.serving.support import ROOT
 

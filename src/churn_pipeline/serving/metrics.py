@@ -20,27 +20,11 @@ import prometheus_client
 from prometheus_client import multiprocess
 from prometheus_client.metrics import MetricWrapperBase
 
+from churn_pipeline.serving import metric_labels
 from churn_pipeline.serving.variants import Deployment
 
 SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 PROBABILITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-
-ERROR_KINDS = ("client_gone", "deployment", "feedback", "internal", "redis", "token_keys")
-REASONS = (
-    *("audit", "batch_too_large", "bentoml", "bodies", "body_too_large", "busy"),
-    *("caller_bodies", "connections"),
-    *("content_type", "deployment", "head_too_large", "key_network", "malformed", "method"),
-    *("network", "not_found", "not_json", "not_ready", "origin", "pipelined", "rate_limit"),
-    *("scope", "storage", "timeout", "unauthorized", "unread", "validation"),
-)
-CAUSES = (
-    *("key_expired", "key_revoked", "key_unknown", "malformed", "missing", "network"),
-    *("token_algorithm", "token_audience", "token_claims", "token_expired", "token_header"),
-    *("token_issuer", "token_keys_unavailable", "token_lifetime", "token_malformed"),
-    *("token_not_yet_valid", "token_revoked", "token_signature", "token_too_large", "token_type"),
-    "token_unknown_key",
-)
-OUTCOMES = ("scored", "refused", "failed", "dropped", "unwritten")
 
 
 class Tally:
@@ -121,10 +105,10 @@ class Metrics:
             ),
         ]
         known = {
-            "errors": ERROR_KINDS,
-            "rejected": REASONS,
-            "shadow": OUTCOMES,
-            "unauthorized": CAUSES,
+            "errors": metric_labels.ERROR_KINDS,
+            "rejected": metric_labels.REASONS,
+            "shadow": metric_labels.OUTCOMES,
+            "unauthorized": metric_labels.CAUSES,
         }
         for _, labelled in self._counters:
             for value in known.get(labelled._name.removeprefix("churn_"), ()):

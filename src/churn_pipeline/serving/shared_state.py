@@ -7,13 +7,20 @@ was known to be revoked stays so. It is taken up again as soon as it answers.
 import asyncio
 import logging
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from churn_pipeline.serving.audit.chain import ChainKey
+from churn_pipeline.serving.identity.key_store import KeyStore
 from churn_pipeline.serving.identity.shared_revocations import SharedRevocations
+from churn_pipeline.serving.settings import ServingSettings
+
+if TYPE_CHECKING:
+    from churn_pipeline.serving.identity.tokens import Tokens
 
 logger = logging.getLogger("bentoml.churn")
 
@@ -182,3 +189,27 @@ class SharedState:
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
+
+
+def join(
+    settings: ServingSettings,
+    keys: KeyStore,
+    tokens: "Tokens | None",
+    allow_here: Callable[[str, float, int], float],
+    on_failure: Callable[[], None],
+) -> SharedState:
+    """Return a worker's share of what hosts share by the settings; see :class:`SharedState`."""
+
+    def name() -> str:
+        # replicas have copies of one file of keys, and so one audit_key; other services have not
+        if given := settings.redis_name or settings.deployment_group:
+            return given
+        return f"keys-{ChainKey(keys.audit_key).fingerprint}" if keys.keeps_audit_key else "no-keys"
+
+    revocations = None
+    if tokens is not None:
+        revocations = SharedRevocations(tokens.revoked_here, tokens.revoke_elsewhere)
+    assert settings.redis is not None
+    return SharedState(
+        settings.redis, name, allow_here, lambda: keys.revoked, on_failure, revocations
+    )

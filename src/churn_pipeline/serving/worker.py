@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn_pipeline.serving.audit import AuditLog
-from churn_pipeline.serving.audit.chain import ChainKey
 from churn_pipeline.serving.bounds import Bounds
 from churn_pipeline.serving.deployments import DeploymentFile
 from churn_pipeline.serving.feedback import FeedbackLog
@@ -25,7 +24,7 @@ from churn_pipeline.serving.refusals import Refusal
 from churn_pipeline.serving.settings import ServingSettings
 from churn_pipeline.serving.shadow import Shadow
 from churn_pipeline.serving.tls import Certificate
-from churn_pipeline.serving.variants import Deployment, Plan, described
+from churn_pipeline.serving.variants import Deployment, configured_plan, described
 
 if TYPE_CHECKING:
     from churn_pipeline.serving.shared_state import SharedState
@@ -133,7 +132,7 @@ class Worker:
             file, lambda: configured_plan(read_settings()), process.start, self._deployed
         )
         self._limiter = RateLimiter((process.folder or settings.deployment) / "rates")
-        self.shared = self._shared_state(settings.redis)
+        self.shared = self._shared_state()
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -178,37 +177,19 @@ class Worker:
             key.burst or settings.burst,
         )
 
-    def _shared_state(self, url: str | None) -> "SharedState | None":
-        if url is None:
+    def _shared_state(self) -> "SharedState | None":
+        if self.settings.redis is None:
             return None
         # only then: importing the client takes a tenth of a second
-        from churn_pipeline.serving.identity.shared_revocations import SharedRevocations
-        from churn_pipeline.serving.shared_state import SharedState
+        from churn_pipeline.serving.shared_state import join
 
-        tokens = self.tokens
-        return SharedState(
-            url,
-            self._shared_name,
+        return join(
+            self.settings,
+            self.keys,
+            self.tokens,
             self._limiter.allow,
-            lambda: self.keys.revoked,
             lambda: self.metrics.failed("redis"),
-            None
-            if tokens is None
-            else SharedRevocations(tokens.revoked_here, tokens.revoke_elsewhere),
         )
-
-    def _shared_name(self) -> str:
-        """Return the name under which hosts share over Redis.
-
-        Replicas have copies of one file of keys, and so one ``audit_key``; staging and production
-        have not.
-        """
-        settings = self.settings
-        if name := settings.redis_name or settings.deployment_group:
-            return name
-        if self.keys.keeps_audit_key:
-            return f"keys-{ChainKey(self.keys.audit_key).fingerprint}"
-        return "no-keys"
 
     def start(self) -> None:
         """Start loading the models and writing what gathers; in the event loop."""
@@ -311,14 +292,3 @@ class Worker:
     def _write(self) -> None:
         self.audit.flush()
         self.shadow.flush()
-
-
-def configured_plan(settings: ServingSettings) -> Plan:
-    """Return what the settings ask for."""
-    return Plan(
-        champion=str(settings.champion),
-        challenger=None if settings.challenger is None else str(settings.challenger),
-        mode=settings.mode,
-        challenger_share=settings.challenger_share,
-        unseen_category=settings.unseen_category,
-    )
