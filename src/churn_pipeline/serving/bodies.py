@@ -79,26 +79,27 @@ class Body:
         ClientGone
             If the connection closes before the body is complete.
         """
-        text = await self.json_text(max_bytes)
+        self._check_headers()
+        text = await self.content(max_bytes)
         if len(text) <= FREE_BYTES:
             return decode(text)
         async with self._bounds.turn():
             return await self._decoded(text)
 
-    async def json_text(self, max_bytes: int) -> bytes:
-        """Read the body without decoding it; see :meth:`json`."""
+    def _check_headers(self) -> None:
+        """Refuse a body that is announced as something else than JSON."""
         headers = self._headers
         if headers.get(b"content-type") != b"application/json":
             _check_content_type(headers.get(b"content-type", b""))
         if b"content-encoding" in headers:
             sentence = "Content-Encoding is not supported; send the body uncompressed."
             raise Refusal(415, "content_type", sentence)
-        return await self.content(max_bytes)
 
     @asynccontextmanager
     async def batch(self, max_bytes: int) -> AsyncIterator[Any]:
         """Read the body and decode it when no other batch is worked on; see :meth:`json`."""
-        text = await self.json_text(max_bytes)
+        self._check_headers()
+        text = await self.content(max_bytes)
         async with self._bounds.turn():
             yield decode(text) if len(text) <= FREE_BYTES else await self._decoded(text)
 

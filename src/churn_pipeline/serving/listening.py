@@ -52,6 +52,8 @@ def adapt_uvicorn(bounds: Bounds, certificate: Certificate) -> None:
         config = server.config
         config.http = partial(BoundedProtocol, bounds=bounds)  # type: ignore[assignment]
         certificate.harden(config)
+        # which would read each client's address to find that it trusts nobody
+        config.proxy_headers = config.proxy_headers and bool(config.forwarded_allow_ips)
         config.ws = "none"  # there is nothing to upgrade to, and uvicorn logs each attempt
         config.get_loop_factory = lambda: partial(BoundedLoop, bounds)  # type: ignore[method-assign]
         if config.timeout_graceful_shutdown is None:

@@ -163,7 +163,8 @@ class Worker:
 
     def wait_of(self, key: Caller) -> float:
         """Count a request of a key; return 0 or the seconds it must wait."""
-        return self._limiter.allow(key.key_id, *self._limits_of(key))
+        rate, burst = self._limits_of(key)
+        return self._limiter.allow(key.key_id, rate, burst)
 
     async def shared_wait_of(self, key: Caller) -> float:
         """Do so over all hosts."""

@@ -242,7 +242,7 @@ class _Verification:
     def _check(self, path: Path, place: int, sealed: SealedLine, key: ChainKey) -> None:
         assert self._before is not None
         assert self._n is not None
-        if key.hash(self._before, sealed.hashed) != sealed.hash:
+        if key.hash(self._before.encode(), sealed.hashed) != sealed.hash.encode():
             expected = self._n + 1
             if sealed.log != self._report.log:
                 what = f"it is a line of {sealed.log}"
