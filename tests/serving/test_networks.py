@@ -13,6 +13,7 @@ from churn_pipeline.serving.bounds import Bounds
 from churn_pipeline.serving.listening import adapt_uvicorn
 from churn_pipeline.serving.networks import AllowedNetworks, parse_network, trust_no_proxy
 from churn_pipeline.serving.settings import ServingSettings
+from churn_pipeline.serving.tls import Certificate
 
 NETWORKS = AllowedNetworks(map(parse_network, ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32"]))
 
@@ -103,7 +104,7 @@ def test_headers_of_proxies_are_read_only_where_one_is_trusted(
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
     monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: None)
     monkeypatch.setattr(uvicorn.Server, "shutdown", uvicorn.Server.shutdown)
-    adapt_uvicorn(Bounds(ServingSettings(), lambda reason: None), lambda expiry: None)
+    adapt_uvicorn(Bounds(ServingSettings(), lambda reason: None), Certificate(lambda _: None))
     config = uvicorn.Config(app, log_config=None)
     uvicorn.Server(config).run()
     config.load()

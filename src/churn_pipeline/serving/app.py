@@ -92,7 +92,7 @@ class ServingApp:
         metrics = self._worker.metrics
         client = scope["client"]
         headers = dict(scope["headers"])
-        body = Body(headers, receive, self._worker.bounds)
+        body = Body(headers, receive, self._worker.bounds, client[0] if client else None)
         request = Request(
             self._ids.of(headers),
             headers,
@@ -154,6 +154,7 @@ class ServingApp:
         if worker.settings.authentication:
             try:
                 key = request.key = await self._caller(request)
+                request.body.caller = key.key_id
             except Unauthorized as refusal:
                 worker.metrics.unauthorized(refusal.cause)
                 raise self._stranger(request, refusal) from None
