@@ -6,8 +6,8 @@ export DO_NOT_TRACK = true
 export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro undo serve test test-fast test-all lint format telco kedro-viz mlflow-ui browser lock bento \
-	container container-check benchmark-serving clean
+.PHONY: help setup repro undo serve test test-fast test-all lint format telco kedro-viz mlflow-ui \
+	browser lock bento container container-check benchmark-serving clean jupyter notebooks verify-repro
 PORT ?= 3000
 
 # another data set, a folder of conf/: `make repro ENV=bank`
@@ -73,6 +73,20 @@ telco: setup  ## fetch the public Telco file, or take TELCO_CSV=path/to/it
 
 kedro-viz: setup  ## the pipelines in the browser: http://127.0.0.1:4141
 	python scripts/view_pipelines.py --port 4141
+
+jupyter: .venv/.notebooks  ## JupyterLab with the notebooks; ENV=NAME for another data set
+	kedro jupyter lab notebooks --LabApp.news_url= --LabApp.extension_manager=readonly \
+		--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
+
+notebooks: .venv/.notebooks  ## run the notebooks; pages with their outputs in docs/_build
+	python scripts/render_notebooks.py
+
+.venv/.notebooks: .venv/.ready scripts/install_notebooks.sh
+	scripts/install_notebooks.sh
+	@touch $@
+
+verify-repro: setup  ## reproduce the last commit twice as on other machines, compare every byte
+	python -m scripts.verify_repro
 
 mlflow-ui: setup  ## the runs in the browser: http://127.0.0.1:5000
 	kedro model ui --port 5000
