@@ -152,11 +152,14 @@ def _another_locale() -> str:
     return next((name for start in wanted for name in names if name.startswith(start)), "POSIX")
 
 
-def _reproduce(place: Path, surroundings: Surroundings, *, is_small: bool, bar: tqdm) -> Path:
-    """Clone the last commit and reproduce it; return the clone."""
+def _reproduce(
+    place: Path, commit: str, surroundings: Surroundings, *, is_small: bool, bar: tqdm
+) -> Path:
+    """Clone a commit and reproduce it; return the clone."""
     project, home = place / surroundings.folder, place / f"home of {surroundings.folder}"
     home.mkdir()
-    subprocess.run(["git", "clone", "-q", "--no-local", _ROOT, project], check=True)
+    _git("clone", "-q", "--no-local", "--no-checkout", str(_ROOT), str(project))
+    _git("-C", str(project), "checkout", "-q", "--detach", commit)
     if is_small:
         scale_down(project / "params.yaml")
     if surroundings.as_user:
@@ -200,9 +203,15 @@ def _reproduce(place: Path, surroundings: Surroundings, *, is_small: bool, bar: 
     return project
 
 
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise _FailedError(f"`git {words[0]}` failed: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
 def _check_installation() -> None:
-    command = ["git", "diff", "--name-only", "HEAD", "--", *_INSTALLED]
-    changed = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True).stdout
+    changed = _git("-C", str(_ROOT), "diff", "--name-only", "HEAD", "--", *_INSTALLED)
     if changed:
         raise _FailedError(
             f"{', '.join(changed.split())} differ from the last commit, and .venv holds them: "
@@ -237,6 +246,7 @@ def verify(place: Path, *, is_small: bool, without_avx2: bool) -> str:
         With the first difference, or with what kept the check from being made.
     """
     _check_installation()
+    commit = _git("-C", str(_ROOT), "rev-parse", "HEAD")  # of both, whatever is committed meanwhile
     newer = newer_than_avx2(_features())
     as_user, why_not = _other_user()
     notes = [why_not] if why_not else []
@@ -260,7 +270,7 @@ def verify(place: Path, *, is_small: bool, without_avx2: bool) -> str:
         for note in notes:
             bar.write(f"Note    {note}", file=sys.stderr)
         one, other = (
-            _reproduce(place, item, is_small=is_small, bar=bar) for item in (first, second)
+            _reproduce(place, commit, item, is_small=is_small, bar=bar) for item in (first, second)
         )
     outputs = list(dict.fromkeys([*outputs_of(one), *outputs_of(other)]))
     files = list(dict.fromkeys([*files_of(one, outputs), *files_of(other, outputs)]))
