@@ -39,6 +39,10 @@ def test_libraries_import_neither_pipelines_nor_commands(library: str) -> None:
         ("churn_pipeline.contract", {"pandas", "sklearn", "kedro", "pandera", "scipy", "mlflow"}),
         ("churn_pipeline.contract.derivation", {"pandas", "sklearn", "kedro", "scipy", "mlflow"}),
         ("churn_pipeline.splits.splitting", {"pandas", "sklearn", "kedro", "scipy", "mlflow"}),
+        (
+            "churn_pipeline.modeling.candidates",
+            {"pandas", "sklearn", "kedro", "scipy", "mlflow", "lightgbm", "xgboost"},
+        ),
         ("churn_pipeline.evaluation.metrics", {"pandas", "sklearn", "kedro", "scipy", "mlflow"}),
     ],
 )

@@ -29,7 +29,8 @@ from churn_pipeline.serving.monitoring import Monitoring
 from churn_pipeline.serving.networks import parse_network
 from churn_pipeline.serving.scoring import Scoring
 from churn_pipeline.serving.settings import parse_settings
-from churn_pipeline.serving.worker import Process, Worker, configured_plan
+from churn_pipeline.serving.variants import configured_plan
+from churn_pipeline.serving.worker import Process, Worker
 from tests.serving.identity.provider import AUDIENCE, ISSUER, public_jwk, signed
 from tests.serving.support import ROOT
 
@@ -705,8 +706,8 @@ def test_the_silent_challenger_is_logged_after_the_answer(make: Any) -> None:
 def test_silent_scores_that_are_left_out_are_counted(
     make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = make(mode="shadow")
-    monkeypatch.setattr(shadow, "WAITING", 5)
+    app = make(mode="shadow", max_shadow_bytes=20_000)
+    app.worker.shadow._max_waiting = 5 * shadow._size(app.example)
     app.post("/v1/score/batch", {"customers": [app.example] * 20})
     app.worker.shadow.finish()
     monkeypatch.setattr(shadow, "append_whole", full_disk)
@@ -717,6 +718,30 @@ def test_silent_scores_that_are_left_out_are_counted(
         for outcome in ("scored", "dropped", "unwritten")
     }
     assert outcomes == {"scored": 5, "dropped": 15, "unwritten": 5}
+
+
+def test_silent_scores_wait_within_a_bound_of_memory(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make(mode="shadow", max_shadow_bytes=100_000)
+    silent = app.worker.shadow
+    # an open category takes texts of any length
+    record = {**app.example, app.id_name: "x" * 200, "more": "é" * 11_000}
+    for _ in range(5):
+        silent.add(app.worker.deployment, "order-1", "C1", record, 0.5, "high")
+    assert len(silent._waiting) == 2
+    silent._waiting.clear()
+    silent._waiting_bytes = 0
+    monkeypatch.setattr(shadow, "MAX_LINES", 3)  # a disk that is slower than the scores
+    for _ in range(2):
+        app.post("/v1/score/batch", {"customers": [app.example] * 4})
+        silent.finish()
+    assert silent._waiting_bytes == 0
+    assert app.count("churn_shadow_total", outcome="dropped") == 3
+    assert app.count("churn_shadow_total", outcome="unwritten") == 5
+    silent.flush()
+    (file,) = app.settings.shadow_log.glob("*.jsonl")
+    assert len(file.read_text().splitlines()) == 3
 
 
 def test_split_customers_get_the_same_variant_alone_and_in_a_batch(make: Any) -> None:
@@ -857,3 +882,51 @@ def test_a_broken_file_of_keys_is_a_metric_until_it_is_whole(make: Any) -> None:
     assert broken(b"{") == 1
     assert app.post("/v1/score", app.example).status_code == 200, "the keys before stay in use"
     assert broken(whole) == 0
+
+
+def test_one_key_cannot_hold_the_memory_of_all_bodies(make: Any) -> None:
+    app = make(max_bodies_bytes=800_000)
+    greedy, _ = create_key(app.keys, "greedy", ["score"])
+    content = {"customers": [app.example], "padding": "x" * 250_000}
+    begun = asyncio.Event()
+    messages = iter([{"type": "http.request", "body": b" " * 250_000, "more_body": True}])
+
+    async def receive() -> Any:
+        message = next(messages, None)
+        if message is None:
+            begun.set()
+            await asyncio.Event().wait()
+        return message
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/score/batch",
+        "raw_path": b"/v1/score/batch",
+        "client": ("127.0.0.1", 1),
+        "headers": [
+            (b"authorization", b"Bearer " + greedy.encode()),
+            (b"content-type", b"application/json"),
+        ],
+    }
+
+    async def begin() -> asyncio.Task[None]:
+        task = asyncio.create_task(app.application(scope, receive, send))
+        await asyncio.wait_for(begun.wait(), 30)
+        return task
+
+    task = app.loop.run_until_complete(begin())
+    refused = app.post("/v1/score/batch", content, token=greedy)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert "your large requests" in refused.json()["error"]
+    assert app.count("churn_rejected_total", reason="caller_bodies") == 1
+    assert "caller_bodies" in [line.get("reason") for line in app.audit()]
+    # of another key it is read to its end
+    assert app.post("/v1/score/batch", content).status_code == 422
+    assert app.post("/v1/score", app.example, token=greedy).status_code == 200
+    task.cancel()
+    app.loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+    assert app.post("/v1/score/batch", content, token=greedy).status_code == 422

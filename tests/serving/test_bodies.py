@@ -134,7 +134,9 @@ def test_bodies_in_memory_are_bounded_together_but_small_ones_pass() -> None:
     large = b'"' + b"a" * (2 * FREE_BYTES) + b'"'
 
     async def several() -> list[str]:
-        shared = bounds(max_bodies_bytes=4 * FREE_BYTES, max_body_bytes=4 * FREE_BYTES)
+        shared = bounds(
+            max_bodies_bytes=4 * FREE_BYTES, max_body_bytes=4 * FREE_BYTES, caller_bodies_share=1.0
+        )
         unfinished = channel({"type": "http.request", "body": large, "more_body": True}, None)
         first = Body(JSON, unfinished, shared)
         reading = asyncio.create_task(first.json(10**6))
@@ -153,6 +155,42 @@ def test_bodies_in_memory_are_bounded_together_but_small_ones_pass() -> None:
         return answers
 
     assert asyncio.run(several()) == ["503 bodies 1", "1", "a"]
+
+
+def test_one_caller_holds_its_share_alone_and_others_are_served() -> None:
+    shared = bounds(max_bodies_bytes=8 * FREE_BYTES, max_body_bytes=2 * FREE_BYTES)
+    large = b'"' + b"a" * (3 * FREE_BYTES // 2) + b'"'
+
+    async def answer(caller: str) -> str:
+        body = Body(JSON, parts(large), shared, caller)
+        try:
+            return str(len(await body.json(2 * FREE_BYTES)))
+        except Refusal as refusal:
+            return f"{refusal.status} {refusal.reason}"
+        finally:
+            body.release()
+
+    async def several() -> None:
+        unfinished: list[Body] = []
+        for _ in range(2):
+            rest = channel({"type": "http.request", "body": large, "more_body": True}, None)
+            unfinished.append(Body(JSON, rest, shared, "greedy"))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0):
+                    await unfinished[-1].content(10**6)
+        assert await answer("greedy") == "429 caller_bodies"
+        assert await answer("other") == str(len(large) - 2)
+        for body in unfinished:
+            body.release()
+        assert await answer("greedy") == str(len(large) - 2)
+
+    asyncio.run(several())
+
+
+def test_one_body_always_has_room() -> None:
+    content = b'"' + b"a" * (3 * FREE_BYTES) + b'"'
+    limits: dict[str, Any] = {"max_bodies_bytes": 4 * FREE_BYTES, "caller_bodies_share": 0.1}
+    assert read(parts(content), limit=10**6, max_body_bytes=4 * FREE_BYTES, **limits)
 
 
 @pytest.mark.parametrize("piece", [b"[]", b"{}", b'{"":1}', b"1", b'""'])

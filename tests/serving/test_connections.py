@@ -16,16 +16,20 @@ import uvicorn
 
 from churn_pipeline.serving import connections
 from churn_pipeline.serving.bounds import Bounds
-from churn_pipeline.serving.connections import MAX_HEAD_BYTES, BoundedProtocol
+from churn_pipeline.serving.connections import MAX_HEAD_BYTES, WHOLE_ANSWER, BoundedProtocol
 from churn_pipeline.serving.settings import ServingSettings
 
 Exchange = Callable[[Reader, Writer], Coroutine[Any, Any, bytes]]
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+CLOSE = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Answer the length of the body; at ``/refused`` unread, at ``/long`` by many bytes."""
+    """Answer the length of the body; at ``/refused`` unread, at ``/long`` by many bytes.
+
+    In one write where that is offered, but for ``/usual``.
+    """
     length, more = 0, scope["path"] != "/refused"
     while more:
         message = await receive()
@@ -40,8 +44,10 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["path"] == "/headers":
         content = b",".join(name for name, _ in scope["headers"])
         headers = [(b"content-length", b"%d" % len(content))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+    send_whole = scope["extensions"][WHOLE_ANSWER]
+    if scope["path"] == "/usual" or not send_whole(headers, content):
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
 
 
 class Service:
@@ -213,6 +219,23 @@ def test_a_refusal_does_not_overtake_the_answer_to_the_request_before() -> None:
     answers = ask(GET + b"nonsense\r\n\r\n")
     assert answers.startswith(b"HTTP/1.1 200 ")
     assert answers.count(b"HTTP/1.1") == 1
+
+
+def test_an_answer_in_one_write_has_the_same_bytes() -> None:
+    async def answers(reader: Reader, writer: Writer) -> bytes:
+        writer.write(2 * (GET + GET.replace(b"/", b"/usual", 1)) + GET.replace(b"/", b"/usual", 1))
+        end = b"\r\n\r\n0"
+        found = [await reader.readuntil(end) for _ in range(5)]
+        assert found[0] == b"HTTP/1.1 200 OK\r\ncontent-length: 1" + end
+        assert len(set(found)) == 1
+        return found[0]
+
+    assert talk(answers)
+
+
+def test_an_answer_in_one_write_ends_a_connection_that_is_to_be_closed() -> None:
+    (answer,) = {ask(CLOSE.replace(b"/", path, 1)) for path in (b"/", b"/usual")}
+    assert b"connection: close" in answer
 
 
 def test_trailers_are_no_headers() -> None:

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
+from typing import Any
 
 import pytest
 import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from churn_pipeline.serving.bounds import Bounds
+from churn_pipeline.serving.listening import adapt_uvicorn
 from churn_pipeline.serving.networks import AllowedNetworks, parse_network, trust_no_proxy
+from churn_pipeline.serving.settings import ServingSettings
+from churn_pipeline.serving.tls import Certificate
 
 NETWORKS = AllowedNetworks(map(parse_network, ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32"]))
 
@@ -86,3 +92,20 @@ def test_an_operators_own_choice_of_proxies_stands() -> None:
     environ = {"FORWARDED_ALLOW_IPS": "10.0.0.5"}
     trust_no_proxy(environ)
     assert environ == {"FORWARDED_ALLOW_IPS": "10.0.0.5"}
+
+
+@pytest.mark.parametrize(("trusted", "is_read"), [("", False), ("10.0.0.5", True)])
+def test_headers_of_proxies_are_read_only_where_one_is_trusted(
+    trusted: str, is_read: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        pass
+
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
+    monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: None)
+    monkeypatch.setattr(uvicorn.Server, "shutdown", uvicorn.Server.shutdown)
+    adapt_uvicorn(Bounds(ServingSettings(), lambda reason: None), Certificate(lambda _: None))
+    config = uvicorn.Config(app, log_config=None)
+    uvicorn.Server(config).run()
+    config.load()
+    assert isinstance(config.loaded_app, ProxyHeadersMiddleware) is is_read

@@ -17,7 +17,7 @@ from churn_pipeline.contract.model import RowRule
 from churn_pipeline.scorer import Bundle, InvalidRecord, Scorer
 from churn_pipeline.serving.networks import parse_network
 from churn_pipeline.serving.openapi import build_openapi
-from churn_pipeline.serving.schemas import record_schema
+from churn_pipeline.serving.record_schema import record_schema
 from churn_pipeline.serving.settings import ServingSettings, UnseenCategory
 from churn_pipeline.serving.variants import Plan, deploy
 from tests.serving.scorers import (

@@ -103,7 +103,7 @@ def test_what_an_earlier_boot_left_locks_nobody_out(
 ) -> None:
     old = RateLimiter(tmp_path / "rates", clock)
     old.allow(KEY, 1.0, 1)
-    old._times[old._positions[KEY]] = left
+    old._times[old._slots[KEY][0]] = left
     assert allowed(RateLimiter(tmp_path / "rates", clock), 9, 10.0, 3) == 3
 
 
@@ -142,7 +142,7 @@ def test_a_slot_that_another_worker_gave_away_is_given_up(
     assert one.allow(f"{63:08x}", 0.001, 1) == 0.0
     for number in range(1000):
         one.allow(f"bb{number:06x}", 1e6, 1000)
-    assert len(one._positions) <= 128
+    assert len(one._slots) <= 128
 
 
 def test_a_file_of_another_size_is_begun_anew(tmp_path: Path, clock: Clock) -> None:

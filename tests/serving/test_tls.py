@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import socket
 import ssl
 import subprocess
@@ -17,8 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from churn_pipeline.serving.tls import CIPHERS, expiry, harden
-from tests.serving.support import serving, write_settings
+from churn_pipeline.serving.tls import CIPHERS, Certificate, expiry
+from tests.serving.support import poll, serving, write_settings
 
 EXPIRY = datetime(2099, 1, 2, 3, 4, 5, tzinfo=UTC)
 OF_RSA = {name for name in CIPHERS.split(":") if "-RSA-" in name}
@@ -109,7 +111,7 @@ def test_a_server_speaks_modern_tls_only(
 
 def hardened(files: tuple[Path, Path], **options: Any) -> ssl.SSLContext:
     config = uvicorn.Config(lambda: None, ssl_certfile=files[0], ssl_keyfile=files[1], **options)
-    harden(config, lambda _: None)
+    Certificate(lambda _: None).harden(config)
     config.load()
     assert config.ssl is not None
     return config.ssl
@@ -134,7 +136,9 @@ def test_no_version_option_leads_below_tls_1_2(certificate: tuple[Path, Path]) -
 
 def test_without_a_certificate_nothing_changes() -> None:
     config = uvicorn.Config(lambda: None)
-    harden(config, lambda _: pytest.fail("there is no certificate"))
+    certificate = Certificate(lambda _: pytest.fail("there is no certificate"))
+    certificate.harden(config)
+    asyncio.run(certificate.refresh())
     config.load()
     assert config.ssl is None
 
@@ -160,7 +164,88 @@ def test_a_policy_of_the_system_that_asks_for_more_stays(certificate: tuple[Path
         return context
 
     config = uvicorn.Config(lambda: None, ssl_certfile=certificate[0], ssl_keyfile=certificate[1])
-    harden(config, lambda _: None)
+    Certificate(lambda _: None).harden(config)
     assert config.ssl_context_factory is not None
     context = config.ssl_context_factory(config, strict)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_3
+
+
+def make_certificate(folder: Path, name: str, days: int) -> tuple[Path, Path]:
+    """Let OpenSSL make one, as certbot or cert-manager write it."""
+    files = folder / "cert.pem", folder / "key.pem"
+    folder.mkdir(exist_ok=True)
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    new += ["-nodes", "-subj", f"/CN={name}", "-days", str(days)]
+    subprocess.run(
+        [*new, "-out", str(files[0]), "-keyout", str(files[1])], check=True, capture_output=True
+    )
+    return files
+
+
+def presented(port: int) -> str:
+    """Return the name in the certificate that a new connection gets."""
+    text = ssl.get_server_certificate(("127.0.0.1", port), timeout=20)
+    (name,) = x509.load_pem_x509_certificate(text.encode()).subject
+    return str(name.value)
+
+
+def test_a_renewed_certificate_is_presented_without_a_restart(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    files = make_certificate(tmp_path / "live", "first", 30)
+    renewed = make_certificate(tmp_path / "renewed", "second", 60)
+    expiries: list[float] = []
+    certificate = Certificate(expiries.append)
+    config = uvicorn.Config(
+        lambda: None, ssl_certfile=files[0], ssl_keyfile=files[1], ssl_ciphers="TLSv1"
+    )
+    certificate.harden(config)
+    config.load()
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    async def steps() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=config.ssl)
+        port = server.sockets[0].getsockname()[1]
+
+        async def name() -> str:
+            return await asyncio.to_thread(presented, port)
+
+        await certificate.refresh()
+        assert await name() == "first"
+        shutil.copyfile(renewed[0], files[0])  # its key is not there yet
+        for _ in range(2):
+            await certificate.refresh()
+        assert await name() == "first"
+        assert len(expiries) == 1
+        assert len([r for r in caplog.records if "the certificate before" in r.message]) == 1
+        files[1].unlink()
+        await certificate.refresh()
+        assert await name() == "first"
+        files[1].symlink_to(renewed[1])
+        await certificate.refresh()
+        assert await name() == "second"
+        files[0].write_text("no certificate")
+        await certificate.refresh()
+        assert await name() == "second"
+        server.close()
+
+    asyncio.run(steps())
+    assert len(expiries) == 2
+    assert 29 * 86400 < expiries[1] - expiries[0] < 31 * 86400
+
+
+def test_a_server_takes_a_renewed_certificate_over(tmp_path: Path, bundles: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    write_settings(tmp_path, champion=str(bundles / "champion"))
+    files = make_certificate(tmp_path / "live", "first", 30)
+    with serving(
+        tmp_path, arguments=("--ssl-certfile", str(files[0]), "--ssl-keyfile", str(files[1]))
+    ) as server:
+        assert presented(server.port) == "first"
+        make_certificate(tmp_path / "live", "second", 60)
+        poll(lambda: presented(server.port) == "second")

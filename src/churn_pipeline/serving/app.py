@@ -14,6 +14,7 @@ from typing import Any
 
 from churn_pipeline.serving.audit import AuditUnavailable
 from churn_pipeline.serving.bodies import Body, Receive
+from churn_pipeline.serving.connections import WHOLE_ANSWER
 from churn_pipeline.serving.exchange import Answer, Request, Route, encode
 from churn_pipeline.serving.headers import INSUFFICIENT_SCOPE, INVALID_TOKEN, JSON_HEADERS, Header
 from churn_pipeline.serving.identity.caller import Caller, Unauthorized
@@ -25,6 +26,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_NONE: dict[str, Any] = {}
 _OF_BENTOML = frozenset({b"/livez", b"/healthz", b"/readyz"})
 _FILES_OF_BENTOML = re.compile(rb"/static_content/[a-z0-9-]+\.(css|js|png)")
 
@@ -87,9 +89,10 @@ class ServingApp:
 
     async def _answer(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         begin = time.perf_counter()
+        metrics = self._worker.metrics
         client = scope["client"]
         headers = dict(scope["headers"])
-        body = Body(headers, receive, self._worker.bounds)
+        body = Body(headers, receive, self._worker.bounds, client[0] if client else None)
         request = Request(
             self._ids.of(headers),
             headers,
@@ -97,15 +100,6 @@ class ServingApp:
             body,
             trace_parent(headers),
         )
-        try:
-            await self._answer_request(route, request, send, begin)
-        finally:
-            body.release()
-
-    async def _answer_request(
-        self, route: Route, request: Request, send: Send, begin: float
-    ) -> None:
-        worker = self._worker
         reason = "internal"
         try:
             if not route.is_public:
@@ -118,17 +112,18 @@ class ServingApp:
             reason = "audit"
             answer = self._refused(request, unaudited())
         except ClientGone:
-            worker.metrics.failed("client_gone")
+            metrics.failed("client_gone")
             return
         except Exception as error:
             answer = self._fault(request, error)
+        finally:
+            body.release()
         is_open = route.is_public or (request.key is None and route.open_to is not None)
         if not (is_open or answer.is_audited):
             answer = await self._audited(route, request, answer, reason)
-        await self._send(request, answer, send)
-        self._worker.metrics.answered(
-            route.path, answer.status, answer.variant, time.perf_counter() - begin
-        )
+        await self._send(request, answer, scope, send)
+        seconds = time.perf_counter() - begin
+        metrics.answered(route.path, answer.status, answer.variant, seconds)
 
     def _refused(self, request: Request, refusal: Refusal) -> Answer:
         self._worker.metrics.rejected(refusal.reason)
@@ -159,6 +154,7 @@ class ServingApp:
         if worker.settings.authentication:
             try:
                 key = request.key = await self._caller(request)
+                request.body.caller = key.key_id
             except Unauthorized as refusal:
                 worker.metrics.unauthorized(refusal.cause)
                 raise self._stranger(request, refusal) from None
@@ -215,7 +211,7 @@ class ServingApp:
         sentence = "The service failed to answer; tell its operator the request id."
         return Answer({"error": sentence, "request_id": request.id}, 500)
 
-    async def _send(self, request: Request, answer: Answer, send: Send) -> None:
+    async def _send(self, request: Request, answer: Answer, scope: Scope, send: Send) -> None:
         content = answer.content
         body = content if type(content) is bytes else encode(content)
         headers: list[Header] = [
@@ -226,6 +222,10 @@ class ServingApp:
         ]
         if self._cors is not None:
             headers += self._cors.answer_headers(request.headers.get(b"origin"))
+        if answer.status == 200:
+            send_whole = scope.get("extensions", _NONE).get(WHOLE_ANSWER)
+            if send_whole is not None and send_whole(headers, body):
+                return
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

@@ -38,15 +38,24 @@ class Body:
         ASGI channel of the request.
     bounds : Bounds
         Those of the worker.
+    caller : str or None
+        Whose body it is: the address, until the key is known.
     """
 
-    __slots__ = ("_bounds", "_headers", "_held", "_receive")
+    __slots__ = ("_bounds", "_headers", "_held", "_receive", "caller")
 
-    def __init__(self, headers: Mapping[bytes, bytes], receive: Receive, bounds: Bounds) -> None:
+    def __init__(
+        self,
+        headers: Mapping[bytes, bytes],
+        receive: Receive,
+        bounds: Bounds,
+        caller: str | None = None,
+    ) -> None:
         self._headers = headers
         self._receive = receive
         self._bounds = bounds
         self._held = 0
+        self.caller = caller
 
     async def json(self, max_bytes: int) -> Any:
         """Read and decode the body.
@@ -66,30 +75,31 @@ class Body:
         ------
         Refusal
             400 if it is not JSON, 408 if it comes too slowly, 413 if it is too large, 415 if it is
-            announced as something else, 503 if too many large ones are in memory.
+            announced as something else, 429 or 503 if too many large ones are in memory.
         ClientGone
             If the connection closes before the body is complete.
         """
-        text = await self.json_text(max_bytes)
+        self._check_headers()
+        text = await self.content(max_bytes)
         if len(text) <= FREE_BYTES:
             return decode(text)
         async with self._bounds.turn():
             return await self._decoded(text)
 
-    async def json_text(self, max_bytes: int) -> bytes:
-        """Read the body without decoding it; see :meth:`json`."""
+    def _check_headers(self) -> None:
+        """Refuse a body that is announced as something else than JSON."""
         headers = self._headers
         if headers.get(b"content-type") != b"application/json":
             _check_content_type(headers.get(b"content-type", b""))
         if b"content-encoding" in headers:
             sentence = "Content-Encoding is not supported; send the body uncompressed."
             raise Refusal(415, "content_type", sentence)
-        return await self.content(max_bytes)
 
     @asynccontextmanager
     async def batch(self, max_bytes: int) -> AsyncIterator[Any]:
         """Read the body and decode it when no other batch is worked on; see :meth:`json`."""
-        text = await self.json_text(max_bytes)
+        self._check_headers()
+        text = await self.content(max_bytes)
         async with self._bounds.turn():
             yield decode(text) if len(text) <= FREE_BYTES else await self._decoded(text)
 
@@ -122,7 +132,7 @@ class Body:
     def release(self) -> None:
         """Count it no longer: its request has been answered."""
         if self._held:
-            self._bounds.release(self._held)
+            self._bounds.release(self._held, self.caller)
             self._held = 0
 
     async def _decoded(self, text: bytes) -> Any:
@@ -132,7 +142,7 @@ class Body:
 
     def _hold(self, n_bytes: int) -> None:
         if n_bytes > FREE_BYTES:
-            self._bounds.hold(n_bytes - self._held)
+            self._bounds.hold(n_bytes - self._held, self.caller)
             self._held = n_bytes
 
     async def _rest(self, first: bytes, max_bytes: int) -> bytes:

@@ -72,7 +72,11 @@ class Bounds:
         self._max_bodies = settings.max_bodies_bytes
         self._max_unsent = settings.max_unsent_bytes
         self._rejected = rejected
+        self._max_bodies_of_caller = max(
+            int(settings.caller_bodies_share * settings.max_bodies_bytes), settings.max_body_bytes
+        )
         self._bodies = 0
+        self._bodies_of: Counter[str | None] = Counter()
         self._unsent: dict[Connection, int] = {}
         self._connections: dict[Connection, None] = {}
         self._dropped: set[Connection] = set()
@@ -158,21 +162,32 @@ class Bounds:
 
     # Memory
 
-    def hold(self, n_bytes: int) -> None:
+    def hold(self, n_bytes: int, caller: str | None) -> None:
         """Count bytes of a body that stays in memory until its request has been answered.
 
         Raises
         ------
         Refusal
-            503 if the bodies of all requests together would be too large.
+            429 if the bodies of this caller together would be too large, 503 if those of all would.
         """
         if self._bodies + n_bytes > self._max_bodies:
             raise _busy("bodies", "Too many large requests are waiting; send it again later.")
+        if self._bodies_of[caller] + n_bytes > self._max_bodies_of_caller:
+            raise Refusal(
+                429,
+                "caller_bodies",
+                "Too many of your large requests are waiting; send fewer at once.",
+                headers=((b"retry-after", b"1"),),
+            )
         self._bodies += n_bytes
+        self._bodies_of[caller] += n_bytes
 
-    def release(self, n_bytes: int) -> None:
+    def release(self, n_bytes: int, caller: str | None) -> None:
         """Count no longer what :meth:`hold` has counted."""
         self._bodies -= n_bytes
+        self._bodies_of[caller] -= n_bytes
+        if not self._bodies_of[caller]:
+            del self._bodies_of[caller]
 
     def check_decoded(self, body: bytes) -> None:
         """Refuse a body whose values would take far more memory than its text.

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import httptools
@@ -22,6 +22,10 @@ MAX_UNSENT_BYTES = 16 * 1024
 LINGER_SECONDS = 5.0
 """A client that has its answer may take so long to send the rest of its request."""
 
+WHOLE_ANSWER = "churn.whole_answer"
+"""ASGI extension: a function that sends an answer 200, its headers and body, in one write, for a
+third of what two messages cost. It looks at no header, as all are the service's own. If it returns
+False, nothing was sent: send the two messages."""
 PROBES = frozenset({b"/livez", b"/healthz", b"/readyz", b"/metrics"})
 _SINGLE = (b"host", b"authorization", b"content-type", b"content-length", b"content-encoding")
 
@@ -56,6 +60,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_deaf = False
         self._unused = 0  # bytes of a head, or since a piece of the body came
         self._previous: Any = None
+        self._answered: Any = None
         self._stuck_since: float | None = None
 
     # Of the transport
@@ -161,6 +166,25 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_receiving and self.cycle.response_complete:
             self.since = self.loop.time() - self._bounds.request_seconds + LINGER_SECONDS
         super().on_response_complete()
+
+    # Of the application
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """Offer the application :data:`WHOLE_ANSWER`."""
+        self._answered = cycle
+        cycle.scope["extensions"] = {WHOLE_ANSWER: self._answer}
+        super()._start_asgi_task(cycle, app)
+
+    def _answer(self, headers: Iterable[Header], body: bytes) -> bool:
+        cycle = self._answered
+        if self.flow.write_paused or cycle.disconnected or not cycle.keep_alive:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        lines = [b"%b: %b\r\n" % line for line in (*cycle.default_headers, *headers)]
+        self.transport.write(b"".join((STATUS_LINE[200], *lines, b"\r\n", body)))
+        cycle.message_event.set()
+        self.on_response_complete()
+        return True
 
     # Of the server
 

@@ -80,9 +80,9 @@ class Request:
             }
         }
 
-    async def json(self, max_bytes: int) -> Any:
+    def json(self, max_bytes: int) -> Awaitable[Any]:
         """Return the decoded body; see :meth:`~churn_pipeline.serving.bodies.Body.json`."""
-        return await self.body.json(max_bytes)
+        return self.body.json(max_bytes)
 
     def batch(self, max_bytes: int) -> AbstractAsyncContextManager[Any]:
         """Give the decoded body of a batch, while no other one is worked on."""

@@ -15,7 +15,7 @@ import uvloop
 
 from churn_pipeline.serving.bounds import Bounds
 from churn_pipeline.serving.connections import BoundedProtocol
-from churn_pipeline.serving.tls import harden
+from churn_pipeline.serving.tls import Certificate
 
 ACCEPTED = 32
 """Connections accepted in a turn of the loop, so that a thousand clients who arrive at once neither
@@ -37,14 +37,13 @@ MAX_HANDSHAKES = 200
 """TLS handshakes at once; beyond, the oldest ends. An honest one takes milliseconds."""
 
 
-def adapt_uvicorn(bounds: Bounds, on_certificate: Callable[[float], None]) -> None:
+def adapt_uvicorn(bounds: Bounds, certificate: Certificate) -> None:
     """Let the server that BentoML starts in this process keep the bounds and speak modern TLS.
 
     Parameters
     ----------
     bounds : Bounds
-    on_certificate : callable
-        Takes the time at which the certificate expires, in seconds since the epoch.
+    certificate : Certificate
     """
     run, shutdown = uvicorn.Server.run, uvicorn.Server.shutdown
 
@@ -52,7 +51,9 @@ def adapt_uvicorn(bounds: Bounds, on_certificate: Callable[[float], None]) -> No
         bounds.fit_open_files()
         config = server.config
         config.http = partial(BoundedProtocol, bounds=bounds)  # type: ignore[assignment]
-        harden(config, on_certificate)
+        certificate.harden(config)
+        # which would read each client's address to find that it trusts nobody
+        config.proxy_headers = config.proxy_headers and bool(config.forwarded_allow_ips)
         config.ws = "none"  # there is nothing to upgrade to, and uvicorn logs each attempt
         config.get_loop_factory = lambda: partial(BoundedLoop, bounds)  # type: ignore[method-assign]
         if config.timeout_graceful_shutdown is None:

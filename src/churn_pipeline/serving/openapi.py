@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from churn_pipeline.scorer import InvalidRecord, Scorer
-from churn_pipeline.serving.schemas import Schema, component_schemas
+from churn_pipeline.serving.record_schema import Schema
+from churn_pipeline.serving.schemas import component_schemas
 from churn_pipeline.serving.settings import ServingSettings
 
 _REQUEST_ID = "5f0c7d0c9a3b4f6e"

@@ -17,6 +17,7 @@ _SLOT = struct.Struct("16sd")
 _ID_BYTES = 16
 _SLOTS = 4096
 _FLOATS = _SLOT.size // 8  # a slot counted in float64
+_NOWHERE = (0, b"")
 _ROUNDING = 1e-6  # seconds; clocks of machines that run for years have no finer steps
 
 
@@ -59,7 +60,7 @@ class RateLimiter:
         fcntl.flock(self._file, fcntl.LOCK_UN)
         self._memory = mmap.mmap(self._file, size)
         self._times = memoryview(self._memory).cast("d")
-        self._positions: dict[str, int] = {}
+        self._slots: dict[str, tuple[int, bytes]] = {}  # place of the time, bytes before it
 
     def allow(self, key_id: str, rate: float, burst: int) -> float:
         """Count one request of a key.
@@ -77,11 +78,11 @@ class RateLimiter:
         float
             0.0 if it is allowed, else the seconds to wait (and nothing is counted).
         """
-        position = self._positions.get(key_id)
-        if position is None or not self._belongs(position, key_id):
-            if len(self._positions) >= 2 * _SLOTS:  # most of these have lost their slots
-                self._positions.clear()
-            position = self._positions[key_id] = self._find(key_id)
+        position, name = self._slots.get(key_id, _NOWHERE)
+        start = 8 * position - _ID_BYTES
+        # another worker may have given the slot to another key meanwhile
+        if not position or self._memory[start : start + _ID_BYTES] != name:
+            position = self._find(key_id)
         now = self._clock()
         interval = 1.0 / rate
         horizon = now + burst * interval + _ROUNDING
@@ -93,11 +94,6 @@ class RateLimiter:
             return arrival - horizon + _ROUNDING
         self._times[position] = arrival
         return 0.0
-
-    def _belongs(self, position: int, key_id: str) -> bool:
-        """Say whether no other worker has given the key's slot to another key meanwhile."""
-        end = position * 8
-        return self._memory[end - _ID_BYTES : end].rstrip(b"\0") == key_id.encode()[:_ID_BYTES]
 
     def _find(self, key_id: str) -> int:
         """Return the place of the key's time, counted in float64; take a free slot at first."""
@@ -120,6 +116,9 @@ class RateLimiter:
                 self._times[_position(slot)] = 0.0
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
+        if len(self._slots) >= 2 * _SLOTS:  # most of these have lost their slots
+            self._slots.clear()
+        self._slots[key_id] = _position(slot), name
         return _position(slot)
 
     def close(self) -> None:

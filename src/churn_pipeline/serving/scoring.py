@@ -41,11 +41,15 @@ class Scoring:
 
     async def score(self, request: Request) -> Answer:
         """Score one customer."""
-        return await self._one(request, _scored)
+        deployment = self._worker.deployment
+        record = await request.json(self._worker.settings.max_body_bytes)
+        return self._one(deployment, request, record, _scored)
 
     async def explain(self, request: Request) -> Answer:
         """Score and explain one customer."""
-        return await self._one(request, _explained)
+        deployment = self._worker.deployment
+        record = await request.json(self._worker.settings.max_body_bytes)
+        return self._one(deployment, request, record, _explained)
 
     async def score_batch(self, request: Request) -> Answer:
         """Score many customers; those whose records are faulty are named."""
@@ -55,16 +59,15 @@ class Scoring:
         """Score and explain many customers."""
         return await self._many(request, _explained, CHUNK_EXPLAINED)
 
-    async def _one(self, request: Request, answers: "Answers") -> Answer:
-        worker = self._worker
-        deployment = worker.deployment
-        record = await request.json(worker.settings.max_body_bytes)
+    def _one(
+        self, deployment: Deployment, request: Request, record: Any, answers: "Answers"
+    ) -> Answer:
         try:
             variant, customer = _read(deployment, record)
         except InvalidRecord as error:
             raise _invalid(error) from None
         contents = answers(variant, [customer])
-        worker.metrics.scored_many(variant.name, contents)
+        self._worker.metrics.scored_many(variant.name, contents)
         content = contents[0]
         if deployment.silent is not None:
             self._shadow(deployment, request, customer, record, content)

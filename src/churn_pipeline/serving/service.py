@@ -71,7 +71,7 @@ class FrontedService(Service[Any]):
         access_log.handlers, access_log.propagate = [], False
         process = Process(FOLDER.name, server_context.worker_index or 1, FOLDER, _port(self.name))
         worker = Worker(load_settings, process)
-        adapt_uvicorn(worker.bounds, worker.metrics.certificate)
+        adapt_uvicorn(worker.bounds, worker.certificate)
         self.inner.worker = worker
         scoring = Scoring(worker)
         native = NativeRoutes(bentoml_app, scoring, worker.settings.max_body_bytes)

@@ -18,10 +18,12 @@ from churn_pipeline.serving.variants import Deployment, Variant
 
 logger = logging.getLogger("bentoml.churn")
 
-WAITING = 20_000
-"""Customers that may wait for their shadow score; more are not scored."""
+MAX_LINES = 20_000
+"""Lines of half a kilobyte that may wait until they are written; further ones are lost."""
 _PORTION = 16
 _PAUSE_SECONDS = 0.005
+
+_encode = msgspec.json.Encoder().encode
 
 Item = tuple[Variant, str, str, Any, dict[str, Any]]
 
@@ -38,6 +40,8 @@ class Shadow:
     worker : int
     max_bytes : int
         Size at which a file is full.
+    max_waiting_bytes : int
+        Of customers who wait for the challenger; further ones are not scored.
     metrics : Metrics
     hash_customer : callable
         Names a customer as the audit log does.
@@ -48,15 +52,18 @@ class Shadow:
         folder: Path,
         worker: int,
         max_bytes: int,
+        max_waiting_bytes: int,
         metrics: Metrics,
         hash_customer: Callable[[str], str],
     ) -> None:
         self._path = folder / f"shadow-{worker}.jsonl"
         self._max_bytes = max_bytes
+        self._max_waiting = max_waiting_bytes
+        self._waiting_bytes = 0
         self._metrics = metrics
         self._hash = hash_customer
         self._waiting: deque[Item] = deque()
-        self._lines: deque[dict[str, Any]] = deque()
+        self._lines: deque[bytes] = deque()
         self._some = asyncio.Event()
         self._is_failing = False
         self._unwritten = 0
@@ -78,9 +85,11 @@ class Shadow:
         """Let a customer wait for the challenger, if there is a silent one."""
         if deployment.silent is None:
             return
-        if len(self._waiting) >= WAITING:
+        n_bytes = _size(record)
+        if self._waiting_bytes + n_bytes > self._max_waiting:
             self._metrics.shadowed("dropped")
             return
+        self._waiting_bytes += n_bytes
         first = _described(deployment.champion.version, probability, tier)
         self._waiting.append((deployment.silent, request_id, customer_id, record, first))
         self._some.set()
@@ -97,6 +106,7 @@ class Shadow:
     def _score(self, n: int) -> None:
         for _ in range(n):
             variant, request_id, customer_id, record, first = self._waiting.popleft()
+            self._waiting_bytes -= _size(record)
             try:
                 (second,) = variant.scorer.score([variant.scorer.read(record)])
             except InvalidRecord:
@@ -108,17 +118,17 @@ class Shadow:
                 continue
             self._metrics.shadowed("scored")
             self._metrics.scored(second.tier, variant.name, second.churn_probability)
-            self._lines.append(
-                {
-                    "time": datetime.now(UTC),
-                    "request_id": request_id,
-                    "customer": self._hash(customer_id),
-                    "champion": first,
-                    "challenger": _described(
-                        variant.version, second.churn_probability, second.tier
-                    ),
-                }
-            )
+            if len(self._lines) >= MAX_LINES:  # the disk is not as fast
+                self._metrics.shadowed("unwritten")
+                continue
+            line = {
+                "time": datetime.now(UTC),
+                "request_id": request_id,
+                "customer": self._hash(customer_id),
+                "champion": first,
+                "challenger": _described(variant.version, second.churn_probability, second.tier),
+            }
+            self._lines.append(_encode(line) + b"\n")
 
     def finish(self) -> None:
         """Score all who still wait; at the end of the process."""
@@ -133,7 +143,7 @@ class Shadow:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
-                append_whole(file, msgspec.json.Encoder().encode_lines(lines))
+                append_whole(file, b"".join(lines))
                 is_full = os.fstat(file).st_size >= self._max_bytes
             finally:
                 os.close(file)
@@ -145,6 +155,12 @@ class Shadow:
             if not self._is_failing:
                 logger.error("%s cannot be written (%s)", self._path, error.strerror)
             self._is_failing = True
+
+
+def _size(record: Any) -> int:
+    """Return about how many bytes a record that the champion has read takes, with its answer."""
+    texts = sum(4 * len(value) for value in record.values() if isinstance(value, str))
+    return 1000 + 120 * len(record) + texts
 
 
 def _described(version: str, probability: float, tier: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from churn_pipeline.errors import ChurnPipelineError
 from churn_pipeline.scorer import InvalidRecord, Scorer
-from churn_pipeline.serving.settings import Mode
+from churn_pipeline.serving.settings import Mode, ServingSettings
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 
@@ -202,3 +202,14 @@ def _try(variant: Variant, champion: Scorer) -> None:
 def _hash(customer_id: str) -> int:
     digest = blake2b(customer_id.encode(errors="surrogatepass"), digest_size=8, person=b"split")
     return int.from_bytes(digest.digest(), "big")
+
+
+def configured_plan(settings: ServingSettings) -> Plan:
+    """Return what the settings ask for."""
+    return Plan(
+        champion=str(settings.champion),
+        challenger=None if settings.challenger is None else str(settings.challenger),
+        mode=settings.mode,
+        challenger_share=settings.challenger_share,
+        unseen_category=settings.unseen_category,
+    )

@@ -130,9 +130,13 @@ class KeyStore:
         return "The Authorization header is missing; it must be `Bearer churn_<key id>_<secret>`."
 
     def _may_have_changed(self) -> bool:
-        """Look at the file, unless that was done just now: others could have it done endlessly."""
+        """Look at the file, unless that was done just now: others could have it done endlessly.
+
+        A broken one is left to whoever calls :meth:`refresh` now and then: it would be read with
+        each look.
+        """
         now = time.monotonic()
-        if now - self._looked < _LOOK_SECONDS:
+        if self._complaint or now - self._looked < _LOOK_SECONDS:
             return False
         self._looked = now
         return signature(self._path) != self._seen or self._reading.locked()
