@@ -153,7 +153,7 @@ def _another_locale() -> str:
 
 
 def _reproduce(
-    place: Path, commit: str, surroundings: Surroundings, *, is_small: bool, bar: tqdm
+    place: Path, commit: str, surroundings: Surroundings, *, is_small: bool, bar: "tqdm[object]"
 ) -> Path:
     """Clone a commit and reproduce it; return the clone."""
     project, home = place / surroundings.folder, place / f"home of {surroundings.folder}"
@@ -187,6 +187,7 @@ def _reproduce(
     (used, _) = asked.communicate()
     if not used.strip().startswith(str(project)):
         raise _FailedError(f"the code of the clone is not what runs: {used.strip()}")
+    begin = time.monotonic()
     process = start(sys.executable, "-m", "dvc", "repro", "--force")
     assert process.stdout is not None
     said: list[str] = []
@@ -200,6 +201,8 @@ def _reproduce(
             f"the reproduction in {surroundings.folder!r} ({surroundings}) failed:\n"
             f"{''.join(said[-30:])}"
         )
+    seconds = time.monotonic() - begin
+    bar.write(f"        {surroundings.folder}: reproduced in {seconds:.0f} s", file=sys.stderr)
     return project
 
 
