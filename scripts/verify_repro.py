@@ -25,6 +25,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 from tqdm import tqdm
@@ -153,7 +154,7 @@ def _another_locale() -> str:
 
 
 def _reproduce(
-    place: Path, commit: str, surroundings: Surroundings, *, is_small: bool, bar: "tqdm[object]"
+    place: Path, commit: str, surroundings: Surroundings, *, is_small: bool, bar: "tqdm[Any]"
 ) -> Path:
     """Clone a commit and reproduce it; return the clone."""
     project, home = place / surroundings.folder, place / f"home of {surroundings.folder}"
