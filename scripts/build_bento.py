@@ -29,7 +29,7 @@ from churn_pipeline.locking import WAIT, hold, place
 from churn_pipeline.packaging.verdict import passed_gates
 from churn_pipeline.scorer import Scorer, load_scorer
 from churn_pipeline.scorer.bundle import read_bundle
-from churn_pipeline.serving.variants import check_gates
+from churn_pipeline.serving.models.variants import check_gates
 
 ROOT = Path(__file__).resolve().parents[1]
 STORE = Path("bentos/store")

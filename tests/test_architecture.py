@@ -74,7 +74,10 @@ assert scorer.explain([customer])[0].contributions
     [
         (SCORE, TRAINING | {"bentoml", "starlette", "prometheus_client", "churn_pipeline.serving"}),
         ("import churn_pipeline.serving.service", TRAINING | TOKENS),
-        ("import churn_pipeline.serving.app, churn_pipeline.serving.documents", TRAINING | TOKENS),
+        (
+            "import churn_pipeline.serving.http.app, churn_pipeline.serving.docs.documents",
+            TRAINING | TOKENS,
+        ),
         ("import churn_pipeline.serving.key_commands", TRAINING | TOKENS | {"bentoml"}),
     ],
     ids=["scorer", "service", "routes", "key commands"],

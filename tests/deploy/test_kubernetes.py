@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from churn_pipeline.serving.listening import DRAIN_SECONDS
+from churn_pipeline.serving.http.listening import DRAIN_SECONDS
 from churn_pipeline.serving.settings import ServingSettings, load_settings
 
 ROOT = Path(__file__).parents[2]

@@ -19,12 +19,12 @@ from churn_pipeline.serving.audit.key_changes import folder_beside
 from churn_pipeline.serving.audit.verification import verify_folder
 from churn_pipeline.serving.identity.key_changes import update_key
 from churn_pipeline.serving.identity.key_file import ApiKey, read_keys, to_time
+from churn_pipeline.serving.identity.key_options import expiry
 from churn_pipeline.serving.identity.key_store import KeyStore
 from churn_pipeline.serving.identity.key_use import KeyUse
 from churn_pipeline.serving.identity.revocations import Revocations, read_revocations
 from churn_pipeline.serving.identity.verification import subject_id
 from churn_pipeline.serving.key_commands import api_key
-from churn_pipeline.serving.key_options import expiry
 
 TOKEN = re.compile(r"churn_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
 

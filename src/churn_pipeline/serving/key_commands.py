@@ -9,8 +9,9 @@ import click
 
 from churn_pipeline.commands import CommandGroup
 from churn_pipeline.errors import ParameterError
-from churn_pipeline.serving import key_options as options
 from churn_pipeline.serving.audit.key_changes import WriteChange, audit_key, audited
+from churn_pipeline.serving.http.networks import Network
+from churn_pipeline.serving.identity import key_options as options
 from churn_pipeline.serving.identity.caller import SCOPES, Caller, Scope
 from churn_pipeline.serving.identity.key_changes import (
     create_key,
@@ -20,9 +21,8 @@ from churn_pipeline.serving.identity.key_changes import (
 )
 from churn_pipeline.serving.identity.key_file import ApiKey, read_keys, to_text, to_time
 from churn_pipeline.serving.identity.key_use import read_uses
-from churn_pipeline.serving.networks import Network
+from churn_pipeline.serving.identity.token_commands import id_of, restore_token, revoke_token
 from churn_pipeline.serving.settings import load_settings
-from churn_pipeline.serving.token_commands import id_of, restore_token, revoke_token
 
 SOON = timedelta(days=14)
 """A key that expires within this time is pointed out."""

@@ -21,7 +21,7 @@ from prometheus_client import multiprocess
 from prometheus_client.metrics import MetricWrapperBase
 
 from churn_pipeline.serving import metric_labels
-from churn_pipeline.serving.variants import Deployment
+from churn_pipeline.serving.models.variants import Deployment
 
 SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 PROBABILITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from churn_pipeline.errors import ParameterError
-from churn_pipeline.serving.networks import Network, parse_network
+from churn_pipeline.serving.http.networks import Network, parse_network
 
 Reader = Callable[[Any], object]
 """Takes what YAML read; raises ValueError with the end of a sentence that begins with the key."""

@@ -13,8 +13,8 @@ import yaml
 from churn_pipeline.environments import params_file, project_of
 from churn_pipeline.errors import ParameterError
 from churn_pipeline.serving import setting_readers as read
+from churn_pipeline.serving.http.networks import Network
 from churn_pipeline.serving.identity.token_settings import TokenSettings, read_token_settings
-from churn_pipeline.serving.networks import Network
 
 PREFIX = "CHURN_SERVING_"
 STARTED_IN = "CHURN_STARTED_IN"

@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn_pipeline.serving.audit import AuditLog
-from churn_pipeline.serving.bounds import Bounds
-from churn_pipeline.serving.deployments import DeploymentFile
 from churn_pipeline.serving.feedback import FeedbackLog
-from churn_pipeline.serving.headers import Cors
+from churn_pipeline.serving.http.bounds import Bounds
+from churn_pipeline.serving.http.headers import Cors
+from churn_pipeline.serving.http.networks import AllowedNetworks
+from churn_pipeline.serving.http.rate_limit import FailureLimiter, RateLimiter
+from churn_pipeline.serving.http.refusals import Refusal
+from churn_pipeline.serving.http.tls import Certificate
 from churn_pipeline.serving.identity.caller import Caller
 from churn_pipeline.serving.identity.key_store import KeyStore
 from churn_pipeline.serving.identity.key_use import KeyUse
 from churn_pipeline.serving.metrics import Metrics
-from churn_pipeline.serving.models import Models
-from churn_pipeline.serving.networks import AllowedNetworks
-from churn_pipeline.serving.rate_limit import FailureLimiter, RateLimiter
-from churn_pipeline.serving.refusals import Refusal
+from churn_pipeline.serving.models.deployments import DeploymentFile
+from churn_pipeline.serving.models.loaded import Models
+from churn_pipeline.serving.models.shadow import Shadow
+from churn_pipeline.serving.models.variants import Deployment, configured_plan, described
 from churn_pipeline.serving.settings import ServingSettings
-from churn_pipeline.serving.shadow import Shadow
-from churn_pipeline.serving.tls import Certificate
-from churn_pipeline.serving.variants import Deployment, configured_plan, described
 
 if TYPE_CHECKING:
     from churn_pipeline.serving.shared_state import SharedState

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from churn_pipeline.serving.http.networks import parse_network
+from churn_pipeline.serving.http.refusals import Refusal
 from churn_pipeline.serving.identity import key_store
 from churn_pipeline.serving.identity.caller import Unauthorized
 from churn_pipeline.serving.identity.guarded_files import GuardedFileError
@@ -24,8 +26,6 @@ from churn_pipeline.serving.identity.key_file import (
     to_time,
 )
 from churn_pipeline.serving.identity.key_store import KeyStore
-from churn_pipeline.serving.networks import parse_network
-from churn_pipeline.serving.refusals import Refusal
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from churn_pipeline.serving.headers import INVALID_TOKEN
+from churn_pipeline.serving.http.headers import INVALID_TOKEN
+from churn_pipeline.serving.http.networks import AllowedNetworks
+from churn_pipeline.serving.http.refusals import Refusal
 from churn_pipeline.serving.identity.caller import Unauthorized
 from churn_pipeline.serving.identity.guarded_files import GuardedFileError, signature
 from churn_pipeline.serving.identity.key_file import ID_LENGTH, ApiKey, KeyFile, read_keys, to_time
-from churn_pipeline.serving.networks import AllowedNetworks
-from churn_pipeline.serving.refusals import Refusal
 
 _LOGGER = logging.getLogger(__name__)
 _START = b"bearer churn_"

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from churn_pipeline.serving.headers import INVALID_TOKEN
+from churn_pipeline.serving.http.headers import INVALID_TOKEN
 from churn_pipeline.serving.identity.caller import Caller, Unauthorized
 from churn_pipeline.serving.identity.guarded_files import GuardedFileError, signature
 from churn_pipeline.serving.identity.key_source import KeySource
