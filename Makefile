@@ -6,8 +6,8 @@ export DO_NOT_TRACK = true
 export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro undo serve test lint format telco kedro-viz mlflow-ui browser lock bento \
-	container container-check benchmark-serving clean jupyter notebooks verify-repro
+.PHONY: help setup repro undo serve test test-fast test-all lint format telco kedro-viz mlflow-ui \
+	browser lock bento container container-check benchmark-serving clean jupyter notebooks verify-repro
 PORT ?= 3000
 
 # another data set, a folder of conf/: `make repro ENV=bank`
@@ -52,8 +52,14 @@ container: setup  ## build the image with docker, podman or buildah
 container-check: setup  ## build the image, run it locked down, with Debian's packages only (as root)
 	scripts/check_container.sh
 
-test: setup  ## run the tests with branch coverage
+test: setup  ## run the tests with branch coverage, at small sizes
 	scripts/test.sh
+
+test-fast: setup  ## run the tests that start no service, browser, kedro or dvc
+	scripts/test.sh fast
+
+test-all: setup  ## run the tests at full sizes: before a release, nightly
+	scripts/test.sh full
 
 lint: setup  ## everything that pre-commit checks
 	pre-commit run --all-files

@@ -1,4 +1,4 @@
-"""Tells DVC of the locks of the data sets when something imports it.
+"""Tells DVC of the locks of the data sets, and of MLflow, when something imports it.
 
 Every Python process of the environment runs this at its start (``churn_pipeline_dvc.pth``), so
 it imports nothing and only waits for two modules. DVC may be started as ``dvc``, as
@@ -28,9 +28,11 @@ class _Finder:
 
         def execute_and_guard(module):  # type: ignore[no-untyped-def]
             execute(module)
-            from churn_pipeline.locking.dvc import guard
+            from churn_pipeline.locking import dvc
+            from churn_pipeline.tracking import notes
 
-            guard(module)
+            notes.guard(module)  # first: what stages note is logged while the lock is held
+            dvc.guard(module)
 
         spec.loader.exec_module = execute_and_guard  # type: ignore[method-assign]
         return spec

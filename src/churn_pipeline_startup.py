@@ -25,6 +25,9 @@ def init() -> None:
         os.environ.setdefault(switch, "true")
     # MLflow would install log handlers of its own
     os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
+    runpy.run_path(str(Path(__file__).with_name("churn_pipeline_plugins.py")))[
+        "load_plugins_on_use"
+    ]()
     _hush_type_hint_warning()
     mlflow = sys.modules.get("mlflow")
     if mlflow is not None:  # imported before the switch was set: let it look again

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from churn_pipeline.modeling.model import ChurnModel
 
+pytest_plugins = ["tests.levels"]
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

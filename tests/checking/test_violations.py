@@ -12,6 +12,7 @@ from churn_pipeline.checking import violations as violations_module
 from churn_pipeline.checking.cells import cast_columns, read_cells
 from churn_pipeline.checking.violations import find_violations
 from churn_pipeline.contract import Contract
+from tests.sizes import examples
 from tests.strategies import bad_cells, contracts, good_tables, meaning
 
 
@@ -25,7 +26,7 @@ def reasons(rows: list[dict[str, str]], contract: Contract) -> list[tuple[int, s
     return list(columns.itertuples(index=False, name=None))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.data())
 def test_tables_that_keep_a_contract_have_no_violation(data: st.DataObject) -> None:
     contract = data.draw(contracts())
@@ -44,7 +45,7 @@ def test_tables_that_keep_a_contract_have_no_violation(data: st.DataObject) -> N
         assert found == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.data())
 def test_broken_cells_are_the_violations_and_nothing_else(data: st.DataObject) -> None:
     contract = data.draw(contracts())
@@ -62,7 +63,7 @@ def test_broken_cells_are_the_violations_and_nothing_else(data: st.DataObject) -
     assert reasons(rows, contract) == sorted(expected)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.data())
 def test_later_rows_of_an_id_are_duplicates(data: st.DataObject) -> None:
     contract = data.draw(contracts())
@@ -76,7 +77,7 @@ def test_later_rows_of_an_id_are_duplicates(data: st.DataObject) -> None:
     assert reasons(rows + [dict(rows[source]) for source in copies], contract) == expected
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.data())
 def test_arbitrary_texts_are_read_or_named(data: st.DataObject) -> None:
     contract = data.draw(contracts())
@@ -123,7 +124,7 @@ def test_arbitrary_texts_are_read_or_named(data: st.DataObject) -> None:
             assert typed[name].dropna().between(low, high).all()
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_tables_are_checked_part_by_part_as_if_whole(
     monkeypatch: pytest.MonkeyPatch, data: st.DataObject

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from churn_pipeline.contract import Contract, Expression
 from churn_pipeline.contract.operators import FUNCTIONS
+from tests.sizes import examples
 
 NAN = float("nan")
 
@@ -39,7 +40,7 @@ rows = st.tuples(numbers, numbers, st.one_of(st.just(NAN), texts), st.one_of(st.
 
 
 @pytest.mark.parametrize("text", EXPRESSIONS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(rows, min_size=1, max_size=9))
 def test_table_and_record_give_the_same_bits(text: str, table: list[tuple[Any, ...]]) -> None:
     expression = Expression(text)
@@ -239,7 +240,7 @@ def test_texts_where_numbers_are_needed_are_an_error(text: str) -> None:
         Expression(text)({"c": "5", "x": 1.0})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.text(alphabet="xy01 '()+-*/<>=!,.andornotinwhere[]_\\", max_size=25))
 def test_any_text_is_an_expression_or_a_value_error(text: str) -> None:
     try:

@@ -14,6 +14,7 @@ from churn_pipeline.discovery.document import contract_text
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.contract_dataset import ContractDataset
 from tests.discovery.tables import churn, ids, infer, raw, rejected
+from tests.sizes import examples
 
 TEXTS = st.text(min_size=1, max_size=8).map(str.strip).filter(bool)
 ROWS = 60
@@ -42,7 +43,7 @@ def columns_of_one_kind() -> st.SearchStrategy[list[str]]:
     )
 
 
-@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=60)
+@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=examples(60))
 @given(
     st.dictionaries(TEXTS, columns_of_one_kind(), min_size=1, max_size=5),
     st.booleans(),

@@ -1,6 +1,7 @@
 """A throw-away copy of the project that commands run in, as a user would run them."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,8 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from benchmarks.move_copy_kill import checksums
+from tests.sizes import size
+
+# one that is linear and one of trees; the others run at full size
+CANDIDATES = size(
+    ("logistic_regression", "lightgbm"),
+    ("logistic_regression", "random_forest", "xgboost", "lightgbm"),
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,7 +59,7 @@ class Project:
             env=environment(measured=command[0] == "kedro"),
             capture_output=True,
             text=True,
-            timeout=400,
+            timeout=900,
         )
         if check and result.returncode:
             raise AssertionError(f"{' '.join(command)}\n{result.stdout}\n{result.stderr}")
@@ -100,12 +109,26 @@ def copy_project(target: Path) -> Project:
     project = Project(target)
     for old, new in SMALL.items():
         project.edit("params.yaml", old, new)
+    _keep_candidates(target / "params.yaml")
     project.run("git", "init", "-q")
     project.run("git", "config", "user.name", "Tests")
     project.run("git", "config", "user.email", "tests@example.org")
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "start")
     return project
+
+
+def _keep_candidates(params: Path) -> None:
+    """Take the other candidates out of params.yaml, the text of which stays as it is otherwise."""
+    text = params.read_text(encoding="utf-8")
+    section = re.search(r"^candidates:\n((?:  .*\n|\n)+)", text, re.M)
+    assert section, "params.yaml has no candidates"
+    entries = re.findall(r"(?:  #.*\n)*  (\w+):\n(?:    .*\n)*", section[1])
+    assert set(CANDIDATES) <= set(entries)
+    kept = section[1]
+    for name in set(entries) - set(CANDIDATES):
+        kept = re.sub(rf"(?:^  #.*\n)*^  {name}:\n(?:    .*\n)*", "", kept, flags=re.M)
+    params.write_text(text.replace(section[1], kept), encoding="utf-8")
 
 
 @pytest.fixture
@@ -115,11 +138,29 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A checkout in which `dvc repro` has run, without network where that can be arranged."""
-    project = copy_project(tmp_path_factory.mktemp("reproduced") / "project")
-    result = project.run("dvc", "repro", offline=True)
-    (project.root / "repro.log").write_text(result.stdout + result.stderr, encoding="utf-8")
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-qm", "first run")
-    return project
+def _reproduced_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout in which `dvc repro` has run, for all workers; not to be changed."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "reproduced_once"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "is_whole").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            project = copy_project(folder / "project")
+            result = project.run("dvc", "repro", offline=True)
+            log = result.stdout + result.stderr
+            (project.root / "repro.log").write_text(log, encoding="utf-8")
+            project.run("git", "add", "-A")
+            project.run("git", "commit", "-qm", "first run")
+            (folder / "is_whole").touch()
+    return folder / "project"
+
+
+@pytest.fixture(scope="module")
+def reproduced(_reproduced_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy of the module's own of a checkout in which `dvc repro` has run, without network.
+
+    Without network where that can be arranged.
+    """
+    target = tmp_path_factory.mktemp("reproduced") / "project"
+    shutil.copytree(_reproduced_once, target, symlinks=True)
+    return Project(target)

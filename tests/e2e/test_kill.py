@@ -7,6 +7,7 @@ import pytest
 from benchmarks.move_copy_kill import kill_after
 from scripts.mend_dvc import mend
 from tests.e2e.conftest import Project, environment
+from tests.sizes import size
 
 pytestmark = pytest.mark.slow
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.slow
 def test_killed_runs_end_in_the_same_bytes(project: Project) -> None:
     generator = random.Random(7)
     kills = 0
-    for _ in range(3):
+    for _ in range(size(1, 3)):
         moment = generator.uniform(1, 15)
         kills += kill_after(["dvc", "repro"], moment, project.root, environment())
         mend(project.root)

@@ -33,6 +33,7 @@ from churn_pipeline.scorer import Scorer, load_scorer
 from churn_pipeline.scorer.bundle import write_bundle
 from tests.bundles import packaged
 from tests.serving.support import Server, poll, serving, write_settings
+from tests.sizes import size
 
 pytestmark = pytest.mark.slow
 
@@ -40,8 +41,8 @@ MOST_BYTES = 60_000
 SECONDS = 5.0
 CANARY = "Zyzzyva"  # in ids and texts of customers, and in nothing else
 CANARY_NUMBER = "73190442"  # likewise in numbers
-EXAMPLES = 2000
-BODIES = 20_000
+EXAMPLES = size(200, 2000)
+BODIES = size(2000, 20_000)
 BODIES_AN_EXAMPLE = 30
 
 
@@ -79,7 +80,11 @@ def test_the_service_keeps_its_openapi_document(plain_server: Server) -> None:
             "headers": {"Authorization": f"Bearer {plain_server.token}"},
             "continue-on-failure": True,
             "request-timeout": SECONDS,
-            "generation": {"deterministic": True, "max-examples": 220, "database": "none"},
+            "generation": {
+                "deterministic": True,
+                "max-examples": size(22, 220),
+                "database": "none",
+            },
             # more customers than a batch may hold are refused by 413
             "checks": {"negative_data_rejection": {"expected-statuses": [*rejections, "413"]}},
         }
@@ -113,8 +118,8 @@ def test_the_service_keeps_its_openapi_document(plain_server: Server) -> None:
     paths = plain_server.client().get("/openapi.json").json()["paths"]
     routes = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
     assert set(asked) >= routes
-    assert statuses[200] > 300  # not everything was refused
-    assert statuses[422] > 300
+    assert statuses[200] > size(30, 300)  # not everything was refused
+    assert statuses[422] > size(30, 300)
     assert {400, 401, 405, 415, 422} <= set(statuses)
 
 

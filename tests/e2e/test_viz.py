@@ -15,17 +15,15 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.e2e.conftest import STAGES, copy_project
+from tests.e2e.conftest import STAGES, Project
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    project = copy_project(tmp_path_factory.mktemp("site") / "project")
-    project.run("kedro", "run")
-    project.run(sys.executable, "scripts/view_pipelines.py", "--build-only")
-    handler = functools.partial(_QuietHandler, directory=str(project.root / "build"))
+def site(reproduced: Project) -> Iterator[str]:
+    reproduced.run(sys.executable, "scripts/view_pipelines.py", "--build-only")
+    handler = functools.partial(_QuietHandler, directory=str(reproduced.root / "build"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"

@@ -19,6 +19,7 @@ from churn_pipeline.evaluation.metrics import (
 )
 from churn_pipeline.statistics import bootstrap as bootstrap_module
 from churn_pipeline.statistics.bootstrap import Interval
+from tests.sizes import examples
 
 SETTINGS = MetricSettings(top_share=0.25, calibration_bins=10)
 probabilities = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0]) | st.floats(0, 1)
@@ -44,7 +45,7 @@ def values(
     return {name: float(value[0]) for name, value in found.items()}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(scored(), st.integers(0, 2**25 - 1))
 def test_scikit_learn_agrees(data: tuple[Any, Any, Any], decisions: int) -> None:
     y, p, w = data
@@ -65,7 +66,7 @@ def test_scikit_learn_agrees(data: tuple[Any, Any, Any], decisions: int) -> None
         assert found[name] == pytest.approx(value, rel=1e-6, abs=1e-9), name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(scored())
 def test_integer_weights_are_repeated_customers(data: tuple[Any, Any, Any]) -> None:
     y, p, w = data
@@ -73,7 +74,7 @@ def test_integer_weights_are_repeated_customers(data: tuple[Any, Any, Any]) -> N
     assert values(y, p, w) == pytest.approx(repeated, rel=1e-9, abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(scored(), st.randoms(use_true_random=False))
 def test_order_of_customers_does_not_matter(data: tuple[Any, Any, Any], random: Any) -> None:
     y, p, _ = data

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.raw_table import RawTable, read_raw_table
 from churn_pipeline.io.readers import json_lines
+from tests.sizes import examples
 
 
 def read(folder: Path, content: str | bytes, name: str = "customers.jsonl") -> RawTable:
@@ -108,7 +109,7 @@ scalars = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.fixed_dictionaries({"a": scalars, "b": scalars}), min_size=1, max_size=5))
 def test_any_values_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]

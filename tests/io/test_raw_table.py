@@ -16,6 +16,7 @@ from kedro.io import DatasetError
 from churn_pipeline.contract.file_format import FileFormat
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.raw_table import RawTable, RawTableDataset, read_raw_table
+from tests.sizes import examples
 
 
 def read(path: Path) -> RawTable:
@@ -118,7 +119,7 @@ def test_an_unclosed_quote_swallows_lines_and_is_charged_for_them(tmp_path: Path
 cell = st.text(st.characters(codec="utf-8"), max_size=6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.tuples(cell, cell), min_size=1, max_size=6))
 def test_any_quoted_text_survives(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
@@ -134,7 +135,7 @@ def test_any_quoted_text_survives(
     assert raw.lines.tolist() == [2 + sum(spans[:i]) for i in range(len(rows))]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(
     st.one_of(
         st.binary(max_size=80),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.raw_table import RawTable, read_raw_table
 from churn_pipeline.io.readers.separator import SEPARATORS, find_separator
+from tests.sizes import examples
 
 
 def read(folder: Path, content: bytes, name: str = "customers.csv") -> RawTable:
@@ -173,7 +174,7 @@ names = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(names, min_size=2, max_size=4), st.sampled_from(SEPARATORS))
 def test_quoted_tables_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, columns: list[list[str]], separator: str

@@ -20,6 +20,7 @@ from churn_pipeline.pipelines.ingestion.nodes import (
     quarantine_customers,
     report_data_quality,
 )
+from tests.sizes import examples
 from tests.strategies import contracts, good_tables
 
 # what is changed in a row → the rules that it breaks, in the order of their columns
@@ -201,7 +202,7 @@ def test_quarantine_of_malformed_rows_alone_has_the_usual_types(
     assert pd.read_parquet(path)["rejected_values"].iloc[0].tolist() == ["2"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.data())
 def test_no_row_is_lost_and_good_rows_pass(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -193,7 +193,8 @@ CASES: dict[str, Callable[[], Table]] = {
 }
 
 
-# Each role, split and kind of candidate is in one of these; `-m slow` runs the others
+# Each role, split and kind of candidate is in one of these; at full size the others run as well,
+# which join them in other ways
 QUICK = (
     "several rows a customer",
     "no ids, 0/1, missing everywhere",
@@ -207,7 +208,7 @@ QUICK = (
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CASES],
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.full) for name in CASES],
 )
 def test_a_whole_run_ends_in_a_bundle_and_scores(
     case: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

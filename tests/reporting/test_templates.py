@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from churn_pipeline.reporting.templates import code_span, escape_markdown, markdown_templates
+from tests.sizes import examples
 
 PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
 TEXTS = st.text(alphabet="ab1 .)<>&|`*_[]()#+-=~!\\\"'\n:$", max_size=12)
@@ -17,7 +18,7 @@ def shown(markdown: str) -> list[tuple[str, str]]:
     return [(child.type, child.content) for child in inline.children or []]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(TEXTS.filter(str.strip))
 def test_an_escaped_text_is_shown_letter_by_letter(text: str) -> None:
     children = shown(str(escape_markdown(text.strip())))
@@ -25,7 +26,7 @@ def test_an_escaped_text_is_shown_letter_by_letter(text: str) -> None:
     assert "".join(content for _, content in children) == " ".join(text.split())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(TEXTS)
 def test_an_escaped_text_is_one_cell_of_a_table(text: str) -> None:
     tokens = PARSER.parse(f"| a | b |\n|---|---|\n| {escape_markdown(text)} | end |\n")
@@ -34,7 +35,7 @@ def test_an_escaped_text_is_one_cell_of_a_table(text: str) -> None:
     assert cells[-1] == "end"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(TEXTS.filter(str.strip))
 def test_a_code_span_holds_the_text(text: str) -> None:
     table = f"| a | b |\n|---|---|\n| {code_span(text)} | end |\n"

@@ -12,6 +12,7 @@ from churn_pipeline.contract import Contract, Expression, parse_contract
 from churn_pipeline.contract.model import RowRule
 from churn_pipeline.scorer.example import example_record
 from churn_pipeline.scorer.records import RecordReader
+from tests.sizes import examples
 from tests.strategies import contracts
 
 
@@ -43,7 +44,7 @@ def small(column: dict[str, Any], **more: Any) -> Contract:
     return parse_contract({"name": "small", "columns": columns, **more})
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(200), suppress_health_check=list(HealthCheck))
 @given(contracts())
 def test_the_example_keeps_any_contract(contract: Contract) -> None:
     example(contract)
@@ -52,7 +53,7 @@ def test_the_example_keeps_any_contract(contract: Contract) -> None:
 LIMITS = st.floats(-1e30, 1e30) | st.integers(-50, 50).map(lambda n: n / 4) | st.none()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(st.sampled_from(["integer", "number"]), LIMITS, LIMITS, st.booleans())
 def test_the_example_finds_a_number_in_any_range(
     kind: str, low: float | None, high: float | None, nullable: bool

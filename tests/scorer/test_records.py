@@ -28,6 +28,7 @@ from churn_pipeline.scorer.records import (
     expectation,
 )
 from churn_pipeline.scorer.rows import table_rows
+from tests.sizes import examples
 from tests.strategies import contracts, good_tables, meaning
 
 SECRET = "Zyzzyva"
@@ -190,7 +191,7 @@ CHANGES = st.dictionaries(
 )
 
 
-@settings(at_random, max_examples=500)
+@settings(at_random, max_examples=examples(500))
 @given(CHANGES, st.sets(st.sampled_from(list(GOOD)), max_size=2), st.booleans())
 def test_whoever_is_refused_is_told_why(
     reader: RecordReader, small: Contract, changes: dict[str, Any], gone: set[str], lenient: bool

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from churn_pipeline.simulation import Kind, Simulation, parse_kind, read_kind, simulate
+from tests.sizes import examples
 
 FOLDER = Path(__file__).resolve().parents[2] / "conf/base/simulation"
 NAMES = ("bank", "usage", "saas")
@@ -108,7 +109,7 @@ def test_every_term_of_the_truth_matters(name: str) -> None:
         terms[term] = coefficient
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(name=st.sampled_from(NAMES), customers=st.integers(1, 30), seed=st.integers(0, 2**63))
 def test_any_size_and_seed_gives_a_whole_table(name: str, customers: int, seed: int) -> None:
     simulation = simulate(kind_of(name), customers, seed)

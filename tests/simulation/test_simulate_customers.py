@@ -15,6 +15,7 @@ from benchmarks.telco import simulate_customers
 from benchmarks.telco.schema import ADD_ONS, COLUMNS, LEVELS
 from churn_pipeline.errors import SimulationError
 from churn_pipeline.simulation import Simulation
+from tests.sizes import examples
 
 CUSTOMERS_SHA256 = "adb58e941b03d4de0015fc6d012e5865cf6ce56b60088d252e368865d48a8a18"
 TRUTH_SHA256 = "735a0438e7a2e692e56220c65c51395b135670856076a74a30a3ebff62ed5f6d"
@@ -66,7 +67,7 @@ def test_fewer_than_one_customer_is_an_error(n_customers: int) -> None:
         simulate_customers(n_customers, seed=1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(n=st.integers(1, 60), seed=st.integers(0, 2**63))
 def test_any_size_and_seed_gives_a_whole_table(n: int, seed: int) -> None:
     simulation = simulate_customers(n, seed)

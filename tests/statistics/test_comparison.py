@@ -19,6 +19,7 @@ from churn_pipeline.statistics.comparison import (
     holm,
     holm_levels,
 )
+from tests.sizes import examples
 
 DIFFERENCES = [0.012, -0.004, 0.021, 0.008, 0.003, 0.017, -0.001, 0.009, 0.014, 0.006]
 p_values = st.lists(st.sampled_from([0.0, 0.01, 0.04, 1.0]) | st.floats(0, 1), max_size=6)
@@ -65,7 +66,7 @@ def test_false_positives_where_folds_are_correlated_as_the_correction_assumes() 
     assert 0.03 < wrong[ratio] < 0.07
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=2, max_size=8))
 def test_the_other_sign_mirrors_everything(differences: list[float]) -> None:
     one = corrected_resampled_t_test(differences, 0.25)
@@ -108,7 +109,7 @@ def test_holm_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(p_values)
 def test_holm_is_the_closed_test_of_bonferroni(p: list[float]) -> None:
     # Marcus, Peritz and Gabriel (1976): reject what all intersections that contain it reject
@@ -193,7 +194,7 @@ def test_intervals_leave_out_no_difference_where_holm_says_so() -> None:
             assert comparison["significant"] is (comparison["p_value_holm"] < 1 - confidence)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(p_values, st.sampled_from([0.01, 0.05, 0.2]))
 def test_a_level_of_holm_decides_as_the_adjusted_p_value(p: list[float], level: float) -> None:
     below = np.array(p) < holm_levels(p, level)

@@ -242,6 +242,17 @@ def log_results(metadata: ProjectMetadata | None, env: str | None, params: dict[
         )
 
 
+@model.command("log-notes", hidden=True)
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.pass_obj
+def log_stage_notes(metadata: ProjectMetadata | None, files: tuple[Path, ...]) -> None:
+    """Log what the stages of a `dvc` command noted; DVC calls it when they are done."""
+    from churn_pipeline.tracking.noted_log import log_notes
+    from churn_pipeline.tracking.notes import read_notes
+
+    log_notes(project_root(metadata), read_notes(list(files)))
+
+
 @model.command("ui")
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
 def show_runs(port: int) -> None:

@@ -1,18 +1,21 @@
 """The commands that the project adds to ``kedro``."""
 
-import click
+from kedro.framework.cli.utils import LazyGroup
 
-from churn_pipeline.cli.contract import contract
-from churn_pipeline.cli.dvc_yaml import dvc_yaml
-from churn_pipeline.cli.model import model
-from churn_pipeline.cli.run import run
-from churn_pipeline.cli.simulate import simulate
-from churn_pipeline.cli.undo import undo
-from churn_pipeline.serving.audit.commands import audit
-from churn_pipeline.serving.key_commands import api_key
+# each is imported when it is called: `kedro run` pays for no other
+_MODULES = {
+    "api-key": "churn_pipeline.serving.key_commands.api_key",
+    "audit": "churn_pipeline.serving.audit.commands.audit",
+    "contract": "churn_pipeline.cli.contract.contract",
+    "dvc-yaml": "churn_pipeline.cli.dvc_yaml.dvc_yaml",
+    "model": "churn_pipeline.cli.model.model",
+    "run": "churn_pipeline.cli.run.run",
+    "simulate": "churn_pipeline.cli.simulate.simulate",
+    "undo": "churn_pipeline.cli.undo.undo",
+}
 
-cli = click.Group(
+cli = LazyGroup(
     "churn_pipeline",
-    commands=[run, contract, model, simulate, undo, dvc_yaml, api_key, audit],
+    lazy_subcommands=_MODULES,
     help="Commands of the churn_pipeline project.",
 )

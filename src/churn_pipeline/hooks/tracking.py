@@ -11,6 +11,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from churn_pipeline.tracking.mlflow_run import shared_run
+from churn_pipeline.tracking.notes import StageNote, notes_file
 from churn_pipeline.tracking.run_log import KINDS, RunLog, kind_of
 from churn_pipeline.tracking.store import is_tracking_on, reach_store, unavailable
 
@@ -26,7 +27,7 @@ class TrackingHooks:
 
     def __init__(self) -> None:
         self._context: KedroContext | None = None
-        self._log: RunLog | None = None
+        self._log: RunLog | StageNote | None = None
         self._command = ""
         self._how_to_log_later = ""
 
@@ -45,8 +46,7 @@ class TrackingHooks:
         outputs = [name for name in pipeline.all_outputs() if name in catalog]
         if not any(kind_of(catalog, name) in KINDS for name in outputs):
             return
-        shared = shared_run(self._context.config_loader.params_file)
-        self._log = RunLog(self._context, catalog, (run_params, pipeline), shared)
+        self._log = self._new_log(run_params, pipeline, catalog)
         self._command = _command_to_log_later(run_params)
         self._attempt(reach_store, write=True)  # reported now, not when there is something to log
 
@@ -62,6 +62,16 @@ class TrackingHooks:
     @hook_impl
     def on_pipeline_error(self) -> None:
         self._end("FAILED")
+
+    def _new_log(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> RunLog | StageNote:
+        assert self._context is not None
+        file = notes_file()
+        if file is not None:
+            return StageNote(file, run_params, lambda name: kind_of(catalog, name) in KINDS)
+        shared = shared_run(self._context.config_loader.params_file)
+        return RunLog(self._context, catalog, (run_params, pipeline), shared)
 
     def _end(self, status: str) -> None:
         if self._log is not None:

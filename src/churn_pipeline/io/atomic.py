@@ -10,13 +10,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 from kedro_datasets.json import JSONDataset as _JSONDataset
-from kedro_datasets.pandas import CSVDataset as _CSVDataset
-from kedro_datasets.pandas import ParquetDataset as _ParquetDataset
 from kedro_datasets.pickle import PickleDataset as _PickleDataset
 from kedro_datasets.text import TextDataset as _TextDataset
 
 from churn_pipeline.io.storage import writing
+from churn_pipeline.optional_imports import without
 from churn_pipeline.staging import staged_path
+
+with without("sqlalchemy"):
+    from kedro_datasets.pandas import CSVDataset as _CSVDataset
+    from kedro_datasets.pandas import ParquetDataset as _ParquetDataset
 
 
 class AtomicSave:

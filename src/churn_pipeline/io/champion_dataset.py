@@ -7,7 +7,9 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 
 from churn_pipeline.evaluation.champion import Champion, LostChampion
+from churn_pipeline.tracking.sqlite_store import may_have_alias
 from churn_pipeline.tracking.store import (
+    CHAMPION_ALIAS,
     mlflow_tracking_uri,
     open_store,
     sqlite_path,
@@ -37,18 +39,18 @@ class ChampionDataset(AbstractDataset[NoReturn, Champion | LostChampion | None])
     def load(self) -> Champion | LostChampion | None:
         uri = mlflow_tracking_uri()
         path = sqlite_path(uri)
-        if path is not None and not path.exists():
-            return None
         name = self._model_name
+        if path is not None and not (path.exists() and may_have_alias(path, name, CHAMPION_ALIAS)):
+            return None
         try:
             client = open_store()
             # not before: it takes seconds
             from mlflow.artifacts import download_artifacts
 
-            from churn_pipeline.tracking.registry import CHAMPION, alias, registered_model
+            from churn_pipeline.tracking.registry import alias, registered_model
 
             registered = registered_model(client, name)
-            number = registered and alias(registered, CHAMPION)
+            number = registered and alias(registered, CHAMPION_ALIAS)
         except Exception as error:  # of MLflow, SQLAlchemy, requests, drivers
             return LostChampion(str(unavailable(error)), is_known=False)
         if number is None:

@@ -19,9 +19,10 @@ from churn_pipeline.errors import BundleError, RegistryError
 from churn_pipeline.evaluation.gates import REGRESSION
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.scorer.bundle import Bundle, read_bundle, write_bundle
+from churn_pipeline.tracking.store import CHAMPION_ALIAS
 
 CHALLENGER = "challenger"
-CHAMPION = "champion"
+CHAMPION = CHAMPION_ALIAS
 _BUNDLE = "bundle"
 IDENTITY = ("model_sha256", "data_sha256")
 

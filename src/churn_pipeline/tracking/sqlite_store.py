@@ -68,6 +68,22 @@ def prepare_sqlite_store(path: Path, *, create: bool, write: bool) -> None:
                 _make_locations_relative(database)
 
 
+def may_have_alias(path: Path, model: str, alias: str) -> bool:
+    """Whether a registered model may have this alias, without MLflow, which takes seconds.
+
+    True as well where the file is not one that is understood here: MLflow is to say what it is.
+    """
+    query = "SELECT count(*) FROM registered_model_aliases WHERE name = ? AND alias = ?"
+    try:
+        _check_header(path)
+        with closing(_connect(path, write=False)) as database:
+            _check_revision(path, database)
+            (found,) = database.execute(query, (model, alias)).fetchone()
+    except (OSError, sqlite3.Error, TrackingError):
+        return True
+    return bool(found)
+
+
 def _create(path: Path) -> None:
     """Create the store whole or not at all.
 

@@ -14,6 +14,7 @@ STORE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
 ARTIFACT_SCHEME = "churn-artifacts"  # see `artifacts`
 SWITCH = "CHURN_TRACKING"
+CHAMPION_ALIAS = "champion"  # of the model in use, in the registry
 
 _SQLITE = "sqlite:///"
 _SECONDS_TO_CONNECT = 3

@@ -27,6 +27,7 @@ from tests.serving.scorers import (
     dated_customers,
     odd_customers,
 )
+from tests.sizes import examples
 
 ID = "Kunden-Nr. (€)"
 Schema = dict[str, Any]
@@ -254,7 +255,7 @@ def values(schema: Schema) -> st.SearchStrategy[Any]:
 
 @every_contract
 @pytest.mark.parametrize("unseen", ["refuse", "missing"])
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_record_is_accepted_as_its_schema_says(
     name: str, unseen: str, without_rules: dict[tuple[str, str], Any], data: st.DataObject
