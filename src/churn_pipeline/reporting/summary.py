@@ -135,7 +135,9 @@ def _decisions(economics: Mapping[str, Any], campaign: Campaign, currency: str) 
     between = _plain_blanks(formats.about_bounds(campaign.profit))
     return [
         f"Decisions  contact the {policies['model']['contacted_share']:.1%} of customers {whom}",
-        *_beside(f"profit {profit} {currency} per customer; contacting everyone would earn {everyone}"),
+        *_beside(
+            f"profit {profit} {currency} per customer; contacting everyone would earn {everyone}"
+        ),
         *_beside(f"{total} {between} in total for {campaign.base} ({campaign.customers:,})"),
         *_beside(
             f"expected maximum profit (EMPC) {empc} {currency} per customer, "
