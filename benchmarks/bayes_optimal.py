@@ -102,9 +102,9 @@ def _predictions(
         raw = RawTableDataset(filepath=path).load()
         contract = _contract(kind, raw)
         inputs = {"raw_customers@source": raw, "contract": contract}
-        knobs = {f"params:{name}": parameters[name] for name in _SECTIONS}
-        knobs["params:ingestion.max_rejected_share"] = parameters["ingestion"]["max_rejected_share"]
-        datasets = {name: MemoryDataset(data) for name, data in {**inputs, **knobs}.items()}
+        given = {f"params:{name}": parameters[name] for name in _SECTIONS}
+        given["params:ingestion.max_rejected_share"] = parameters["ingestion"]["max_rejected_share"]
+        datasets = {name: MemoryDataset(data) for name, data in {**inputs, **given}.items()}
         journal = StudyJournalDataset(filepath=f"{folder}/studies.journal")
         catalog = DataCatalog({**datasets, "studies": journal})
         parts = (part.create_pipeline() for part in (ingestion, features, tuning, training))

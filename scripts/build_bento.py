@@ -49,7 +49,7 @@ def check(root: Path, stale: bool = False, env: str | None = None) -> Scorer:
     root : Path
         The project.
     stale : bool
-        True packs a bundle that was made by other code or knobs than the present ones.
+        True packs a bundle that was made by other code or parameters than the present ones.
     env : str, optional
         The data set; by default the built-in one.
 
@@ -92,7 +92,7 @@ def check(root: Path, stale: bool = False, env: str | None = None) -> Scorer:
 
 
 def changed_since(root: Path, out: Path, dvc_project: Path | None = None) -> list[str]:
-    """Return what changed since DVC made an output: code, configuration, knobs, or itself.
+    """Return what changed since DVC made an output: code, configuration, parameters, or itself.
 
     Data are left out, since a machine that only serves need not hold them.
 
@@ -136,7 +136,7 @@ def _changes(
             for key, how in entry.get("changed deps", {}).items():
                 path = from_root(key)
                 if isinstance(how, Mapping):
-                    yield from (f"{knob} in {path}" for knob in how)
+                    yield from (f"{parameter} in {path}" for parameter in how)
                 elif not path.startswith("data/"):
                     yield path
             if str(out) in map(from_root, entry.get("changed outs", {})):

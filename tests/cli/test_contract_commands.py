@@ -95,7 +95,7 @@ def test_a_data_set_is_never_overwritten_silently(project: Path) -> None:
     assert path.read_text(encoding="utf-8") == "mine"
     again = kedro(project, "infer", SOURCE, "--env", "gym", "--drop", "fee", "--force")
     assert again.exit_code == 0
-    assert "conf/gym is written anew; nothing of it is kept" in again.output
+    assert "conf/gym is replaced; its contents are lost" in again.output
     contract = ContractDataset(filepath=str(path)).load()
     assert contract.columns["fee"].roles == ("ignored",)
 

@@ -219,7 +219,7 @@ def test_absent_file_names_the_parameter(tmp_path: Path) -> None:
 def test_errors_name_the_parameter_that_the_path_is_from(tmp_path: Path) -> None:
     for name, problem in [("customers.csv", "does not exist"), ("customers.doc", "the ending")]:
         with pytest.raises(DatasetError) as caught:
-            RawTableDataset(filepath=str(tmp_path / name), knob="scoring.source").load()
+            RawTableDataset(filepath=str(tmp_path / name), setting="scoring.source").load()
         message = str(caught.value.__cause__)
         assert problem in message
         assert "scoring.source" in message

@@ -69,7 +69,7 @@ class Sink:
 
     def dataset(self) -> Any:
         return DatabaseTableDataset(
-            address=self.address, keys=KEYS, knob="scoring.sink", credentials=self.credentials
+            address=self.address, keys=KEYS, setting="scoring.sink", credentials=self.credentials
         )
 
     def run(self, *statements: str) -> list[Any]:
@@ -217,7 +217,7 @@ def test_rows_without_key_are_refused(sink: Sink) -> None:
 
 
 def test_a_null_address_writes_nothing(tmp_path: Path) -> None:
-    dataset: Any = DatabaseTableDataset(address=None, keys=KEYS, knob="scoring.sink")
+    dataset: Any = DatabaseTableDataset(address=None, keys=KEYS, setting="scoring.sink")
     dataset.save(scores(3, JANUARY))
     assert not dataset.exists()
     assert not list(tmp_path.iterdir())
@@ -235,7 +235,7 @@ def test_it_exists_once_written(sink: Sink) -> None:
 def test_a_table_may_have_any_name(tmp_path: Path, name: str) -> None:
     for kind in ("duckdb", "sqlite"):
         dataset: Any = DatabaseTableDataset(
-            address=f"{kind}:///{tmp_path}/{kind}.db::{name}", keys=KEYS, knob="scoring.sink"
+            address=f"{kind}:///{tmp_path}/{kind}.db::{name}", keys=KEYS, setting="scoring.sink"
         )
         for _ in range(2):
             dataset.save(scores(5, JANUARY))
@@ -247,7 +247,7 @@ def test_the_last_dot_parts_schema_and_table(sink: Sink) -> None:
         pytest.skip("what is before the dots has no dot in the others")
     sink.run('create schema "a.b"')
     dataset: Any = DatabaseTableDataset(
-        address=sink.address.replace("::scores", "::a.b.c"), keys=KEYS, knob="scoring.sink",
+        address=sink.address.replace("::scores", "::a.b.c"), keys=KEYS, setting="scoring.sink",
         credentials=sink.credentials,
     )  # fmt: skip
     for _ in range(2):
@@ -279,7 +279,7 @@ if pause:
 table_writer._ROWS_A_PIECE = 100
 print("ready", flush=True)
 sys.stdin.readline()
-dataset = DatabaseTableDataset(address={address!r}, keys=t.KEYS, knob="scoring.sink",
+dataset = DatabaseTableDataset(address={address!r}, keys=t.KEYS, setting="scoring.sink",
                                credentials={credentials!r})
 for turn in range({turns}):
     dataset.save(t.scores({n}, t.JANUARY, shift={shift}))
@@ -368,7 +368,7 @@ def test_readers_see_the_old_rows_meanwhile(postgresql: PostgreSQL, tmp_path: Pa
     ],
 )
 def test_unusable_addresses_are_one_sentence(address: str, message: str) -> None:
-    dataset: Any = DatabaseTableDataset(address=address, keys=KEYS, knob="scoring.sink")
+    dataset: Any = DatabaseTableDataset(address=address, keys=KEYS, setting="scoring.sink")
     with pytest.raises(DatasetError, match=message) as caught:
         dataset.save(scores(1, JANUARY))
     assert "scoring.sink" in str(caught.value.__cause__)
@@ -378,7 +378,10 @@ def test_unusable_addresses_are_one_sentence(address: str, message: str) -> None
 def test_no_error_and_no_description_shows_the_password(postgresql: PostgreSQL) -> None:
     credentials = {"user": "nobody", "password": PASSWORD}
     dataset: Any = DatabaseTableDataset(
-        address=f"{postgresql.address}::t", keys=KEYS, knob="scoring.sink", credentials=credentials
+        address=f"{postgresql.address}::t",
+        keys=KEYS,
+        setting="scoring.sink",
+        credentials=credentials,
     )
     with pytest.raises(DatasetError) as caught:
         dataset.save(scores(1, JANUARY))
@@ -397,7 +400,7 @@ def writer_of(server: PostgreSQL, *grants: str) -> Any:
     return DatabaseTableDataset(
         address=f"{server.address}::own.scores",
         keys=KEYS,
-        knob="scoring.sink",
+        setting="scoring.sink",
         credentials={"user": "writer", "password": "hush"},
     )
 

@@ -20,7 +20,7 @@ GYM = """
 description: Members of a gym.
 id: member
 target: left
-knobs: {today: 2026-01-31, rate: 0.3, lost: 0.2}
+parameters: {today: 2026-01-31, rate: 0.3, lost: 0.2}
 table: [member, joined, plan, age, visits, weight, note, left]
 columns:
   member: {pattern: "M-###"}
@@ -65,7 +65,7 @@ def test_a_kind_needs_no_code() -> None:
     assert members["left"].mean() == pytest.approx(0.3, abs=0.1)
 
 
-def test_knobs_are_overridden_by_values_like_them() -> None:
+def test_parameters_are_overridden_by_values_like_them() -> None:
     kind = parse_kind(document())
     later = simulate(kind, 50, 1, {"today": date(2027, 1, 31), "lost": 0}).customers
     assert pd.to_datetime(later["joined"]).min() > pd.Timestamp("2025-12-26")
@@ -73,16 +73,16 @@ def test_knobs_are_overridden_by_values_like_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "message"),
+    ("parameters", "message"),
     [
-        ({"size": 1}, "has no knob 'size'; knobs: today, rate, lost"),
+        ({"size": 1}, "has no parameter 'size'; parameters: today, rate, lost"),
         ({"today": 3}, "today is 3, but must be like 2026-01-31"),
         ({"rate": date(2026, 1, 1)}, "rate is 2026-01-01, but must be like 0.3"),
     ],
 )
-def test_other_knobs_are_refused(knobs: dict[str, Any], message: str) -> None:
+def test_other_parameters_are_refused(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(SimulationError, match=message):
-        simulate(parse_kind(document()), 5, 1, knobs)
+        simulate(parse_kind(document()), 5, 1, parameters)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,13 @@ def test_the_examples_of_the_documentation_can_be_drawn(root: Path) -> None:
     members = simulate(parse_kind(gym), 2000, 1)
     assert members.truth["churn_probability"].mean() == pytest.approx(0.2, abs=0.001)
     del gym["columns"]["left"]
-    knobs = {"first_snapshot": date(2026, 1, 31), "snapshots": 3, "drift": 1, "label_delay": 30}
-    gym["knobs"] |= knobs
+    parameters = {
+        "first_snapshot": date(2026, 1, 31),
+        "snapshots": 3,
+        "drift": 1,
+        "label_delay": 30,
+    }
+    gym["parameters"] |= parameters
     gym["table"] += ["snapshot_date", "called"]
     drawn = simulate(parse_kind(gym | panel), 2000, 1)
     assert drawn.customers["snapshot_date"].nunique() == 3

@@ -21,7 +21,7 @@ class FileFormat:
     separator : str, optional
         The character between fields.
     quote : {'"', "'", "none"}, optional
-        What encloses fields.
+        Character that encloses fields.
     escape : {"backslash", "none"}, optional
         Whether ``\"`` is a quote within a field.
     skip_rows : int, optional
@@ -83,7 +83,7 @@ def parse_file_format(section: Section) -> FileFormat:
     encoding, separator, sheet = text("encoding"), text("separator"), text("sheet")
     if encoding is not None and not is_encoding(encoding):
         section.fail(
-            "encoding", f"is {encoding!r}, which is no text encoding; valid are utf-8, cp1251, …"
+            "encoding", f"is {encoding!r}, which is not a text encoding; valid are utf-8, cp1251, …"
         )
     if separator is not None and not is_separator(separator):
         section.fail("separator", f"is {separator!r}; it takes one ASCII character, no quote")

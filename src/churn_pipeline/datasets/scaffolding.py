@@ -15,7 +15,7 @@ from churn_pipeline.errors import DatasetNameError, ParameterError
 from churn_pipeline.stages.dvc_yaml import render_dvc_yaml
 
 _HEADER = """\
-# Every knob of the data set {name}. Kedro reads this file as its parameters, DVC as its params:
+# Every parameter of the data set {name}. Kedro and DVC read this file:
 # edit it and run `make repro ENV={name}`, or try a value, in the folder data/{name}, with
 # `dvc exp run -S ../../conf/{name}/params.yaml:training.repeats=5`.
 """

@@ -134,7 +134,7 @@ def _engine(address: Address, secrets: Mapping[str, str], write: bool, folder: s
     if write:
         path.parent.mkdir(parents=True, exist_ok=True)
     elif not path.is_file():
-        raise DataError(f"{path} does not exist; set {address.knob} to a database that does")
+        raise DataError(f"{path} does not exist; set {address.setting} to a database that does")
     return _sqlite(path, write) if address.kind == "sqlite" else _duckdb(path, write, folder)
 
 
@@ -144,7 +144,7 @@ def _postgresql(address: Address, secrets: Mapping[str, str], write: bool) -> sa
         known = sa.make_url(secrets["url"]) if "url" in secrets else url
     except (sa.exc.ArgumentError, ValueError):
         raise DataError(
-            f"{address.knob} or the url of its credentials is no address of a server; write "
+            f"{address.setting} or the url of its credentials is no address of a server; write "
             "postgresql://HOST:PORT/DATABASE"
         ) from None
     url = url.set(

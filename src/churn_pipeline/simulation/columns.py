@@ -446,6 +446,6 @@ def round_to(values: NDArray[np.float64], step: float) -> NDArray[np.float64]:
 
 
 def _number(formula: Formula, population: Population) -> float:
-    """Value of a formula of knobs alone."""
+    """Value of a formula of parameters alone."""
     values = population.evaluate(formula)
     return float(values[0]) if values.size else 0.0

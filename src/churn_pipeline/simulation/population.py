@@ -15,7 +15,7 @@ from churn_pipeline.contract.expressions import Expression
 from churn_pipeline.simulation.draws import LOGIT_UNIT
 
 Formula = str | float
-"""A number, or an expression of the contract's language over earlier columns and knobs."""
+"""A number, or an expression of the contract's language over earlier columns and parameters."""
 
 Rows = NDArray[np.intp]
 
@@ -37,7 +37,7 @@ class Population:
     levels
         Texts of each category's levels.
     constants
-        What else formulas may name: the knobs, and in a panel ``month`` and ``snapshot``.
+        What else formulas may name: the parameters, and in a panel ``month`` and ``snapshot``.
     chances
         Probability behind each column that was drawn from one.
     intercepts

@@ -22,7 +22,7 @@ def check_folds(
     churned : ndarray of 0 and 1, (n,)
     folds : int
     key : str
-        The knob, for the message.
+        The setting, for the message.
     customer_numbers : ndarray of int, (n,), optional
         Whose row it is; by default each row is another customer.
     """

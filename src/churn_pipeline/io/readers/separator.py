@@ -55,7 +55,7 @@ def find_separator(start: str, is_whole: bool = True, quote: str | None = '"') -
     is_whole : bool
         False where the file goes on, so that the last row may be cut.
     quote : str or None
-        What encloses fields.
+        Character that encloses fields.
     """
     split = {
         separator: read_beginning(start, separator, is_whole, quote).rows

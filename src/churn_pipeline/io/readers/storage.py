@@ -51,7 +51,7 @@ def fetched(address: Address, credentials: Mapping[str, Any] | None = None) -> I
             storage.get_file(address.place, str(path))
         except FileNotFoundError:
             raise DataError(
-                f"{_absent(storage, address.place)}; set {address.knob} to one that does"
+                f"{_absent(storage, address.place)}; set {address.setting} to one that does"
             ) from None
         except (PermissionError, BotoCoreError, ClientError, OSError) as error:
             endpoint = known.get("endpoint_url") or os.environ.get("AWS_ENDPOINT_URL")
