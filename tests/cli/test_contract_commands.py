@@ -49,7 +49,7 @@ def kedro(project: Path, *arguments: str) -> Result:
 def test_infer_shows_no_password(project: Path, options: tuple[str, ...]) -> None:
     result = kedro(project, "infer", "postgresql://bob:a::hush@127.0.0.1:9/d::Ü", *options)
     assert result.exit_code == 1
-    assert "SOURCE holds a password" in result.output
+    assert "SOURCE contains a password" in result.output
     assert "hush" not in result.output
 
 
@@ -76,7 +76,7 @@ def test_infer_writes_a_data_set(project: Path) -> None:
     assert [c.name for c in contract.features] == ["fee", "visits", "gender"]
     params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
     assert params["ingestion"]["source"] == SOURCE
-    assert "# What was inferred of Gym members.csv" in (folder / "inference.md").read_text()
+    assert "# What was inferred from Gym members.csv" in (folder / "inference.md").read_text()
     for text in ("target cancelled, 'yes' means churn: 25.0%", "id member", "3 features, 1 of",
                  "kedro run --env gym_members", "make serve ENV=gym_members"):  # fmt: skip
         assert text in result.output

@@ -128,7 +128,7 @@ def test_a_store_that_cannot_be_read_is_told_in_one_sentence(
     result = kedro_model(*arguments)
     assert result.exit_code == 1
     assert result.output.startswith(f"Error: {tmp_path}/mlflow.db, the store of MLflow, cannot be")
-    assert "it is no SQLite database" in result.output
+    assert "it is not an SQLite database" in result.output
     assert result.output.count("\n") == 1
 
 

@@ -224,7 +224,11 @@ def test_an_open_category_may_be_missing() -> None:
         ("day", {"default": 20260131}, "day.default must be a date in quotes, such as"),
         ("day", {"nullable": True}, "columns.day.nullable does not fit role snapshot"),
         ("day", {"type": "text"}, "columns.day.type of a snapshot must be date, not text"),
-        ("day", {"role": ["snapshot", "feature"]}, "day.role snapshot goes with no other role"),
+        (
+            "day",
+            {"role": ["snapshot", "feature"]},
+            "day.role snapshot cannot be combined with another role",
+        ),
         ("joined", {"role": "snapshot"}, r"role snapshot to one column, not \['day', 'joined'\]"),
         ("joined", {"role": "sensitive"}, "joined.role sensitive does not fit type date"),
         ("key", {"type": "date"}, "columns.key.role id does not fit type date"),
@@ -243,7 +247,7 @@ def test_an_open_category_may_be_missing() -> None:
         ("plan", {"spellings": {"a": ["NA"]}}, "plan.spellings holds 'NA', a missing value"),
         ("fee", {"decimal": ";"}, "columns.fee.decimal is ';'; valid options: ., ,"),
         ("fee", {"thousands": "x"}, "columns.fee.thousands is 'x'; valid options: ',' '.' ' ' "),
-        ("fee", {"thousands": "."}, "thousands is '.', which stands before the fraction"),
+        ("fee", {"thousands": "."}, "thousands is '.', which is the decimal separator"),
         ("fee", {"strip": ["5"]}, "strip holds '5'; only texts without digits and signs fit"),
     ],
 )

@@ -159,7 +159,7 @@ def test_what_tells_nothing_is_left_alone_with_the_reason() -> None:
     }
     inference = infer(table)
     reasons = {name: plan(inference, name).why for name in table}
-    assert reasons["constant"] == "all rows hold the same value"
+    assert reasons["constant"] == "all rows have the same value"
     assert reasons["empty"] == "all of its cells are missing"
     assert reasons["nearly"] == "only 6 cells are filled"
     assert "free text" in reasons["notes"]

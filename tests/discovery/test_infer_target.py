@@ -100,7 +100,7 @@ def test_of_relabellings_the_first_is_the_target_and_the_others_are_left_out() -
             "Customer Status of table.csv has 3 values",
         ),
         ({"churn": ["no"] * N}, {}, "has the one value 'no'; a target has two"),
-        ({"churn": [""] * N}, {"target": "churn"}, "has nothing but missing cells"),
+        ({"churn": [""] * N}, {"target": "churn"}, "has only missing cells"),
         ({"y": ["a", "b"] * (N // 2)}, {}, "the target y of table.csv is 'a' or 'b'; say which"),
         ({"left_reviews": churn(), "x": range(N)}, {}, "the names of table.csv do not tell"),
         ({"retained": ["-1", "1"] * (N // 2)}, {}, "retained of table.csv is '-1' or '1'; say"),

@@ -184,7 +184,7 @@ def refused(reproduced: Project) -> Iterator[Project]:
     result = reproduced.run("dvc", "repro", check=False)
     assert result.returncode != 0
     assert "FAIL" in result.stdout
-    assert "is not accepted, it failed 1 gate: minimum_roc_auc" in result.stderr
+    assert "is not accepted: it failed 1 gate: minimum_roc_auc" in result.stderr
     assert "Traceback" not in result.stdout + result.stderr
     yield reproduced
     reproduced.run("git", "checkout", "-q", ".")

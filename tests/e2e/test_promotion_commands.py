@@ -8,7 +8,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_models_are_promoted_and_rolled_back(project: Project) -> None:
-    for seed in (42, 43):  # other customers: with another split, the champion knew the test side
+    for seed in (42, 43):  # other customers: with another split, the champion knew the test set
         project.run("kedro", "run", f"--params=simulation.seed={seed}")
         project.run("kedro", "model", "promote", "--reason", f"seed {seed}")
     listed = project.run("kedro", "model", "list").stdout.splitlines()

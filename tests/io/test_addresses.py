@@ -87,7 +87,7 @@ def test_a_password_is_refused_and_not_shown(source: str) -> None:
     with pytest.raises(DataError) as caught:
         parse_address(source, SETTING)
     message = str(caught.value)
-    assert message.startswith("ingestion.source holds a password")
+    assert message.startswith("ingestion.source contains a password")
     assert "conf/local/credentials.yml" in message
     assert "hush" not in message
 

@@ -105,7 +105,7 @@ def test_what_is_no_workbook_is_one_sentence(tmp_path: Path) -> None:
     other_zip = (tmp_path / "c.xlsx").read_bytes()
     for content in (whole[:1000], b"\xd0\xcf\x11\xe0" + bytes(600), other_zip):
         path.write_bytes(content)
-        assert "a.xlsx is not an Excel workbook that can be read" in error_of(str(path))
+        assert "a.xlsx is not a readable Excel workbook" in error_of(str(path))
     for content, message in (
         (b"", "a.xlsx is empty"),
         (b"a,b\n1,2\n", "a.xlsx is a text file whatever its name says"),

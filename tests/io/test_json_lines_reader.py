@@ -76,7 +76,7 @@ def test_lines_that_are_no_object_are_set_aside_with_their_reason(tmp_path: Path
     assert raw.malformed["reason"].tolist() == [
         "no JSON object.",
         "no JSON object.",
-        "the key 'a' stands in it twice.",
+        "the key 'a' is in it twice.",
     ]
 
 

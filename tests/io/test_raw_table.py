@@ -163,7 +163,7 @@ def test_any_bytes_are_a_table_or_a_data_error(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "customers.csv is empty; a table of customers is needed"),
+        (b"", "customers.csv is empty; a customer table is needed"),
         (b"\n", "customers.csv has no rows"),
         (b"a,b\n", "customers.csv has no rows"),
         (b"a,b", "it has no rows"),

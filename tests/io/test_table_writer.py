@@ -171,7 +171,7 @@ def test_a_write_that_fails_leaves_the_old_rows(sink: Sink) -> None:
 
 def test_a_table_that_lacks_a_column_is_named(sink: Sink) -> None:
     sink.dataset().save(scores(5, JANUARY).drop(columns="reason"))
-    statement = 'let its owner run ALTER TABLE "scores" ADD COLUMN "reason" TEXT;'
+    statement = 'ask its owner to run ALTER TABLE "scores" ADD COLUMN "reason" TEXT;'
     with pytest.raises(DatasetError, match=f"no column reason; {statement}"):
         sink.dataset().save(scores(5, JANUARY))
     assert sink.runs() == [("m1", "2026-01-31", 5, 5)]
@@ -364,7 +364,7 @@ def test_readers_see_the_old_rows_meanwhile(postgresql: PostgreSQL, tmp_path: Pa
         ("s3://bucket/scores.csv", "takes a table of a database only"),
         ("sqlite:///s.db::select 1", "takes a table of a database only"),
         ("sqlite:///s.db", "names no table"),
-        ("postgresql://me:hush@host/db::t", "holds a password"),
+        ("postgresql://me:hush@host/db::t", "contains a password"),
     ],
 )
 def test_unusable_addresses_are_one_sentence(address: str, message: str) -> None:
@@ -450,7 +450,7 @@ def test_a_table_of_somebody_else_needs_privileges_on_its_rows_only(others: Post
                 "grant usage on schema own to writer",
                 "grant select, insert, delete on own.scores to writer",
             ),
-            'no column contact, reason; let its owner run ALTER TABLE "own"."scores" '
+            'no column contact, reason; ask its owner to run ALTER TABLE "own"."scores" '
             'ADD COLUMN contact BOOLEAN; |ADD COLUMN "contact" BOOLEAN; ',
         ),
     ],

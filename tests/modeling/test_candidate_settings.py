@@ -60,7 +60,7 @@ def test_usable(name: str, settings: dict[str, Any] | None) -> None:
         (
             "lightgbm",
             {"subsample": 0.5, "data_sample_strategy": "goss"},
-            "cannot be used with these settings together: Cannot use bagging in GOSS",
+            "cannot be used with this combination of settings: Cannot use bagging in GOSS",
         ),
         ("xgboost", {"max_depht": 3}, "max_depht is not a setting, did you mean max_depth"),
         ("xgboost", {"max_depth": 2.5}, "max_depth cannot be 2.5"),

@@ -137,7 +137,7 @@ def test_a_champion_of_another_split_is_not_compared_with(
     contract: Contract,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It was trained on customers of the test side."""
+    """It was trained on customers of the test set."""
     with caplog.at_level(logging.INFO, logger="churn_pipeline"):
         gates = run(poor, model, sides[1], contract, {"no_regression": True}, champion_seed="7")
     assert gates["gates"][-1]["passed"] is None
@@ -153,7 +153,7 @@ def test_every_failed_gate_is_named_with_value_and_limit(
     with pytest.raises(ChurnPipelineError) as raised:
         accept(gates, SELECTION, "")
     text = str(raised.value)
-    assert "(xgboost) is not accepted, it failed 2 gates: " in text
+    assert "(xgboost) is not accepted: it failed 2 gates: " in text
     assert f"minimum_roc_auc (is {value:g}, must be at least 0.99)" in text
     assert "maximum_scoring_milliseconds (" in text
     assert "must be at most 1e-06)" in text

@@ -156,9 +156,7 @@ def test_a_side_without_churners_is_one_sentence(
     dates = accounts["as_of"]
     stays = (dates > dates.min()) if late else (dates < dates.max())
     table = accounts.assign(gone=accounts["gone"].mask(stays, "n"))
-    with pytest.raises(
-        DataError, match=rf"the {side} side has 0 churned .* change split\.test_per"
-    ):
+    with pytest.raises(DataError, match=rf"the {side} set has 0 churned .* change split\.test_per"):
         part(table)
 
 

@@ -199,7 +199,7 @@ def test_a_failed_gate_is_said_on_the_first_screen(
     outputs["gates"]["passed"] = outputs["gates"]["gates"][0]["passed"] = False
     card = write_model_card(**outputs)
     summary = words(card.partition("## ")[0])
-    assert "FAIL 3 of 4 passed | must not be used as it is: ROC-AUC, at least" in summary
+    assert "FAIL 3 of 4 passed | must not be used: ROC-AUC, at least" in summary
     assert "Do not use this model." in summary
     assert "1 of 4 quality gates failed: minimum_roc_auc. Quality gates" in summary
     assert "Score the present customers" not in summary
@@ -299,7 +299,7 @@ def test_a_split_by_time_is_told_with_its_periods(
     assert "Of 1,437 rows from 2025-05-30 on, later than all that the model had learnt" in text
     assert "latest 2 periods (unit: month), from 2025-05-30 on" in text
     assert "up to 2025-04-30, 30 days before at least, after which their outcomes" in text
-    assert "678 rows in between are on neither side. 1,012 customers stand on both sides" in text
+    assert "678 rows in between belong to neither set. 1,012 customers stand on both sides" in text
     assert "5,606 rows of 2,345 customers, 1,476 of them churned (26.3%)" in text
     assert "All rows of a customer were kept in one fold." in text
     assert "hash" not in text.partition("Protocol")[2].partition("Candidates")[0].lower()
@@ -322,7 +322,7 @@ def test_a_long_history_shows_its_latest_periods(by_time: dict[str, Any]) -> Non
     lines = rows(card, "Side")
     assert len(lines) == 24
     assert lines[-1].startswith("| test | 2024-02-29 ")
-    assert "36 earlier lines stand in metrics_by_period.csv." in words(card)
+    assert "36 earlier lines are in metrics_by_period.csv." in words(card)
 
 
 def test_one_period_has_no_section_but_its_notes(

@@ -180,7 +180,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_a_kill_at_any_step_leaves_what_a_later_write_mends(
+def test_a_kill_at_any_step_leaves_what_a_later_write_repairs(
     folder: Path, exists: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("churn_pipeline.staging._is_alive", lambda pid: False)

@@ -77,13 +77,13 @@ def test_a_store_that_is_whole_is_left_alone(path: Path) -> None:
 def test_no_database(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
     path.write_bytes(content)
-    assert "it is no SQLite database); move it away" in refusal(path)
+    assert "it is not an SQLite database); move it away" in refusal(path)
 
 
 @pytest.mark.parametrize("kept", [9, 60, 5000, 100_000])
 def test_a_file_that_was_cut_short(kept: int, path: Path) -> None:
     path.write_bytes(path.read_bytes()[:kept])
-    assert "it is cut short); restore it from a backup" in refusal(path)
+    assert "it is truncated); restore it from a backup" in refusal(path)
 
 
 def test_pages_that_are_damaged(path: Path) -> None:
@@ -106,13 +106,13 @@ def test_a_database_of_something_else(tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE customers (id)")
-    assert "it is a database of something else); move it away" in refusal(path)
+    assert "it is a database of another program); move it away" in refusal(path)
 
 
 def test_a_store_of_a_newer_mlflow(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE alembic_version SET version_num = 'f00'")
-    assert "(a newer MLflow made it: its schema is f00); install that MLflow" in refusal(path)
+    assert "(a newer MLflow created it: its schema is f00); install that MLflow" in refusal(path)
 
 
 def test_a_store_that_another_program_holds(path: Path) -> None:

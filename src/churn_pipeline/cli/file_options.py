@@ -92,7 +92,9 @@ def file_format(
     if separator is not None:
         separator = _SPELLED.get(separator.lower(), separator)
         if not is_separator(separator):
-            raise DataError(f"--separator {separator!r}: it takes one ASCII character, no quote")
+            raise DataError(
+                f"--separator {separator!r}: it must be one ASCII character, but not a quote"
+            )
     return FileFormat(
         encoding, separator, quote, escape, skip_rows, header_rows, tuple(sorted(footer)), sheet
     )

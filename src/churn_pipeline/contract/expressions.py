@@ -77,7 +77,7 @@ def _ordering(compare: Callable[[Operand, Operand], Operand]) -> Callable[..., O
     def compare_numbers(left: Operand, right: Operand) -> Operand:
         left, right = np.asarray(left), np.asarray(right)
         if not (_is_number(left) and _is_number(right)):
-            raise TypeError("texts have no order; compare them by ==, != or in")
+            raise TypeError("texts have no order; compare them with ==, != or in")
         return compare(left, right)
 
     return compare_numbers
@@ -253,7 +253,7 @@ def literal_days(node: ast.AST) -> float | None:
             text = args[0].value if len(args) == 1 and isinstance(args[0], ast.Constant) else None
             days = days_of_text(text) if isinstance(text, str) else None
             if days is None:
-                raise ValueError(f"{ast.unparse(node)!r} is no date; write date('2026-01-31')")
+                raise ValueError(f"{ast.unparse(node)!r} is not a date; write date('2026-01-31')")
             return days
     return None
 
@@ -309,7 +309,7 @@ def _compile(node: ast.expr) -> Evaluator:
             days = literal_days(node)
             return _compile_call(name, args) if days is None else lambda _: days
     raise ValueError(
-        f"{ast.unparse(node)!r} is not allowed in an expression; allowed are columns, numbers, "
+        f"{ast.unparse(node)!r} is not allowed in an expression; use columns, numbers, "
         f"quoted texts, + - * / comparisons, in, and, or, not, date, and {', '.join(FUNCTIONS)}"
     )
 

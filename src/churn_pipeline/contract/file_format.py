@@ -86,7 +86,9 @@ def parse_file_format(section: Section) -> FileFormat:
             "encoding", f"is {encoding!r}, which is not a text encoding; valid are utf-8, cp1251, …"
         )
     if separator is not None and not is_separator(separator):
-        section.fail("separator", f"is {separator!r}; it takes one ASCII character, no quote")
+        section.fail(
+            "separator", f"is {separator!r}; it must be one ASCII character, but not a quote"
+        )
     for key, options in (("quote", QUOTES), ("escape", ESCAPES)):
         if key in section.values:
             section.choice(key, section.values[key], list(options))

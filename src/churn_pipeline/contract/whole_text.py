@@ -15,7 +15,7 @@ SPELLED_AS_FLOAT = r"^(?:[0-9]+\.0+|[1-9](?:\.[0-9]+)?[eE]\+[0-9]{2,3})$"
 
 
 def whole_text(text: str) -> str:
-    """Return the digits of a whole number that is spelled as a float; any other text unchanged.
+    """Return the digits of a whole number that is written as a float; any other text unchanged.
 
     Examples
     --------

@@ -32,8 +32,8 @@ class Git:
         self._project = project
         if self._run("rev-parse", "--git-dir", check=False) is None:
             raise UndoError(
-                f"{project} is not a git repository, so there is no commit to return to; "
-                "`make repro` makes the results of the present parameters"
+                f"{project} is not a git repository, so there is no commit to return to; `make "
+                "repro` creates the results of the current parameters"
             )
         if self._run("rev-parse", "--verify", "-q", "HEAD", check=False) is None:
             raise UndoError("nothing is committed yet, so there is nothing to return to")

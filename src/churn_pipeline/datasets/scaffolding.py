@@ -101,11 +101,13 @@ def _own_params(text: str, name: str, source: str) -> str:
         serving: Mapping[str, Any] = document["serving"] or {}
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
-        raise ParameterError(f"{PARAMS} in the project's root is no YAML: {reason}") from None
+        raise ParameterError(
+            f"{PARAMS} in the project's root is not valid YAML: {reason}"
+        ) from None
     except (KeyError, TypeError):
         raise ParameterError(
             f"{PARAMS} in the project's root lacks the section dataset or serving, which a new "
-            "data set takes over"
+            "data set copies"
         ) from None
     folder = f"data/{name}"
     changes: dict[tuple[str, str], str | float | None] = {

@@ -1,1 +1,1 @@
-"""What the test side says of a model: metrics, calibration, explanations, fairness, gates."""
+"""What the test set says of a model: metrics, calibration, explanations, fairness, gates."""

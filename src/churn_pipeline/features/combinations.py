@@ -129,7 +129,7 @@ def find_combinations(
     Parameters
     ----------
     customers : DataFrame
-        The training side, with the contract's model inputs.
+        The training set, with the contract's model inputs.
     churned : ndarray of 0 and 1, (n,)
     contract : Contract
     most : int
@@ -137,7 +137,7 @@ def find_combinations(
     max_columns : int
         Numbers to combine at most, those that matter most to the trees.
     max_customers : int
-        Of a larger training side; see :func:`churn_pipeline.splits.sampling.first_customers`.
+        Of a larger training set; see :func:`churn_pipeline.splits.sampling.first_customers`.
     confidence : float
         Of the test, over all combinations of a round.
     seed : int

@@ -25,8 +25,8 @@ _COMPRESSIBLE = ("text", "json_lines")
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _REMEDIES = {
     ".xls": "; save it as .xlsx", ".xlsb": "; save it as .xlsx", ".ods": "; save it as .xlsx",
-    ".json": "; write an object a line (.jsonl)", ".zip": "; name it as the file in it, with .zip "
-    "behind, such as customers.csv.zip",
+    ".json": "; write one object per line (.jsonl)",
+    ".zip": "; add .zip to the name of the file in it, such as customers.csv.zip",
 }  # fmt: skip
 _DATABASES: dict[str, DatabaseKind] = {
     "sqlite": "sqlite",
@@ -109,7 +109,7 @@ def parse_address(source: str, setting: str) -> Address:
     Raises
     ------
     DataError
-        If it is of no known form, or holds a password.
+        If it is of no known form, or contains a password.
     """
     refuse_password(source, setting)
     place, part = _parts(source)
@@ -204,12 +204,12 @@ def from_project(source: str, project: Path) -> str:
 
 
 def shown(source: str) -> str:
-    """Return the address for messages: as it is, unless it holds a password."""
+    """Return the address for messages: as it is, unless it contains a password."""
     return "an address that contains a password" if _holds_password(source) else source
 
 
 def refuse_password(source: str, setting: str) -> None:
-    """Raise a DataError, which does not show it, if the address holds a password."""
+    """Raise a DataError, which does not show it, if the address contains a password."""
     if _holds_password(source):
         raise DataError(
             f"{setting} contains a password, which would be logged and committed; remove it and "

@@ -75,7 +75,7 @@ class ContractDataset(AbstractDataset[Contract, Contract]):
 
     def save(self, data: Contract) -> None:
         if not self._writable:
-            raise ContractError(f"{self._filepath.name} is written by people, not by the pipeline")
+            raise ContractError(f"{self._filepath.name} is written by hand, not by the pipeline")
         text = yaml.safe_dump(
             contract_document(data), sort_keys=False, width=100, allow_unicode=True
         )

@@ -144,7 +144,8 @@ def _postgresql(address: Address, secrets: Mapping[str, str], write: bool) -> sa
         known = sa.make_url(secrets["url"]) if "url" in secrets else url
     except (sa.exc.ArgumentError, ValueError):
         raise DataError(
-            f"{address.setting} or the url of its credentials is no address of a server; write "
+            f"{address.setting} or the url of its credentials is not the address of a server; "
+            "write "
             "postgresql://HOST:PORT/DATABASE"
         ) from None
     url = url.set(

@@ -44,7 +44,6 @@ def dated(
     if snapshot is None or snapshot.name not in table:
         raise ParameterError(
             f"{setting} is null and the table has no snapshot date; set {setting} to the day that "
-            "the "
-            "rows are of: it tells runs apart in the sink"
+            "the rows describe, by which the sink distinguishes runs"
         )
     return table.assign(**{column: pd.to_datetime(table[snapshot.name]).dt.date})

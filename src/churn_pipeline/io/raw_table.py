@@ -140,14 +140,14 @@ def _files_in(folder: Path) -> str:
 
 def _read_file(path: Path, address: Address, file: FileFormat, look: bool) -> RawTable:
     if not path.stat().st_size:
-        raise DataError(f"{address.name} is empty; a table of customers is needed")
+        raise DataError(f"{address.name} is empty; a customer table is needed")
     contents = finish(_contents(path, address, file), file, address.name, look)
     kind = NAMES.get(contents.separator or "")
     require_rows(contents, address.name, f"{kind}-separated" if kind else "", address.setting)
     if look and contents.separator is not None and contents.cells.shape[1] == 1:
         raise DataError(
             f"{address.name} has the one column {contents.cells.columns[0]!r}; if another "
-            "character than , ; tab or | separates the fields, name it by --separator"
+            "character than , ; tab or | separates the fields, pass it with --separator"
         )
     with path.open("rb") as opened:
         sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
@@ -260,7 +260,7 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
 
     def save(self, data: None) -> None:
         name = parse_address(self._filepath, self._setting).name
-        raise DataError(f"{name} is the user's table; the pipeline never writes it")
+        raise DataError(f"{name} is the user's table; the pipeline never writes to it")
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": shown(str(self._filepath))}

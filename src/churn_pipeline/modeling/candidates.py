@@ -173,14 +173,14 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> None:
     for key in settings:
         where = f"{params_yaml()}: candidates.{name}.{key}"
         if key not in names:
-            fixed = " that can be changed: the project sets it itself" if key in _FIXED else ""
+            fixed = " that can be changed, because the project sets it" if key in _FIXED else ""
             raise ParameterError(
                 f"{where} is not a setting{fixed}{_guess(key, names)}; "
                 f"valid settings: {', '.join(sorted(set(names.values())))}"
             )
         other = given.setdefault(names[key], key)
         if other != key:
-            raise ParameterError(f"{where} is the same setting as {other}; keep one of them")
+            raise ParameterError(f"{where} is the same setting as {other}; keep only one of them")
 
 
 def plain_name(name: str, key: str) -> str:

@@ -96,7 +96,7 @@ def tree_ensemble(classifier: Any) -> TreeEnsemble:
         return _from_lightgbm(classifier)
     if hasattr(classifier, "leaf_log_odds_"):
         return _from_forest(classifier)
-    raise TypeError(f"{type(classifier).__name__} has no trees that are known here")
+    raise TypeError(f"{type(classifier).__name__} is not a supported tree ensemble")
 
 
 _Tree = Mapping[str, NDArray[Any]]

@@ -28,7 +28,7 @@ def importance(table: pd.DataFrame) -> Figure:
     shown = table.head(_MOST_BARS)
     figure = Figure(figsize=(4.6, 0.9 + 0.42 * len(shown)), dpi=DPI, layout="constrained")
     axes = figure.subplots()
-    style(axes, "What moves the churn probability most")
+    style(axes, "What influences the churn probability most")
     axes.set_xlabel("Mean absolute SHAP value (log-odds)", color=INK)
     places = np.arange(len(shown))
     sizes = shown["mean_absolute_shap"].to_numpy(dtype=float)

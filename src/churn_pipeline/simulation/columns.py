@@ -432,7 +432,7 @@ AnyColumn = Annotated[
     Discriminator(
         _key,
         custom_error_type="unknown_draw",
-        custom_error_message=f"says not how it is drawn; name one of {', '.join(DRAWS)}",
+        custom_error_message=f"does not say how it is drawn; give one of {', '.join(DRAWS)}",
     ),
 ]
 

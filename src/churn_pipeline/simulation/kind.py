@@ -138,10 +138,10 @@ class Kind(Section):
                 ("snapshots", self.panel.snapshots),
             ):
                 if parameter not in self.parameters:
-                    raise ValueError(f"panel.{key} is {parameter!r}, which is no parameter")
+                    raise ValueError(f"panel.{key} is {parameter!r}, which is not a parameter")
         for key, name in [*named.items(), *(("table", name) for name in self.table)]:
             if name is not None and name not in columns:
-                raise ValueError(f"{key} is {name!r}, which is none of the columns")
+                raise ValueError(f"{key} is {name!r}, which is not a column")
         for drawn in (self.target, self.treatment):
             if drawn is not None and not isinstance(columns[drawn], Chance):
                 raise ValueError(f"{drawn} must be drawn by a chance")
@@ -192,7 +192,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands here twice", node.start_mark
+                    None, None, f"the key {key!r} occurs twice", node.start_mark
                 )
         return super().construct_mapping(node, deep)
 

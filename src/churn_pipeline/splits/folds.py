@@ -32,8 +32,8 @@ def check_folds(
         smallest = min(len(np.unique(customer_numbers[churned == kind])) for kind in (0, 1))
     if smallest < folds:
         raise DataError(
-            f"the training side has only {smallest} customers of the rarer kind, fewer than "
-            f"{key} ({folds}); bring more customers or lower {key}"
+            f"the training set has only {smallest} customers with the rarer outcome, fewer than "
+            f"{key} ({folds}); provide more customers or lower {key}"
         )
 
 
@@ -97,7 +97,7 @@ def _rows(
     mask = is_validation[numbers]
     if min(np.bincount(churned[part], minlength=2).min() for part in (mask, ~mask)) == 0:
         raise DataError(
-            "a fold of the cross-validation has no rows of one kind, since so few customers have "
-            "them; bring more customers or lower tuning.folds and training.folds"
+            "a fold of the cross-validation has no rows with one of the outcomes, because too few "
+            "customers have it; provide more customers or lower tuning.folds and training.folds"
         )
     return np.flatnonzero(~mask), np.flatnonzero(mask)

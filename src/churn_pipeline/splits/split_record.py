@@ -63,7 +63,7 @@ def record_split(
         (None of a split by customer) → ``rows``, ``customers``, ``churners`` (rows),
         ``churn_rate``, ``first_snapshot``, ``last_snapshot``;
         ``customers_on_both_sides``; ``periods``: ``period``, ``side``, ``rows``, ``churners``,
-        ``churn_rate``; ``notes``: sentences on what the figures of the test side mean. Customers
+        ``churn_rate``; ``notes``: sentences on what the figures of the test set mean. Customers
         are not counted where the file has no ids.
     """
     sides = {"training": train, "test": test}
@@ -163,41 +163,40 @@ def _notes(record: Mapping[str, Any], contract: Contract, split: Mapping[str, An
         if len(days) == 1:
             notes.append(
                 f"All rows have the snapshot {days.pop()}, so the split is by customer: the test "
-                "says how the model does on other customers of that day, not on later ones."
+                "shows how the model performs on other customers of that day, not on later ones."
             )
         else:
             notes.append(
                 "The split is by customer although the rows have several snapshots "
-                "(split.method): training saw rows of the same time as the test side, so the test "
-                "says nothing of how the model does later."
+                "(split.method): training used rows from the same time as the test set, so the "
+                "test does not show how the model performs later."
             )
         return notes
     gap = record["gap_days"]
     if record["gap_from"] == "none":
         notes.append(
             "Neither split.gap_days nor the target's horizon_days says after how many days an "
-            "outcome is known, so no gap was left: outcomes of the last training rows may have "
-            "come about in the test window, and the test figures may be too good."
+            "outcome is known, so there is no gap: outcomes of the last training rows may have "
+            "occurred in the test window, and the test figures may be too good."
         )
     elif horizon is not None and gap < horizon:
         notes.append(
             f"The gap of {gap} days is shorter than the {horizon} days after which an outcome is "
-            "known: outcomes of the last training rows came about in the test window, and the "
+            "known: outcomes of the last training rows occurred in the test window, and the "
             "test figures may be too good."
         )
     if record["period"] != split["period"]:
         notes.append(
-            f"All snapshots lie in one {split['period']}, so the periods are of one "
-            f"{record['period']} each."
+            f"All snapshots lie in one {split['period']}, so each period is one {record['period']}."
         )
     if record["test_periods"] > split["test_periods"]:
         notes.append(
-            f"The test side holds the latest {record['test_periods']} periods rather than "
+            f"The test set holds the latest {record['test_periods']} periods rather than "
             f"{split['test_periods']}, since fewer have under {FEWEST} rows of either outcome."
         )
     if contract.id.is_generated:
         notes.append(
-            "The file has no id: which rows are of one customer is not known, so intervals and "
-            "folds take each row for another customer."
+            "The file has no id: it is not known which rows belong to one customer, so intervals "
+            "and folds treat each row as a different customer."
         )
     return notes

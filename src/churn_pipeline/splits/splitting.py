@@ -48,16 +48,16 @@ def customer_keys(ids: Iterable[str], is_generated: bool) -> list[str]:
 
 
 def is_test_customer(ids: Iterable[str], test_share: float, seed: int) -> NDArray[np.bool_]:
-    """Say which customers belong to the test side.
+    """Say which customers belong to the test set.
 
     The answer depends on the id and the seed alone: adding, removing or reordering customers moves
-    nobody, and raising ``test_share`` only adds customers to the test side.
+    nobody, and raising ``test_share`` only adds customers to the test set.
 
     Parameters
     ----------
     ids : iterable of str
     test_share : float
-        Expected share of the test side, between 0 and 1.
+        Expected share of the test set, between 0 and 1.
     seed : int
 
     Returns

@@ -157,8 +157,8 @@ def fetch_bundle(client: MlflowClient, name: str, wanted: str, folder: Path) -> 
     run_id = found.tags.get("bundle_run_id")
     if run_id is None:
         raise RegistryError(
-            f"version {number} of {name} has no bundle: it was not packaged, since it failed "
-            "a gate or its run stopped before; `dvc repro` packages the present model"
+            f"version {number} of {name} has no bundle: it was not packaged, because it failed a "
+            "gate or its run stopped earlier; `dvc repro` packages the current model"
         )
     with TemporaryDirectory() as temporary:
         bundle = read_bundle(Path(client.download_artifacts(run_id, _BUNDLE, temporary)))
@@ -166,7 +166,7 @@ def fetch_bundle(client: MlflowClient, name: str, wanted: str, folder: Path) -> 
     if bundle.version != packaged:
         raise BundleError(
             f"the bundle of version {number} of {name} is {bundle.version}, but {packaged} "
-            "was packaged; `dvc repro` packages the present model"
+            "was packaged; `dvc repro` packages the current model"
         )
     write_bundle(bundle, folder)
     return bundle

@@ -138,7 +138,7 @@ def unavailable(error: BaseException) -> TrackingError:
     uri = mlflow_tracking_uri()
     reason = _reason(error)
     if path := sqlite_path(uri):
-        remedy = "make the file, its folder and mlartifacts writable, and the disk not full"
+        remedy = "make the file, its folder and mlartifacts writable, and free disk space"
         if "database schema" in reason:
             remedy = f"back it up and run `mlflow db upgrade {uri}`"
         return TrackingError(
@@ -147,8 +147,8 @@ def unavailable(error: BaseException) -> TrackingError:
         )
     address = _PASSWORD.sub("://", uri)
     return TrackingError(
-        f"MLflow's store at {address} cannot be used ({reason}); see that it runs and that "
-        "MLFLOW_TRACKING_URI and its credentials are right, or unset MLFLOW_TRACKING_URI "
+        f"MLflow's store at {address} cannot be used ({reason}); check that it is running and that "
+        "MLFLOW_TRACKING_URI and its credentials are correct, or unset MLFLOW_TRACKING_URI "
         f"to use {STORE} in the project's root"
     )
 

@@ -57,8 +57,8 @@ def fetched(address: Address, credentials: Mapping[str, Any] | None = None) -> I
             endpoint = known.get("endpoint_url") or os.environ.get("AWS_ENDPOINT_URL")
             reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
             raise DataError(
-                f"{address.place} cannot be read from {endpoint or 'AWS'} ({reason}); are endpoint "
-                "and keys in conf/local/credentials.yml (docs/sources.md) right?"
+                f"{address.place} cannot be read from {endpoint or 'AWS'} ({reason}); check the "
+                "endpoint and the keys in conf/local/credentials.yml (docs/sources.md)"
             ) from None
         yield path
 

@@ -37,12 +37,12 @@ def accept(
         return {"champion": selection["champion"], "gates_passed": passed}
     n = len(failed)
     again = (
-        " (`dvc repro --force --single-item evaluation` measures and prints anew)"
+        " (`dvc repro --force --single-item evaluation` measures and prints again)"
         if any(gate["value"] is None for gate in failed)
         else ""
     )
     raise GateError(
-        f"the model ({selection['champion']}) is not accepted, it failed {n} "
+        f"the model ({selection['champion']}) is not accepted: it failed {n} "
         f"gate{'s' if n > 1 else ''}: {', '.join(map(_describe, failed))}{again}; "
         f"improve the model, or change the limits under gates in {params_yaml()} "
         "(null or false switches a gate off)"

@@ -1,4 +1,4 @@
-"""The fairness audit of the test side."""
+"""The fairness audit of the test set."""
 
 from typing import Any
 

@@ -31,7 +31,7 @@ def derive_features(customers: pd.DataFrame, contract: Contract) -> pd.DataFrame
 def part_customers(
     features: pd.DataFrame, contract: Contract, split: dict[str, Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Part the rows into a training and a test side: by time if there are dates, else by customer.
+    """Part the rows into a training and a test set: by time if there are dates, else by customer.
 
     Parameters
     ----------
@@ -57,9 +57,9 @@ def part_customers(
     days = snapshots_of(features, contract)
     has_dates = days is not None and len(np.unique(days)) > 1
     if split["method"] == "time" and not has_dates:
-        has = "names no column of role snapshot" if days is None else "has one snapshot date only"
+        has = "has no column with role snapshot" if days is None else "has only one snapshot date"
         raise DataError(
-            f"split.method is time, but the table {has}; bring several snapshots, or set "
+            f"split.method is time, but the table {has}; provide several snapshots, or set "
             "split.method to null or customer"
         )
     if not has_dates or split["method"] == "customer":
@@ -82,7 +82,7 @@ def part_customers(
         for mask in (parted.is_train, parted.is_test, ~parted.is_train & ~parted.is_test)
     ]
     remedy = (
-        "change split.test_periods (the test side begins at "
+        "change split.test_periods (the test set begins at "
         f"{parted.first_test}) or split.gap_days (it is {gap_days})"
     )
     _check_sides(sides[0], sides[1], contract, remedy)
@@ -100,7 +100,7 @@ def _gap_days(contract: Contract, split: dict[str, Any]) -> tuple[int, str]:
 def split_customers(
     features: pd.DataFrame, contract: Contract, test_share: float, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part the customers into a training and a test side by a hash of their id.
+    """Part the customers into a training and a test set by a hash of their id.
 
     Both sides are ordered by that hash: whatever the order of the file, the same customers come to
     the same folds, and so to the same results.
@@ -125,15 +125,15 @@ def _check_sides(train: pd.DataFrame, test: pd.DataFrame, contract: Contract, re
         )
         if min(churners, others) < 2:
             raise DataError(
-                f"the {name} side has {churners} churned and {others} other "
-                f"customers, at least 2 of each are needed; bring more customers or {remedy}"
+                f"the {name} set has {churners} churned and {others} other "
+                f"customers, but at least 2 of each are needed; provide more customers or {remedy}"
             )
 
 
 def combine_columns(
     training_side: pd.DataFrame, contract: Contract, combinations: dict[str, Any]
 ) -> tuple[Contract, pd.DataFrame]:
-    """Find combinations of columns on the training side.
+    """Find combinations of columns on the training set.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Features: derive columns, split into a training and a test side, combine columns."""
+"""Features: derive columns, split into a training and a test set, combine columns."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
@@ -12,7 +12,7 @@ from churn_pipeline.pipelines.features.trainable import check_customers, check_t
 
 
 def create_pipeline() -> Pipeline:
-    """Derive the model's inputs and part the customers into training and test sides."""
+    """Derive the model's inputs and part the customers into training and test sets."""
     return pipeline(
         [
             node(
