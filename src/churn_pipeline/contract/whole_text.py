@@ -1,4 +1,4 @@
-"""Whole numbers that a program has spelled as floats: ids and codes such as ``100000.0``.
+"""Whole numbers that a program has written as floats: ids and codes such as ``100000.0``.
 
 One missing cell turns a column of integers into floats in most tools, and the next file has
 integers again; without this, the customers of the two files would not be the same.
