@@ -3,6 +3,8 @@
 # which is the fallback where uv cannot reach a package index that only pip is configured for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# `make` puts .venv first, which may be about to be made anew
+PATH=${PATH//"$PWD/.venv/bin:"/}
 python=${1:-python3}
 
 "$python" - <<'PY'

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn_pipeline.contract import Contract, Expression
-from churn_pipeline.contract.expressions import FUNCTIONS
+from churn_pipeline.contract.operators import FUNCTIONS
 
 NAN = float("nan")
 

@@ -30,9 +30,7 @@ def numbers(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         pair.map(lambda t: f"maximum({t[0]}, {t[1]})"),
         pair.map(lambda t: f"minimum({t[0]}, {t[1]})"),
         inner.map(lambda x: f"clip({x}, -1, 2.5)"),
-        st.tuples(conditions(inner), inner, inner)
-        .map(lambda t: f"where{t[0], t[1], t[2]}")
-        .map(lambda text: text.replace("'", "").replace('"', "'")),
+        st.tuples(conditions(inner), inner, inner).map(lambda t: f"where({t[0]}, {t[1]}, {t[2]})"),
     )
 
 

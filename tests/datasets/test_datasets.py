@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +151,9 @@ def test_nothing_is_left_of_one_that_failed(project: Path, monkeypatch: pytest.M
 def test_a_kill_between_the_renames_loses_nothing(project: Path) -> None:
     folder = create(project)
     before = everything(folder)
-    folder.rename(folder.with_name(".bank.old"))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    folder.rename(folder.with_name(f".bank.{dead.pid}-0123abcd.old"))
     with pytest.raises(DatasetNameError, match="exists already"):
         create(project, contract_text="new\n")
     assert everything(folder) == before

@@ -12,9 +12,9 @@ from scipy.integrate import quad
 from scipy.stats import beta
 
 from churn_pipeline.economics.maximum_profit import (
+    MaximumProfit,
     bootstrap_maximum_profit,
     expected_maximum_profit,
-    perfect_maximum_profit,
 )
 from churn_pipeline.scorer.decisions import Economics
 
@@ -35,6 +35,11 @@ def problem(seed: int, n: int = 120) -> tuple[Floats, Floats]:
     y = np.r_[0, 1, generator.random(n - 2) < 0.1 + 0.05 * (seed % 8)].astype(float)
     p = 1 / (1 + np.exp(-generator.normal(1.2 * y - 1.2, 1)))
     return y, (p.round(1) if seed % 2 else p)
+
+
+def perfect_maximum_profit(y: Any, values: Any, economics: Economics) -> MaximumProfit:
+    """What somebody earns who knows who churns."""
+    return expected_maximum_profit(y, y, values, economics)
 
 
 def individual_values(seed: int, n: int) -> Floats:

@@ -47,6 +47,7 @@ def test_a_killed_command_holds_nothing_and_its_leftovers_go(north: Place) -> No
         folder.mkdir()
         named = staged_path(folder / "metrics.json").name.replace(str(os.getpid()), "{}")
         (folder / named.format(process.pid)).write_text("half")
+        (folder / "bundle").mkdir()
         (folder / f".bundle.{process.pid}-0123abcd.old").mkdir()
         mine = folder / named.format(os.getpid())
         mine.write_text("at work")
@@ -54,7 +55,7 @@ def test_a_killed_command_holds_nothing_and_its_leftovers_go(north: Place) -> No
         process.wait()
         assert (north.folder / ".command.lock.json").exists()
         with hold([north], wait=False):
-            assert list(folder.iterdir()) == [mine]
+            assert sorted(folder.iterdir()) == [mine, folder / "bundle"]
 
 
 def test_waiting_says_for_whom_and_again_now_and_then(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,21 @@ def test_a_copied_project_gets_an_environment_of_its_own(project: Path) -> None:
     copy = shutil.copytree(project, project.with_name("copy"))
     assert set_up(copy) == "installed"
     assert set_up(project) == ""
+
+
+def test_an_environment_is_not_made_by_the_one_that_it_replaces(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(root / "scripts" / "install.sh", tmp_path / "scripts")
+    (tmp_path / "requirements.lock").touch()  # so that the script ends once .venv is there
+    binaries = tmp_path / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    for name in ("python", "python3"):
+        (binaries / name).symlink_to(Path(sys.base_prefix) / "bin" / "python3")
+    (tmp_path / ".venv" / ".ready").write_text("/somewhere else\n", encoding="utf-8")
+    subprocess.run(
+        [tmp_path / "scripts" / "install.sh"],
+        env={"PATH": f"{binaries}:{os.environ['PATH']}"},
+        capture_output=True,
+        check=False,
+    )
+    assert (binaries / "pip").exists()

@@ -1,12 +1,13 @@
 """The contract's expression language: row rules and derived columns, on tables and on records.
 
-An expression is a small subset of Python, evaluated by numpy ufuncs. The same code runs on the
-columns of a whole table and on the values of one record, so both give the same bits.
+An expression is a small subset of Python. :class:`Expression` evaluates it on the columns of a
+table, :mod:`churn_pipeline.contract.record_expressions` on the values of one record, with the same
+bits; what both compute is defined in :mod:`churn_pipeline.contract.operators`.
 
 Operators: ``+ - * / == != < <= > >= in (…) not in (…) and or not``. Names are columns;
 ``col('Any name')`` reaches a column whose name is not a Python identifier. Functions are listed in
-:data:`FUNCTIONS`. A date is a number of days, so that two of them can be compared and subtracted;
-``date('2026-01-31')`` is such a number.
+:data:`~churn_pipeline.contract.operators.FUNCTIONS`. A date is a number of days, so that two of
+them can be compared and subtracted; ``date('2026-01-31')`` is such a number.
 
 Missing values: a missing number is NaN and spreads through arithmetic; a comparison with a missing
 value is false, except ``!=`` and ``not in``, which are true. ``is_missing(x)`` asks for it.
@@ -25,102 +26,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from churn_pipeline.contract.dates import day_of, days_of_array, days_of_text
 from churn_pipeline.contract.limits import LARGEST_NUMBER
+from churn_pipeline.contract.operators import (
+    BINARY,
+    COMPARE,
+    FUNCTIONS,
+    NEGATIVE,
+    Operand,
+    is_missing,
+    is_number,
+    truth,
+)
 
-Operand = Any  # a numpy array, or a literal of the expression
 Evaluator = Callable[[Mapping[str, Operand]], Operand]
-
-
-def _is_missing(values: Operand) -> NDArray[np.bool_]:
-    array = np.asarray(values)
-    # NaN is the one value that differs from itself
-    is_nan = np.asarray(array != array, dtype=bool)
-    return is_nan | np.asarray(array == None, dtype=bool)  # noqa: E711 (elementwise)
-
-
-def _truth(values: Operand) -> NDArray[np.bool_]:
-    array = np.asarray(values)
-    return array.astype(bool) & ~_is_missing(array)
-
-
-def _count(*conditions: Operand) -> NDArray[np.float64]:
-    return reduce(np.add, [_truth(condition).astype(np.float64) for condition in conditions])
-
-
-def _where(condition: Operand, then: Operand, otherwise: Operand) -> Operand:
-    return np.where(_truth(condition), *_alike(then, otherwise))
-
-
-def _alike(*operands: Operand) -> list[NDArray[Any]]:
-    """Return the operands as numbers if all are, else as objects: numpy mixes texts with neither.
-
-    A missing text of a record is NaN and so looks like a number.
-    """
-    arrays = [np.asarray(operand) for operand in operands]
-    if all(_is_number(array) for array in arrays):
-        return arrays
-    return [array.astype(object) for array in arrays]
-
-
-def _is_number(array: NDArray[Any]) -> bool:
-    return array.dtype.kind in "iufb"
-
-
-def _equal(left: Operand, right: Operand) -> Operand:
-    return np.equal(*_alike(left, right))
-
-
-def _not_equal(left: Operand, right: Operand) -> Operand:
-    return np.not_equal(*_alike(left, right))
-
-
-def _ordering(compare: Callable[[Operand, Operand], Operand]) -> Callable[..., Operand]:
-    def compare_numbers(left: Operand, right: Operand) -> Operand:
-        left, right = np.asarray(left), np.asarray(right)
-        if not (_is_number(left) and _is_number(right)):
-            raise TypeError("texts have no order; compare them with ==, != or in")
-        return compare(left, right)
-
-    return compare_numbers
-
-
-FUNCTIONS: Mapping[str, tuple[Callable[..., Operand], int | None, str]] = {
-    "abs": (np.abs, 1, "absolute value"),
-    "clip": (np.clip, 3, "clip(x, low, high): x limited to a range"),
-    "count": (_count, None, "count(a, b, …): how many of the conditions hold"),
-    "is_missing": (_is_missing, 1, "whether the value is missing"),
-    "log": (np.log, 1, "natural logarithm"),
-    "log1p": (np.log1p, 1, "natural logarithm of 1 + x"),
-    "maximum": (np.maximum, 2, "the larger of two numbers"),
-    "minimum": (np.minimum, 2, "the smaller of two numbers"),
-    "sqrt": (np.sqrt, 1, "square root"),
-    "where": (_where, 3, "where(condition, a, b): a where the condition holds, else b"),
-}
-"""Name → (implementation, number of arguments or None for any, description)."""
-
-
-def _arithmetic(compute: Callable[..., Operand]) -> Callable[..., Operand]:
-    def compute_numbers(*operands: Operand) -> Operand:
-        # to numpy, True + True is True
-        arrays = [np.asarray(operand) for operand in operands]
-        return compute(*(a.astype(np.float64) if a.dtype.kind == "b" else a for a in arrays))
-
-    return compute_numbers
-
-
-_BINARY: Mapping[type[ast.operator], Callable[..., Operand]] = {
-    ast.Add: _arithmetic(np.add),
-    ast.Sub: _arithmetic(np.subtract),
-    ast.Mult: _arithmetic(np.multiply),
-    ast.Div: _arithmetic(np.divide),
-}
-_COMPARE: Mapping[type[ast.cmpop], Callable[[Operand, Operand], Operand]] = {
-    ast.Eq: _equal,
-    ast.NotEq: _not_equal,
-    ast.Lt: _ordering(np.less),
-    ast.LtE: _ordering(np.less_equal),
-    ast.Gt: _ordering(np.greater),
-    ast.GtE: _ordering(np.greater_equal),
-}
 
 
 class Expression:
@@ -185,14 +102,14 @@ class Expression:
         operands = {name: _operand(values[name]) for name in self.columns}
         with np.errstate(all="ignore"):
             result = np.asarray(self._evaluate(operands))
-        if not _is_number(result):
+        if not is_number(result):
             raise TypeError("the result is a text, not a number or a condition")
         result = result.astype(np.float64)
         return np.where(np.abs(result) <= LARGEST_NUMBER, result, np.nan)
 
     def holds(self, values: Mapping[str, ArrayLike]) -> NDArray[np.bool_]:
         """Evaluate as a condition; a missing result does not hold."""
-        return _truth(self(values))
+        return truth(self(values))
 
     def comparisons(self) -> Iterator[tuple[str, str | float | date]]:
         """Yield every (column, literal) pair that the expression compares."""
@@ -229,15 +146,15 @@ def reference(column: str) -> str:
 def _operand(values: ArrayLike) -> NDArray[Any]:
     # from a list of texts and NaN, numpy would make the text "nan"
     array = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
-    if _is_number(array):
+    if is_number(array):
         return array.astype(np.float64)
     if array.dtype.kind == "M":
         return days_of_array(array)
     array = array.astype(object)
-    is_missing = _is_missing(array)
-    if all(isinstance(value, int | float | np.number | np.bool_) for value in array[~is_missing]):
-        return np.where(is_missing, np.nan, array).astype(np.float64)
-    return np.where(is_missing, np.nan, array)
+    missing = is_missing(array)
+    if all(isinstance(value, int | float | np.number | np.bool_) for value in array[~missing]):
+        return np.where(missing, np.nan, array).astype(np.float64)
+    return np.where(missing, np.nan, array)
 
 
 def literal_days(node: ast.AST) -> float | None:
@@ -284,16 +201,16 @@ def _compile(node: ast.expr) -> Evaluator:
             return lambda _: value
         case ast.Name(id=name):
             return lambda columns: columns[name]
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
-            return _apply(_BINARY[type(op)], [left, right])
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in BINARY:
+            return _apply(BINARY[type(op)], [left, right])
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return _apply(_arithmetic(np.negative), [operand])
+            return _apply(NEGATIVE, [operand])
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return _apply(lambda x: ~_truth(x), [operand])
+            return _apply(lambda x: ~truth(x), [operand])
         case ast.BoolOp(op=ast.And(), values=values):
-            return _apply(lambda *xs: reduce(operator.and_, map(_truth, xs)), values)
+            return _apply(lambda *xs: reduce(operator.and_, map(truth, xs)), values)
         case ast.BoolOp(op=ast.Or(), values=values):
-            return _apply(lambda *xs: reduce(operator.or_, map(_truth, xs)), values)
+            return _apply(lambda *xs: reduce(operator.or_, map(truth, xs)), values)
         case ast.Compare(left=left, ops=[op], comparators=[right]):
             return _compile_comparison(left, op, right)
         case ast.Compare(left=left, ops=ops, comparators=comparators):
@@ -322,9 +239,9 @@ def _compile_comparison(left: ast.expr, op: ast.cmpop, right: ast.expr) -> Evalu
         found = _compile(ast.BoolOp(op=ast.Or(), values=list(equals)))
         if isinstance(op, ast.In):
             return found
-        return lambda columns: ~_truth(found(columns))
-    if type(op) in _COMPARE:
-        return _apply(_COMPARE[type(op)], [left, right])
+        return lambda columns: ~truth(found(columns))
+    if type(op) in COMPARE:
+        return _apply(COMPARE[type(op)], [left, right])
     if isinstance(op, ast.Is | ast.IsNot):
         raise ValueError("'is' is not allowed in an expression; use ==, != or is_missing(x)")
     raise ValueError(f"{ast.unparse(right)!r}: 'in' needs a list of values in parentheses")
@@ -333,10 +250,11 @@ def _compile_comparison(left: ast.expr, op: ast.cmpop, right: ast.expr) -> Evalu
 def _compile_call(name: str, args: list[ast.expr]) -> Evaluator:
     if name not in FUNCTIONS:
         raise ValueError(f"{name!r} is not a function; valid functions: {', '.join(FUNCTIONS)}")
-    function, arity, _ = FUNCTIONS[name]
-    if (arity is not None and len(args) != arity) or not args:
-        raise ValueError(f"{name!r} takes {arity or 'at least 1'} argument(s), not {len(args)}")
-    return _apply(function, args)
+    function = FUNCTIONS[name]
+    if not args or function.arity not in (None, len(args)):
+        wanted = function.arity or "at least 1"
+        raise ValueError(f"{name!r} takes {wanted} argument(s), not {len(args)}")
+    return _apply(function.of_columns, args)
 
 
 def _apply(function: Callable[..., Operand], nodes: list[ast.expr]) -> Evaluator:

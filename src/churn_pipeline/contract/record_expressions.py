@@ -10,84 +10,17 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from churn_pipeline.contract.expressions import Expression, literal_days
 from churn_pipeline.contract.limits import LARGEST_NUMBER
+from churn_pipeline.contract.operators import FUNCTIONS, Value, divide_values, truth_of_value
 
-Value = float | str
 RecordFunction = Callable[[Mapping[str, Value]], float]
-
-_INFINITY = math.inf
-_NAN = math.nan
-
-
-def _is_missing(value: Value) -> bool:
-    return value != value
-
-
-def _truth(value: Value) -> bool:
-    return value == value and bool(value)
-
-
-def _divide(left: float, right: float) -> float:
-    if right:
-        return left / right
-    if left != left or right != right or not left:
-        return _NAN
-    return math.copysign(_INFINITY, left) * math.copysign(1.0, right)
-
-
-def _maximum(left: float, right: float) -> float:
-    if left != left or right != right:
-        return _NAN
-    return left if left >= right else right
-
-
-def _minimum(left: float, right: float) -> float:
-    if left != left or right != right:
-        return _NAN
-    return left if left <= right else right
-
-
-def _log(value: float) -> float:
-    # numpy's, whose last digit is not always that of math.log
-    return float(np.log(value)) if value > 0 else (-_INFINITY if value == 0 else _NAN)
-
-
-def _log1p(value: float) -> float:
-    return float(np.log1p(value)) if value > -1 else (-_INFINITY if value == -1 else _NAN)
-
-
-def _sqrt(value: float) -> float:
-    return math.sqrt(value) if value >= 0 else _NAN
-
-
-def _clip(value: float, low: float, high: float) -> float:
-    return _minimum(_maximum(value, low), high)
-
-
-def _count(*conditions: Value) -> float:
-    return float(sum(map(_truth, conditions)))
-
-
-def _where(condition: Value, then: Value, otherwise: Value) -> Value:
-    return then if _truth(condition) else otherwise
 
 
 _NAMES: dict[str, Any] = {
-    "abs": abs,
-    "clip": _clip,
-    "count": _count,
-    "is_missing": _is_missing,
-    "log": _log,
-    "log1p": _log1p,
-    "maximum": _maximum,
-    "minimum": _minimum,
-    "sqrt": _sqrt,
-    "where": _where,
-    "_divide": _divide,
-    "_truth": _truth,
+    **{name: function.of_values for name, function in FUNCTIONS.items()},
+    "_divide": divide_values,
+    "_truth": truth_of_value,
 }
 
 
@@ -196,6 +129,6 @@ def compile_for_record(expression: Expression) -> RecordFunction:
 
     def compute(values: Mapping[str, Value]) -> float:
         result = float(evaluate(values))
-        return result if -LARGEST_NUMBER <= result <= LARGEST_NUMBER else _NAN
+        return result if -LARGEST_NUMBER <= result <= LARGEST_NUMBER else math.nan
 
     return compute

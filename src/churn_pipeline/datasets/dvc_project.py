@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from churn_pipeline.environments import environments, own_folder
-from churn_pipeline.staging import staged_path
+from churn_pipeline.staging import replacing
 
 _CONFIG = "[core]\n    analytics = false\n    check_update = false\n"
 _IGNORED = "/config.local\n/tmp\n/cache\n"  # by git, as `dvc init` writes it
@@ -25,9 +25,8 @@ def write_dvc_project(folder: Path, dvc_yaml: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    staged = staged_path(path)
-    staged.write_text(text, encoding="utf-8")
-    staged.replace(path)
+    with replacing(path) as staged:
+        staged.write_text(text, encoding="utf-8")
 
 
 def has_former_stages(project: Path, name: str) -> bool:

@@ -13,6 +13,7 @@ from churn_pipeline.datasets.dvc_project import remove_former_stages, write_dvc_
 from churn_pipeline.environments import PARAMS, environment_folder
 from churn_pipeline.errors import DatasetNameError, ParameterError
 from churn_pipeline.stages.dvc_yaml import render_dvc_yaml
+from churn_pipeline.staging import remove_leftovers, replacing_folder
 
 _HEADER = """\
 # Every parameter of the data set {name}. Kedro and DVC read this file:
@@ -62,9 +63,7 @@ def create_dataset(
         If the root's params file cannot be taken over.
     """
     folder = environment_folder(project, name)
-    staged, old = (folder.with_name(f".{name}.{suffix}") for suffix in ("partial", "old"))
-    if old.exists() and not folder.exists():  # killed between the two renames below
-        old.rename(folder)
+    remove_leftovers(folder.parent)
     if folder.exists() and not force:
         raise DatasetNameError(
             f"conf/{name} exists already; choose another name, or replace it with --force"
@@ -76,19 +75,13 @@ def create_dataset(
         "inference.md": report,
     }
     stages = render_dvc_yaml(bootstrap_project(project), name, params)
-    for leftover in (staged, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    if folder.exists():
-        shutil.copytree(folder, staged, ignore=shutil.ignore_patterns(*_WRITTEN))
-    else:
-        staged.mkdir(parents=True)
-    for file, text in files.items():
-        (staged / file).write_text(text, encoding="utf-8")
-    write_dvc_project(project / "data" / name, stages)  # first: alone it is nobody's data set
-    if folder.exists():
-        folder.rename(old)
-    staged.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with replacing_folder(folder) as staged:
+        if folder.exists():
+            kept = shutil.ignore_patterns(*_WRITTEN)
+            shutil.copytree(folder, staged, ignore=kept, dirs_exist_ok=True)
+        for file, text in files.items():
+            (staged / file).write_text(text, encoding="utf-8")
+        write_dvc_project(project / "data" / name, stages)  # first: alone it is nobody's data set
     remove_former_stages(project, name)
     return folder
 

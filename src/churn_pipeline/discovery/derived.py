@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_pipeline.contract.expressions import FUNCTIONS
+from churn_pipeline.contract.operators import FUNCTIONS
 from churn_pipeline.discovery import names
 
 

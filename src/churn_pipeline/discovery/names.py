@@ -68,7 +68,6 @@ _WORTH = re.compile(
     r"fees?|spend|spending|value|bill)"
 )
 _KEY_ENDS = _set("id ids identifier key number num no nbr nr code cd")
-_COUNTERS = _set("number num no count counts cnt ct qty quantity nr n nbr")
 _UNITS = {
     "days": "days", "day": None, "months": "months", "mths": "months", "years": "years",
     "yrs": "years", "weeks": "weeks", "hours": "hours", "hrs": "hours", "minutes": "minutes",
@@ -249,12 +248,6 @@ def is_worth(name: str) -> bool:
 def is_place(name: str) -> bool:
     """Whether the name is that of a part of the world, of which new ones may come."""
     return bool(_PLACES & set(words(name))) and not _MEASURES & set(words(name))
-
-
-def is_count(name: str) -> bool:
-    """Whether the name begins or ends like a count."""
-    parts = words(name)
-    return bool(parts) and (parts[0] in _COUNTERS or parts[-1] in _COUNTERS)
 
 
 def unit(name: str) -> str | None:

@@ -65,13 +65,6 @@ def expected_maximum_profit(
     return MaximumProfit(float(profits[0]), float(shares[0]))
 
 
-def perfect_maximum_profit(
-    target: ArrayLike, lifetime_values: ArrayLike, economics: Economics
-) -> MaximumProfit:
-    """Compute the expected maximum profit of somebody who knows who churns."""
-    return expected_maximum_profit(target, target, lifetime_values, economics)
-
-
 def bootstrap_maximum_profit(
     target: ArrayLike,
     churn_probability: ArrayLike,

@@ -9,7 +9,7 @@ from kedro.io import AbstractDataset
 from churn_pipeline.contract import Contract, parse_contract
 from churn_pipeline.contract.document import contract_document
 from churn_pipeline.errors import ContractError
-from churn_pipeline.staging import staged_path
+from churn_pipeline.staging import replacing
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -80,12 +80,8 @@ class ContractDataset(AbstractDataset[Contract, Contract]):
             contract_document(data), sort_keys=False, width=100, allow_unicode=True
         )
         self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        staged = staged_path(self._filepath)
-        try:
+        with replacing(self._filepath) as staged:
             staged.write_text(text, encoding="utf-8")
-            staged.replace(self._filepath)
-        finally:
-            staged.unlink(missing_ok=True)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}

@@ -11,7 +11,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import ImagePreview
 
 from churn_pipeline.io.storage import writing
-from churn_pipeline.staging import staged_path
+from churn_pipeline.staging import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,12 +43,8 @@ class FigureDataset(AbstractDataset["Figure", bytes]):
     def save(self, data: "Figure") -> None:
         with writing(self._filepath):
             self._filepath.parent.mkdir(parents=True, exist_ok=True)
-            staged = staged_path(self._filepath)
-            try:
+            with replacing(self._filepath) as staged:
                 data.savefig(staged, **self._save_args)
-                staged.replace(self._filepath)
-            finally:
-                staged.unlink(missing_ok=True)
 
     def load(self) -> bytes:
         """Return the content of the file, for pages that hold their pictures."""

@@ -10,7 +10,7 @@ from typing import Self
 
 import psutil
 
-from churn_pipeline.staging import staged_path
+from churn_pipeline.staging import replacing
 
 _HOST = socket.gethostname()
 _LONGEST_COMMAND = 120
@@ -58,9 +58,8 @@ class Holder:
 
     def write(self, file: Path) -> None:
         """Write the file, whole or not at all."""
-        staged = staged_path(file)
-        staged.write_text(json.dumps(asdict(self), sort_keys=True) + "\n", encoding="utf-8")
-        staged.replace(file)
+        with replacing(file) as staged:
+            staged.write_text(json.dumps(asdict(self), sort_keys=True) + "\n", encoding="utf-8")
 
     @property
     def is_ancestor(self) -> bool:

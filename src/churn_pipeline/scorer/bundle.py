@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from churn_pipeline.errors import BundleError
-from churn_pipeline.staging import staged_path
+from churn_pipeline.staging import replacing_folder
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -169,12 +168,6 @@ def _sums(folder: Path) -> dict[str, str]:
 
 def write_bundle(bundle: Bundle, folder: Path) -> None:
     """Write a bundle; the folder appears whole or not at all, in place of what it was before."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staged, old = staged_path(folder), staged_path(folder, "old")
-    staged.mkdir()
-    for name, data in {**bundle.files, MANIFEST: bundle.manifest}.items():
-        (staged / name).write_bytes(data)
-    if folder.exists():
-        folder.rename(old)
-    staged.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with replacing_folder(folder) as staged:
+        for name, data in {**bundle.files, MANIFEST: bundle.manifest}.items():
+            (staged / name).write_bytes(data)

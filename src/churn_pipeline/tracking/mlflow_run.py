@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import psutil
 
-from churn_pipeline.staging import staged_path
+from churn_pipeline.staging import replacing
 from churn_pipeline.tracking.store import PROJECT_ROOT, mlflow_tracking_uri, tracking_root
 
 _CLOCK_TOLERANCE = 10.0  # seconds that a correction of the clock may move a process's start
@@ -60,10 +60,9 @@ class SharedRun:
     def remember(self, run_id: str, failed: bool = False) -> None:
         """Tell the next stages."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        staged = staged_path(self.file)
         content = {"run_id": run_id, "started": self.started, "failed": failed}
-        staged.write_text(json.dumps(content), encoding="utf-8")
-        staged.replace(self.file)
+        with replacing(self.file) as staged:
+            staged.write_text(json.dumps(content), encoding="utf-8")
 
     def forget(self) -> None:
         """Let the next stage start another run, since this one was deleted."""
