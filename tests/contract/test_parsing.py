@@ -278,9 +278,9 @@ def test_dates_alone_give_the_model_nothing() -> None:
     [
         ("joined > '2026-01-31'", "compares the date joined with '2026-01-31'; write date"),
         ("joined > 20000", "compares the date joined with 20000; write date"),
-        ("joined > date('31/01/2026')", "is no date; write date"),
-        ("joined > date('2026-02-30')", "is no date; write date"),
-        ("joined > date(day)", "is no date; write date"),
+        ("joined > date('31/01/2026')", "is not a date; write date"),
+        ("joined > date('2026-02-30')", "is not a date; write date"),
+        ("joined > date(day)", "is not a date; write date"),
         ("fee > date('2026-01-31')", "compares the number fee with a date"),
         ("plan == date('2026-01-31')", "compares the category plan with a date"),
         ("date('2020-01-01') <= joined <= day", None),

@@ -42,7 +42,8 @@ def search_columns(
     Forward selection: each round fits the model on the inputs so far with and without every
     proposal, on the same folds of a repeated stratified cross-validation, and tests "the log loss
     is lower with it" by the corrected resampled t-test (Nadeau and Bengio, 2003), adjusted for the
-    number of proposals (Holm, 1979). If nothing helps, the probability that a search keeps anything is at most ``1 - confidence``.
+    number of proposals (Holm, 1979). If nothing helps, the probability that a search keeps anything
+    is at most ``1 - confidence``.
 
     Kept is, as among the candidates, the simplest of those that are not significantly worse than
     the best: the significant proposals are often different views of the same effect. Simpler is
