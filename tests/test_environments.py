@@ -65,10 +65,10 @@ def test_an_environment_has_the_parameters_of_a_data_set(
         ("data/saas/two", "the saas data set"),
         ("./data//saas/.", "the saas data set"),
         ("data", "the built-in data set"),
-        (".", "no folder within"),
+        (".", "not a folder within"),
         ("data/06_models/bank", "the built-in data set"),
-        ("../bank", "no folder within"),
-        ("/data/bank", "no folder within"),
+        ("../bank", "not a folder within"),
+        ("/data/bank", "not a folder within"),
     ],
 )
 def test_a_folder_that_is_not_its_own_is_refused(project: Path, folder: str, said: str) -> None:

@@ -105,8 +105,8 @@ def test_a_data_set_is_never_overwritten_silently(project: Path) -> None:
     [
         (["nowhere.csv"], "nowhere.csv does not exist; give as SOURCE the path of your customer"),
         (["data/01_raw"], "data/01_raw is a folder; SOURCE needs one file, of which it has: Gym"),
-        ([SOURCE, "--encoding", "klingon"], "--encoding 'klingon' is no text encoding"),
-        ([SOURCE, "--separator", "||"], "--separator '||': it takes one ASCII character"),
+        ([SOURCE, "--encoding", "klingon"], "--encoding 'klingon' is not a text encoding"),
+        ([SOURCE, "--separator", "||"], "--separator '||': it must be one ASCII character"),
         ([SOURCE, "--target", "visits"], "has 9 values"),
         ([SOURCE, "--target", "canceled"], "did you mean 'cancelled'"),
         ([SOURCE, "--env", "base"], "'base' cannot be the name"),

@@ -198,7 +198,7 @@ def test_fetch_overwrites_nothing_but_bundles(with_versions: MlflowClient, tmp_p
     (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
     result = kedro_model("fetch", "1", "--to", str(tmp_path))
     assert result.exit_code == 2
-    assert "holds something else" in result.output
+    assert "contains something other than a bundle" in result.output
     assert (tmp_path / "thesis.txt").exists()
 
 

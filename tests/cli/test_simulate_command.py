@@ -63,7 +63,7 @@ def test_files_are_overwritten_by_force_alone(project: SimpleNamespace) -> None:
     [
         (["--kind", "shop"], "shop.yml does not exist; kinds there: bank, saas, telco, usage"),
         (["--output", "x.xlsx"], "--output must end in .csv or .parquet, not 'x.xlsx'"),
-        (["--output", "x.csv", "--truth", "x.csv"], "must be two files"),
+        (["--output", "x.csv", "--truth", "x.csv"], "must be different files"),
         (["--kind", "bank", "--set", "size=3"], "bank.yml has no parameter 'size'"),
         (["--kind", "bank", "--set", "noise=high"], "is not NAME=VALUE with a number or a date"),
         (["--kind", "bank", "--set", "noise"], "is not NAME=VALUE"),

@@ -216,7 +216,7 @@ def test_an_open_category_may_be_missing() -> None:
         ("joined", {"formats": ["%Q"]}, "'%Q' with the code %Q; valid codes: %% %a %b"),
         ("joined", {"formats": ["%d %z"]}, "with the code %z; valid codes"),
         ("joined", {"formats": ["%"]}, "valid codes"),
-        ("joined", {"formats": ["%d/%Y"]}, "holds '%d/%Y', which tells no month; such as '%d/%m/"),
+        ("joined", {"formats": ["%d/%Y"]}, "'%d/%Y', which does not give a month; an example is"),
         ("joined", {"formats": "%d"}, "joined.formats must be a list of texts"),
         ("joined", {"default": "2026-01-31"}, "joined.default only fits the snapshot"),
         ("day", {"default": "31/01/2026"}, "day.default must be a date in quotes, such as"),
@@ -269,7 +269,7 @@ def test_dates_alone_give_the_model_nothing() -> None:
     del document["row_rules"], document["derived_columns"]
     for name in ("plan", "age", "fee"):
         document["columns"][name]["role"] = "ignored"
-    with pytest.raises(ContractError, match="give the model dates alone"):
+    with pytest.raises(ContractError, match="has only dates as features"):
         parse_contract(document)
 
 

@@ -201,7 +201,7 @@ def test_a_killed_experiment_leaves_branch_and_other_data_sets(project: Path) ->
     )
     assert process.stdout is not None
     assert any(line.startswith("ran") for line in process.stdout)
-    with pytest.raises(UndoError, match=rf"at work on this data set \(pid {process.pid}\)"):
+    with pytest.raises(UndoError, match=rf"working on this data set \(pid {process.pid}\)"):
         plan_undo(project, None)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()

@@ -34,7 +34,7 @@ def test_ids_join_whether_floats_or_integers() -> None:
         ([f"{1.2e11 + i * 1e7:.5E}" for i in range(N)], "Which digits did customer_id have"),
         ([repr(float(10**17 + i * 64)) for i in range(N)], "Which digits did customer_id have"),
         ([f"{9_100_000_000_000_000 + 2 * i}.0" for i in range(N)], "Are the last digits"),
-        ([f"{i:08d}" if i % 9 else str(i) for i in range(1, N + 1)], "lost their zeros in front"),
+        ([f"{i:08d}" if i % 9 else str(i) for i in range(1, N + 1)], "lost their leading zeros"),
     ],
 )
 def test_lost_digits_are_asked_about(cells: list[str], words: str) -> None:

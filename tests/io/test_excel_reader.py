@@ -190,7 +190,7 @@ def test_errors_of_excel_are_empty_and_counted(tmp_path: Path) -> None:
     ]
     raw = looked_at(workbook(tmp_path / "a.xlsx", Data=rows))
     assert raw.cells["x"].iloc[[2, 4]].tolist() == ["", ""]
-    assert "2 cells hold an error of Excel" in raw.remarks[0].text
+    assert "2 cells contain an Excel error" in raw.remarks[0].text
 
 
 def test_the_last_columns_may_have_no_name(tmp_path: Path) -> None:

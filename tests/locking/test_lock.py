@@ -33,7 +33,7 @@ def test_a_second_command_is_refused_with_the_first_ones_name(north: Place) -> N
         f"another run of data set north is going on (pid {process.pid}, python -c"
     )
     assert ", since 2" in text
-    assert text.endswith("wait for it with --wait (or CHURN_WAIT=1), or end it")
+    assert text.endswith("wait for it with --wait (or CHURN_WAIT=1), or stop it")
 
 
 def test_another_data_set_is_free(north: Place, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_stage_that_survived_its_dvc_is_waited_for(north: Place, writes: bool)
     [
         (errno.EROFS, "cannot be written (Read-only file system)"),
         (errno.EACCES, "cannot be written (Permission denied)"),
-        (errno.ENOLCK, "keeps no locks (No locks available)"),
+        (errno.ENOLCK, "does not support locks (No locks available)"),
     ],
 )
 def test_a_folder_without_locks_is_one_sentence(

@@ -64,7 +64,7 @@ def test_no_column_of_lifetime_values(column: str) -> None:
     [
         (lambda t: t.assign(gone="n"), {}, "gone of every accepted row is other than 'y'"),
         (lambda t: t.assign(gone="y"), {}, "gone of every accepted row is 'y'"),
-        (lambda t: t[t["gone"] == "n"].head(50), {}, "bring customers who left"),
+        (lambda t: t[t["gone"] == "n"].head(50), {}, "provide customers who left"),
         (lambda t: few(t, 3), {}, "set has .* churned"),
         (lambda t: few(t, 15), {"tuning_folds": 20}, r"tuning\.folds \(20\)"),
         (lambda t: few(t, 15), {"training_folds": 20}, r"training\.folds \(20\)"),

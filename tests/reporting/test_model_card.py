@@ -202,7 +202,7 @@ def test_a_failed_gate_is_said_on_the_first_screen(
     assert "FAIL 3 of 4 passed | must not be used: ROC-AUC, at least" in summary
     assert "Do not use this model." in summary
     assert "1 of 4 quality gates failed: minimum_roc_auc. Quality gates" in summary
-    assert "Score the present customers" not in summary
+    assert "Score the current customers" not in summary
     assert '<strong class="fail">FAIL</strong>' in render_page(card, **pictures)
 
 
@@ -296,10 +296,12 @@ def test_a_split_by_time_is_told_with_its_periods(
 ) -> None:
     card = write_model_card(**by_time)
     text = words(card)
-    assert "Of 1,437 rows from 2025-05-30 on, later than all that the model had learnt" in text
+    assert (
+        "Of 1,437 rows from 2025-05-30 on, later than everything that the model had learned" in text
+    )
     assert "latest 2 periods (unit: month), from 2025-05-30 on" in text
     assert "up to 2025-04-30, 30 days before at least, after which their outcomes" in text
-    assert "678 rows in between belong to neither set. 1,012 customers stand on both sides" in text
+    assert "678 rows in between belong to neither set. 1,012 customers are in both sets" in text
     assert "5,606 rows of 2,345 customers, 1,476 of them churned (26.3%)" in text
     assert "All rows of a customer were kept in one fold." in text
     assert "hash" not in text.partition("Protocol")[2].partition("Candidates")[0].lower()

@@ -77,7 +77,7 @@ def test_a_store_that_is_whole_is_left_alone(path: Path) -> None:
 def test_no_database(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
     path.write_bytes(content)
-    assert "it is not an SQLite database); move it away" in refusal(path)
+    assert "it is not an SQLite database); move it" in refusal(path)
 
 
 @pytest.mark.parametrize("kept", [9, 60, 5000, 100_000])
@@ -90,7 +90,7 @@ def test_pages_that_are_damaged(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[100:4000] = b"x" * 3900
     path.write_bytes(content)
-    assert "restore it from a backup, or move it away" in refusal(path)
+    assert "restore it from a backup, or move it" in refusal(path)
 
 
 def test_a_folder_of_that_name(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_database_of_something_else(tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE customers (id)")
-    assert "it is a database of another program); move it away" in refusal(path)
+    assert "it is a database of another program); move it" in refusal(path)
 
 
 def test_a_store_of_a_newer_mlflow(path: Path) -> None:
@@ -118,4 +118,4 @@ def test_a_store_of_a_newer_mlflow(path: Path) -> None:
 def test_a_store_that_another_program_holds(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("BEGIN EXCLUSIVE")
-        assert "(database is locked); end the program that holds it" in refusal(path)
+        assert "(database is locked); close the program that has it locked" in refusal(path)
