@@ -23,8 +23,8 @@ def test_source_day_and_model_are_said() -> None:
     text = " ".join(summarise_scoring(REPORT, "data").split())
     assert text == (
         "Scored 1,300 rows of march.csv as of 2026-03-31 by model 0123456789ab, which was trained "
-        "on january.csv, into data/07_model_output/scores.csv 400 are worth contacting, with a total "
-        "expected profit of 4,322"
+        "on january.csv, into data/07_model_output/scores.csv 400 are worth contacting, with a "
+        "total expected profit of 4,322"
     )
 
 
