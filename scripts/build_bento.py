@@ -1,6 +1,6 @@
 """Build the Bento: the accepted bundle, the code that serves it, and its locked dependencies.
 
-What goes in is listed in ``bentos/bentofile.yaml``; the result lies in ``bentos/store``, under a
+What goes in is listed in ``bentos/bentofile.yaml``; the result is in ``bentos/store``, under a
 version made of the model's version and a hash of everything packed, so that the same content has
 the same tag. Two builds of the same content differ in ``creation_time`` of ``bento.yaml`` only.
 
@@ -209,7 +209,7 @@ def build(root: Path, scorer: Scorer, env: str | None = None) -> tuple[str, Path
         bento = bentoml.get(f"churn:{version}")
     except NotFound:
         with tempfile.TemporaryDirectory() as folder:
-            # only what is packed: BentoML walks through everything that lies in the folder
+            # only what is packed: BentoML walks through everything in the folder
             context = Path(folder)
             lock = Path("bentos/requirements.lock")
             for target, source in [*files.items(), (lock, lock)]:

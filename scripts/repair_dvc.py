@@ -77,7 +77,7 @@ def obstacle(project: Path, env: str | None) -> str | None:
 
 
 def is_in_git(folder: Path) -> bool:
-    """Tell whether a folder lies in a git repository; a worktree and a submodule do as well."""
+    """Whether a folder is in a git repository; worktrees and submodules count."""
     return any((parent / ".git").exists() for parent in (folder, *folder.parents))
 
 

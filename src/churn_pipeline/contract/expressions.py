@@ -97,7 +97,7 @@ class Expression:
         Raises
         ------
         TypeError
-            If a text stands where a number is needed.
+            If a text is used where a number is needed.
         """
         operands = {name: _operand(values[name]) for name in self.columns}
         with np.errstate(all="ignore"):

@@ -113,5 +113,5 @@ def is_encoding(name: str) -> bool:
 
 
 def is_separator(text: str) -> bool:
-    """Whether a text can stand between fields."""
+    """Whether a text can be a field separator."""
     return len(text) == 1 and text.isascii() and text not in "\"'\r\n\\\0"

@@ -15,7 +15,7 @@ _DETACHED = re.compile(r"checkout: moving from (.+) to [0-9a-f]+")
 
 
 class Git:
-    """The repository that a project lies in.
+    """The git repository that contains a project.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Git:
     Raises
     ------
     UndoError
-        If it lies in no repository, or in one without a commit.
+        If it is not in a repository, or the repository has no commit.
     """
 
     def __init__(self, project: Path) -> None:

@@ -30,8 +30,8 @@ def create_dataset(
 
     Its stages are written to ``data/NAME``, which becomes a DVC project of its own.
 
-    The parameters are the root's ``params.yaml`` as it stands, comments included, but for the
-    section ``dataset``, the sources, the places of the serving section that lie in the root's data
+    The parameters are the root's ``params.yaml``, including comments, except the section
+    ``dataset``, the sources, the paths of the serving section that are in the root's data
     folder, and the gate of ROC-AUC, which is 0.6.
 
     Parameters

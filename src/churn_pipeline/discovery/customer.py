@@ -15,7 +15,7 @@ _MOST_MISSING = 0.2
 
 
 def find_customer(readings: Mapping[str, Reading], keys: Keys, taken: set[str]) -> str | None:
-    """Return the column that says whose row it is, if customers stand in several rows.
+    """Return the column that identifies the customer of a row, if customers have several rows.
 
     Parameters
     ----------

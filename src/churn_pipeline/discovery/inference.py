@@ -95,7 +95,7 @@ def infer_contract(
     Raises
     ------
     DataError
-        If the table lacks a column of the hints, or the target cannot be told.
+        If the table lacks a column of the hints, or the target cannot be determined.
     """
     hints = hints or Hints()
     hints = checked_hints(hints, list(raw.cells.columns), raw.name)

@@ -38,7 +38,7 @@ class Keys:
     why_id, why_snapshot : str
         Sentences for the report.
     repeated : int
-        Rows whose key stands on an earlier row.
+        Rows whose key is on an earlier row.
     question : str
         What the user should say of the snapshot; empty where nothing is open.
     """

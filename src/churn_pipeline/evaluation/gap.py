@@ -1,4 +1,4 @@
-"""Whether a model does otherwise on the test set than in cross-validation, beyond noise."""
+"""Whether a model performs differently on the test set and in cross-validation, beyond noise."""
 
 from typing import Any
 

@@ -250,7 +250,8 @@ def _file(place: str, part: str | None, setting: str) -> Address:
         raise DataError(_no_kind(place, name, setting))
     if part is not None and kind != "excel":
         raise DataError(
-            f"{name} has no parts; {setting} takes :: behind workbooks (a sheet) and databases only"
+            f"{name} cannot be followed by ::; in {setting} that is for workbooks (a sheet) and "
+            "databases"
         )
     return Address(kind, place, part or None, setting)
 

@@ -1,4 +1,4 @@
-"""Connections to SQLite, DuckDB and PostgreSQL, whose problems are told in one sentence."""
+"""Connections to SQLite, DuckDB and PostgreSQL, whose problems are reported in one sentence."""
 
 import os
 import sqlite3
@@ -111,7 +111,7 @@ def quoted(table: str) -> str:
 
 
 def run(opened: sa.Connection, sql: str) -> sa.CursorResult[Any]:
-    """Execute SQL as it stands: no character of it marks a parameter."""
+    """Execute SQL verbatim: no character marks a parameter."""
     return opened.execution_options(no_parameters=True).exec_driver_sql(sql)
 
 

@@ -1,4 +1,4 @@
-"""The customer table as it stands in the user's source: every cell as text, with its line."""
+"""The customer table as read from the user's source: every cell as text, with its line."""
 
 import hashlib
 from collections.abc import Mapping

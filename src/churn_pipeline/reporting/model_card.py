@@ -113,7 +113,7 @@ def write_model_card(
     str
         What comes before the first heading of the second level is for those who decide; it has the
         table of key figures, what to do next, what to know before, and two figures. The figures of
-        :data:`FIGURES` lie beside it.
+        :data:`FIGURES` are next to it.
     """
     sides = {
         "training": _count(churned(train, contract)),

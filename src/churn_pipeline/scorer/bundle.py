@@ -65,7 +65,7 @@ class Bundle:
 
 
 def to_json(content: object, sort_keys: bool = True) -> bytes:
-    """Return JSON of readable lines, the same for the same content; keys sorted unless told."""
+    """Return readable JSON, the same for the same content; keys are sorted by default."""
     text = json.dumps(content, indent=2, sort_keys=sort_keys, allow_nan=False, ensure_ascii=False)
     return (text + "\n").encode()
 
@@ -73,7 +73,7 @@ def to_json(content: object, sort_keys: bool = True) -> bytes:
 def read_bundle(folder: Path) -> Bundle:
     """Read a bundle and verify every file.
 
-    A bundle that takes the place of another meanwhile is read anew: what is returned is one of
+    A bundle that replaces another meanwhile is read again: what is returned is one of
     the two.
 
     Raises

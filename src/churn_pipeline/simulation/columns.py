@@ -1,4 +1,4 @@
-"""How a column is drawn; each class is one way, told by the keys it has in the kind's file."""
+"""How a column is drawn; each class is one way, identified by its keys in the kind's file."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Panel(Section):
     date
         The column that holds the snapshot's date.
     columns
-        Columns drawn anew at each snapshot, target included; accounts that churned are in no
+        Columns drawn again at each snapshot, including the target; accounts that churned are in no
         later one. Formulas may name ``month`` (0 for the first), ``snapshot`` and
         ``last_snapshot`` (days since 1970-01-01).
     """

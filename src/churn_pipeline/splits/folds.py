@@ -58,7 +58,7 @@ def stratified_splits(
         Whose row it is, 0 … n_customers - 1; None where each row is another customer.
     folds, seed : int
     repeats : int, optional
-        How often to deal out anew; by default once, by ``StratifiedKFold``.
+        How often to assign again; by default once, by ``StratifiedKFold``.
 
     Returns
     -------

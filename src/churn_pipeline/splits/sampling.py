@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-_FEWEST = 500  # customers of the rarer kind that a sample shall have
+_FEWEST = 500  # customers with the rarer outcome that a sample should have
 
 
 def first_customers(churned: NDArray[np.int8], most: int | None) -> slice:

@@ -1,4 +1,4 @@
-"""What is told of a split: who is on which side, and what that means for the figures."""
+"""The record of a split: which rows are in which set, and what that means for the figures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Parting:
     ----------
     sides : TimeSplit
     gap : DataFrame
-        The rows on neither side.
+        The rows in neither set.
     gap_days : int
     source : {"split.gap_days", "horizon_days", "none"}
         Where the length of the gap comes from.
@@ -43,7 +43,7 @@ def record_split(
     contract: Contract,
     split: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Describe how the customers were parted.
+    """Describe how the customers were split.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def _notes(record: Mapping[str, Any], contract: Contract, split: Mapping[str, An
         )
     if record["period"] != split["period"]:
         notes.append(
-            f"All snapshots lie in one {split['period']}, so each period is one {record['period']}."
+            f"All snapshots are in one {split['period']}, so each period is one {record['period']}."
         )
     if record["test_periods"] > split["test_periods"]:
         notes.append(

@@ -14,12 +14,12 @@ _TRAINING_TO_TEST = 2  # rows of the rarer outcome that training keeps, for each
 
 @dataclass(frozen=True)
 class TimeSplit:
-    """Who is on which side, and where the sides were cut.
+    """Which rows are in which set, and where the cut is.
 
     Attributes
     ----------
     is_train, is_test : ndarray of bool, (n,)
-        Rows that are neither lie in the gap.
+        Rows that are in neither are in the gap.
     unit : {"day", "week", "month", "quarter"}
         Of the periods.
     test_periods : int
@@ -65,7 +65,7 @@ def split_by_time(
         Latest periods on the test set, at least.
     gap_days : int
     period : {"day", "week", "month", "quarter"}
-        Unit of the periods; a finer one is taken where all rows lie in one.
+        Unit of the periods; a finer one is used if all rows are in one.
 
     Returns
     -------

@@ -52,7 +52,7 @@ class _Environment:
 
     @property
     def folder(self) -> str:
-        """Return where its ``dvc.yaml`` lies and its stages run, from the project's root."""
+        """Return where its ``dvc.yaml`` is and its stages run, from the project's root."""
         return self.value("dataset.folder") if self.name else "."
 
     def path(self, entry: str) -> str:
@@ -119,7 +119,7 @@ def render_dvc_yaml(
     DatasetNameError
         If there is no such data set.
     ParameterError
-        If an output of the data set would lie outside of its folder.
+        If an output of the data set would be outside of its folder.
     """
     root = Path(metadata.project_path)
     name = params_name(root, env) if params_text is None else str(env)

@@ -48,7 +48,7 @@ class Promotion:
     def record(self, client: MlflowClient, model: RegisteredModel) -> Self:
         """Move the alias, after adding to the history: no promotion is left unrecorded."""
         number = 1 + max(map(_number, _keys(model)), default=0)
-        # two people at the same time may take the same number: neither shall overwrite the other
+        # two people at the same time may take the same number: neither may overwrite the other
         key = f"{_PREFIX}{number:06d}.{uuid4().hex[:8]}"
         text = json.dumps(asdict(self), ensure_ascii=False)
         client.set_registered_model_tag(model.name, key, text)

@@ -138,7 +138,7 @@ def fetch_bundle(client: MlflowClient, name: str, wanted: str, folder: Path) -> 
     wanted : str
         The version's number or one of its aliases.
     folder : Path
-        What stands there is replaced.
+        Its contents are replaced.
 
     Raises
     ------

@@ -36,7 +36,7 @@ def tracking_root() -> Path:
     real DVC project in ``DVC_ROOT``: their runs belong into the same store as all others.
     """
     root = Path(os.environ.get("DVC_ROOT", PROJECT_ROOT)).resolve()
-    # of a data set: the DVC project lies within this project
+    # of a data set: the DVC project is within this project
     folders = (folder for folder in (root, *root.parents) if (folder / "pyproject.toml").is_file())
     return next(folders, root)
 

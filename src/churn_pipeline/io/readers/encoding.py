@@ -31,7 +31,7 @@ class Encoding:
     guesses : tuple of Guess
         Where it was guessed: what it may be, the best first, with samples.
     has_escapes : bool
-        Whether a quote stands behind a backslash somewhere.
+        Whether a quote follows a backslash somewhere.
     zero_line : int, optional
         The first line with a NUL character.
     """
@@ -144,7 +144,7 @@ def _scan(path: Path, encoding: str) -> _Scan:
                 text = decoder.decode(chunk, final=not chunk)
                 found.is_ascii = found.is_ascii and text.isascii()
         except UnicodeDecodeError as error:
-            # what the decoder kept of the chunk before stands in front of the chunk
+            # what the decoder kept of the previous chunk precedes the chunk
             found.bad_line = line + error.object[: error.start].count(b"\n")
             found.bad_bytes = error.object[error.start : error.end][:4]
             return found

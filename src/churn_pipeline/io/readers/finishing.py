@@ -81,7 +81,7 @@ def finish(contents: Contents, given: FileFormat, name: str, look: bool) -> Cont
 
 
 def _without_second_table(contents: Contents) -> Contents:
-    """Set rows aside that stand below a blank row and have values in far fewer columns."""
+    """Quarantine rows below a blank row that have values in far fewer columns."""
     gaps = np.flatnonzero(np.diff(contents.lines) > contents.spans[:-1]) + 1
     gaps = gaps[gaps > len(contents.lines) // 2] if len(contents.lines) else gaps
     if not len(gaps) or contents.cells.shape[1] < 3:

@@ -51,7 +51,7 @@ def parse_search_space(candidate: str, settings: Mapping[str, Any] | None) -> Se
     Raises
     ------
     ParameterError
-        If a mapping is no range and no choice, or its default lies outside.
+        If a mapping is neither a range nor a choice, or its default is outside.
     """
     fixed: dict[str, Any] = {}
     searched: dict[str, BaseDistribution] = {}

@@ -31,7 +31,7 @@ def derive_features(customers: pd.DataFrame, contract: Contract) -> pd.DataFrame
 def part_customers(
     features: pd.DataFrame, contract: Contract, split: dict[str, Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Part the rows into a training and a test set: by time if there are dates, else by customer.
+    """Split the rows into a training and a test set: by time if there are dates, else by customer.
 
     Parameters
     ----------
@@ -44,14 +44,15 @@ def part_customers(
     Returns
     -------
     train, test : DataFrame
-        Ordered by a hash of the customer, then by snapshot. Rows in the gap are on neither side.
+        Ordered by a hash of the customer, then by snapshot. Rows in the gap are in neither set.
     split : dict
-        How they were parted, see :func:`churn_pipeline.splits.split_record.record_split`.
+        How they were split, see :func:`churn_pipeline.splits.split_record.record_split`.
 
     Raises
     ------
     DataError
-        If a side would be empty or has not at least two customers of either kind, or if a split by
+        If a set would be empty or has fewer than two customers with either outcome, or if a split
+        by
         time is wanted of rows that have no two snapshots.
     """
     days = snapshots_of(features, contract)
@@ -100,15 +101,15 @@ def _gap_days(contract: Contract, split: dict[str, Any]) -> tuple[int, str]:
 def split_customers(
     features: pd.DataFrame, contract: Contract, test_share: float, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part the customers into a training and a test set by a hash of their id.
+    """Split the customers into a training and a test set by a hash of their id.
 
-    Both sides are ordered by that hash: whatever the order of the file, the same customers come to
+    Both sets are ordered by that hash: whatever the order of the file, the same customers come to
     the same folds, and so to the same results.
 
     Raises
     ------
     DataError
-        If a side has not at least two customers of either kind.
+        If a set has fewer than two customers with either outcome.
     """
     ordered = shuffled(features, contract, seed)
     is_test = is_test_customer(keys_of(ordered, contract), test_share, seed)

@@ -80,16 +80,16 @@ def _lack(raw: RawTable, absent: list[str], contract: Contract) -> str:
 def quarantine_customers(
     raw: RawTable, table: pd.DataFrame, violations: pd.DataFrame, contract: Contract
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part the customers that meet the contract from those that do not.
+    """Separate the customers that meet the contract from those that do not.
 
-    Rows whose outcome is not known yet are set aside: they are in neither.
+    Rows whose outcome is not known yet are in neither.
 
     Returns
     -------
     accepted : DataFrame
         Typed customers, in the order of the file.
     rejected : DataFrame
-        The rejected rows as they stand in the file, each with ``rejected_line``,
+        The rejected rows as they are in the file, each with ``rejected_line``,
         ``rejected_span`` (lines it covers), ``rejected_rules``, ``rejected_columns``,
         ``rejected_values``, ``rejected_reason`` and, for rows that have not one field a column,
         ``rejected_text``.
