@@ -26,7 +26,7 @@ from churn_pipeline.pipelines.evaluation.nodes import (
     score_test_customers,
 )
 from churn_pipeline.pipelines.evaluation.periods import draw_periods, measure_by_period
-from churn_pipeline.pipelines.features.nodes import part_customers
+from churn_pipeline.pipelines.features.nodes import split_rows
 from churn_pipeline.pipelines.training.nodes import (
     choose_and_calibrate,
     cross_validate_candidates,
@@ -61,7 +61,7 @@ def run(training: dict[str, Any]) -> Run:
     training = training | {"max_customers": None, "max_fitted_customers": None}
     contract = panel_contract()
     table = panel(900, month_ends(8), churn=-2.2)
-    train, test, record = part_customers(table, contract, SPLIT | {"test_periods": 2})
+    train, test, record = split_rows(table, contract, SPLIT | {"test_periods": 2})
     out_of_fold, scores = cross_validate_candidates(train, contract, TUNED, training)
     fitted = fit_candidates(train, contract, TUNED, training)
     selection, model, references = choose_and_calibrate(

@@ -9,7 +9,7 @@ import pytest
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import DataError
-from churn_pipeline.pipelines.features.nodes import part_customers, split_customers
+from churn_pipeline.pipelines.features.nodes import split_customers, split_rows
 from tests.panels import SPLIT, month_ends, panel, panel_contract, without_snapshot
 
 KEY = ["account", "as_of"]
@@ -23,7 +23,7 @@ def accounts() -> pd.DataFrame:
 def part(
     table: pd.DataFrame, contract: Contract | None = None, **parameters: Any
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    return part_customers(table, contract or panel_contract(), SPLIT | parameters)
+    return split_rows(table, contract or panel_contract(), SPLIT | parameters)
 
 
 def test_the_latest_month_is_tested_and_outcomes_were_known_by_then(
@@ -95,9 +95,9 @@ def test_one_snapshot_or_none_is_split_by_customer(accounts: pd.DataFrame) -> No
         assert record["method"] == "customer"
     assert record["notes"] == []
     assert record["sides"]["test"]["first_snapshot"] is None
-    with pytest.raises(DataError, match=r"split\.method is time, but the table names no column"):
+    with pytest.raises(DataError, match=r"split\.method is time, but the table has no column"):
         part(once, plain, method="time")
-    with pytest.raises(DataError, match=r"split\.method is time, but the table has one snapshot"):
+    with pytest.raises(DataError, match=r"split\.method is time, but the table has only one snap"):
         part(once, method="time")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import ChurnPipelineError, DataError, ParameterError
-from churn_pipeline.pipelines.features.nodes import part_customers
+from churn_pipeline.pipelines.features.nodes import split_rows
 from churn_pipeline.pipelines.features.trainable import check_customers, check_training_side
 from tests.panels import SPLIT, month_ends, panel, panel_contract, without_snapshot
 
@@ -30,7 +30,7 @@ def check(table: pd.DataFrame, contract: Contract = CONTRACT, **changes: Any) ->
         "training_folds": 5,
     } | changes
     customers = check_customers(table, contract, parameters["customer_lifetime_value"])
-    train, _, _ = part_customers(customers, contract, parameters["split"])
+    train, _, _ = split_rows(customers, contract, parameters["split"])
     folds = parameters["tuning_folds"], parameters["training_folds"]
     assert check_training_side(train, contract, *folds) is train
     return customers

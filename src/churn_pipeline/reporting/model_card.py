@@ -144,7 +144,7 @@ def write_model_card(
                 "churners": sides["test"]["churners"],
             }
         ),
-        parted=split_record,
+        split_record=split_record,
         periods=_periods(metrics_by_period),
         dates=_date_ranges(train, contract),
         contract=contract,

@@ -17,7 +17,7 @@ EVERYTHING = "all"  # the period of rows without a date
 
 
 @dataclass(frozen=True)
-class Parting:
+class DatedSplit:
     """A split by time.
 
     Attributes
@@ -39,7 +39,7 @@ class Parting:
 def record_split(
     train: pd.DataFrame,
     test: pd.DataFrame,
-    parting: Parting | None,
+    dated: DatedSplit | None,
     contract: Contract,
     split: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def record_split(
     Parameters
     ----------
     train, test : DataFrame
-    parting : Parting or None
+    dated : DatedSplit or None
         None of a split by customer.
     contract : Contract
     split : mapping
@@ -67,18 +67,18 @@ def record_split(
         are not counted where the file has no ids.
     """
     sides = {"training": train, "test": test}
-    gap = {} if parting is None else {"gap": parting.gap}
-    unit = _unit([train, test], parting, contract, split)
+    gap = {} if dated is None else {"gap": dated.gap}
+    unit = _unit([train, test], dated, contract, split)
     customers = [set(keys_of(side, contract)) for side in sides.values()]
     both = None if contract.id.is_generated else len(customers[0] & customers[1])
     record: dict[str, Any] = {
-        "method": "customer" if parting is None else "time",
+        "method": "customer" if dated is None else "time",
         "period": unit,
-        "test_periods": None if parting is None else parting.sides.test_periods,
-        "gap_days": None if parting is None else parting.gap_days,
-        "gap_from": None if parting is None else parting.source,
-        "last_training_snapshot": None if parting is None else str(parting.sides.last_train),
-        "first_test_snapshot": None if parting is None else str(parting.sides.first_test),
+        "test_periods": None if dated is None else dated.sides.test_periods,
+        "gap_days": None if dated is None else dated.gap_days,
+        "gap_from": None if dated is None else dated.source,
+        "last_training_snapshot": None if dated is None else str(dated.sides.last_train),
+        "first_test_snapshot": None if dated is None else str(dated.sides.first_test),
         "sides": {name: _describe(side, contract) for name, side in (sides | gap).items()},
         "customers_on_both_sides": both,
         "periods": [
@@ -105,12 +105,12 @@ def label_periods(table: pd.DataFrame, contract: Contract, unit: Unit | None) ->
 
 def _unit(
     sides: list[pd.DataFrame],
-    parting: Parting | None,
+    dated: DatedSplit | None,
     contract: Contract,
     split: Mapping[str, Any],
 ) -> Unit | None:
-    if parting is not None:
-        return parting.sides.unit
+    if dated is not None:
+        return dated.sides.unit
     if contract.snapshot is None:
         return None
     days = [snapshots_of(side, contract) for side in sides]

@@ -17,7 +17,7 @@ from churn_pipeline.splits.customers import (
     shuffled,
     snapshots_of,
 )
-from churn_pipeline.splits.split_record import Parting, record_split
+from churn_pipeline.splits.split_record import DatedSplit, record_split
 from churn_pipeline.splits.splitting import is_test_customer
 from churn_pipeline.splits.time_split import split_by_time
 
@@ -28,7 +28,7 @@ def derive_features(customers: pd.DataFrame, contract: Contract) -> pd.DataFrame
     return customers.assign(**derive(values, contract))
 
 
-def part_customers(
+def split_rows(
     features: pd.DataFrame, contract: Contract, split: dict[str, Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Split the rows into a training and a test set: by time if there are dates, else by customer.
@@ -71,7 +71,7 @@ def part_customers(
     ordered_days = snapshots_of(ordered, contract)
     assert ordered_days is not None
     gap_days, source = _gap_days(contract, split)
-    parted = split_by_time(
+    by_time = split_by_time(
         ordered_days,
         churned(ordered, contract),
         test_periods=split["test_periods"],
@@ -80,15 +80,15 @@ def part_customers(
     )
     sides = [
         ordered[mask].reset_index(drop=True)
-        for mask in (parted.is_train, parted.is_test, ~parted.is_train & ~parted.is_test)
+        for mask in (by_time.is_train, by_time.is_test, ~by_time.is_train & ~by_time.is_test)
     ]
     remedy = (
         "change split.test_periods (the test set begins at "
-        f"{parted.first_test}) or split.gap_days (it is {gap_days})"
+        f"{by_time.first_test}) or split.gap_days (it is {gap_days})"
     )
     _check_sides(sides[0], sides[1], contract, remedy)
-    parting = Parting(parted, sides[2], gap_days, source)
-    return sides[0], sides[1], record_split(sides[0], sides[1], parting, contract, split)
+    dated = DatedSplit(by_time, sides[2], gap_days, source)
+    return sides[0], sides[1], record_split(sides[0], sides[1], dated, contract, split)
 
 
 def _gap_days(contract: Contract, split: dict[str, Any]) -> tuple[int, str]:

@@ -6,7 +6,7 @@ from churn_pipeline.pipelines.features.nodes import (
     add_combinations,
     combine_columns,
     derive_features,
-    part_customers,
+    split_rows,
 )
 from churn_pipeline.pipelines.features.trainable import check_customers, check_training_side
 
@@ -28,10 +28,10 @@ def create_pipeline() -> Pipeline:
                 name="derive_features",
             ),
             node(
-                part_customers,
+                split_rows,
                 inputs=["derived_features", "contract", "params:split"],
                 outputs=["drawn_training_side", "test_side", "split"],
-                name="part_customers",
+                name="split_rows",
             ),
             node(
                 check_training_side,
