@@ -61,7 +61,7 @@ def test_the_contract_is_never_written(tmp_path: Path) -> None:
     path = tmp_path / "mine.yml"
     path.write_text(TEXT)
     dataset: Any = ContractDataset(filepath=str(path))
-    with pytest.raises(DatasetError, match="written by people"):
+    with pytest.raises(DatasetError, match="written by hand"):
         dataset.save("x")
     assert path.read_text() == TEXT
 

@@ -178,10 +178,10 @@ def test_archives(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\x89PNG\r\n\x1a\n" + bytes(99), "is a picture, not a table"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(99), "is a picture, not a text table"),
         (b"%PDF-1.7\n%\xe2\xe3", "is a PDF document"),
         (b"\n<!DOCTYPE html><html>", "is an HTML page"),
-        (b'[\n {"a": 1},', "is a JSON array, not a text table; write an object a line"),
+        (b'[\n {"a": 1},', "is a JSON array, not a text table; write one object per line"),
         (b"PAR1" + bytes(99), "is a Parquet file, not a text table; name it .parquet"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "is an old workbook (.xls)"),
         (b"", "is empty"),

@@ -160,7 +160,7 @@ def test_a_repeated_header_is_set_aside(tmp_path: Path) -> None:
         assert raw.malformed["line"].tolist() == [62]
         assert raw.malformed["reason"].tolist() == ["repeats the header."]
         assert (len(raw.cells), raw.lines[-1]) == (120, 122)
-        assert "repeat the header" in raw.remarks[-1].text
+        assert "repeating the header" in raw.remarks[-1].text
 
 
 def test_columns_without_a_name(tmp_path: Path) -> None:

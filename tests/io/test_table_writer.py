@@ -198,7 +198,7 @@ def test_columns_that_differ_by_case_only(sink: Sink) -> None:
         sink.dataset().save(table)
         assert sink.run('select sum("RANK"), sum(rank) from scores') == [(5, 10)]
         return
-    with pytest.raises(DatasetError, match=r"'rank' and 'RANK' differ by case only, .* rename"):
+    with pytest.raises(DatasetError, match=r"'rank' and 'RANK' differ only in case, .* rename"):
         sink.dataset().save(table)
 
 
@@ -440,8 +440,8 @@ def test_a_table_of_somebody_else_needs_privileges_on_its_rows_only(others: Post
                 "drop table own.scores",
                 "grant usage on schema own to writer",
             ),
-            "may not create it; let an owner of the schema run CREATE TABLE own.scores|"
-            'may not create it; let an owner of the schema run CREATE TABLE "own"."scores"',
+            "may not create it; ask an owner of the schema to run CREATE TABLE own.scores|"
+            'may not create it; ask an owner of the schema to run CREATE TABLE "own"."scores"',
         ),
         (("drop schema own cascade",), 'schema "own" does not exist; create the schema'),
         (

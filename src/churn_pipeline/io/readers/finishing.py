@@ -196,7 +196,7 @@ def _without_repeated_header(contents: Contents) -> Contents:
     )
     contents.remarks.append(
         Remark(
-            f"Set aside: {counted(len(rows), 'row')} that repeat the header (first on line "
+            f"Set aside: {counted(len(rows), 'row')} repeating the header (first on line "
             f"{contents.lines[rows[0]]}). Was the file assembled from several files?"
         )
     )

@@ -12,7 +12,7 @@ from churn_pipeline.pipelines.features.trainable import check_customers, check_t
 
 
 def create_pipeline() -> Pipeline:
-    """Derive the model's inputs and part the customers into training and test sets."""
+    """Derive the model's inputs and split the customers into a training and a test set."""
     return pipeline(
         [
             node(
