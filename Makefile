@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup repro undo serve test lint format telco kedro-viz mlflow-ui browser lock bento \
-	container container-check benchmark-serving clean
+	container container-check benchmark-serving clean jupyter notebooks verify-repro
 PORT ?= 3000
 
 # another data set, a folder of conf/: `make repro ENV=bank`
@@ -67,6 +67,20 @@ telco: setup  ## download the public Telco file, or use TELCO_CSV=path/to/it
 
 kedro-viz: setup  ## view the pipelines in the browser: http://127.0.0.1:4141
 	python scripts/view_pipelines.py --port 4141
+
+jupyter: .venv/.notebooks  ## JupyterLab with the notebooks; ENV=NAME for another data set
+	kedro jupyter lab notebooks --LabApp.news_url= --LabApp.extension_manager=readonly \
+		--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
+
+notebooks: .venv/.notebooks  ## run the notebooks; writes pages with their outputs to docs/_build
+	python scripts/render_notebooks.py
+
+.venv/.notebooks: .venv/.ready scripts/install_notebooks.sh
+	scripts/install_notebooks.sh
+	@touch $@
+
+verify-repro: setup  ## reproduce the last commit twice, as on other machines, and compare every byte
+	python -m scripts.verify_repro
 
 mlflow-ui: setup  ## view the runs in the browser: http://127.0.0.1:5000
 	kedro model ui --port 5000

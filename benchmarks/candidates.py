@@ -27,10 +27,9 @@ from churn_pipeline.features.encoding import linear_encoder
 from churn_pipeline.io.contract_dataset import ContractDataset
 from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.elastic_net import ElasticNetLogisticRegression
-from churn_pipeline.modeling.model import classifier_log_odds
-from churn_pipeline.modeling.scoring_cost import scoring_cost
+from churn_pipeline.modeling.families import FAMILIES
 from churn_pipeline.modeling.target import churned
-from churn_pipeline.modeling.trees import has_trees, tree_ensemble
+from churn_pipeline.modeling.trees import TreeEnsemble
 
 _ROOT = Path(__file__).resolve().parents[1]
 _STEPS = (50, 100, 200, 500, 1000, 2000)  # of saga
@@ -55,13 +54,13 @@ def main() -> int:
             for name, settings in tuned.items()
         }
         encoded = {name: model[:-1].transform(test[inputs]) for name, model in models.items()}
-        scorers = {name: _scorer(model[-1]) for name, model in models.items()}
+        scorers = {name: _scorer(name, model[-1]) for name, model in models.items()}
         seconds = _side_by_side(
             {name: partial(scorers[name], encoded[name]) for name in models},
             arguments.rounds,
         )
         print(f"{'candidate':<22}{'operations':>12}{'µs a customer':>16}")
-        for name, cost in sorted((n, scoring_cost(m)) for n, m in models.items()):
+        for name, cost in sorted((n, FAMILIES[n].scoring_cost(m[-1])) for n, m in models.items()):
             print(f"{name:<22}{cost:>12,.0f}{1e6 * seconds[name] / len(test):>16.2f}")
         matrix = linear_encoder(contract).fit_transform(train[inputs])
         for strength, share in ((0.1, 0.5), (1.0, 0.5), (1.0, 1.0)):
@@ -69,11 +68,12 @@ def main() -> int:
     return 0
 
 
-def _scorer(classifier: Any) -> Callable[[Any], Any]:
+def _scorer(name: str, classifier: Any) -> Callable[[Any], Any]:
     """Return what the shipped model scores with."""
-    if has_trees(classifier):
-        return tree_ensemble(classifier).log_odds
-    return partial(classifier_log_odds, classifier)
+    form = FAMILIES[name].form(classifier)
+    if isinstance(form, TreeEnsemble):
+        return form.log_odds
+    return partial(FAMILIES[name].log_odds, classifier)
 
 
 def _side_by_side(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:

@@ -101,24 +101,28 @@ def _compare(expected: Mapping[str, str], found: Mapping[str, str], after: str) 
         raise _DifferenceError(f"after {after}: {', '.join(differing)} differ")
 
 
+def scale_down(file: Path) -> None:
+    """Rewrite a ``params.yaml`` such that a run takes seconds: one candidate, few customers."""
+    params = yaml.safe_load(file.read_text(encoding="utf-8"))
+    params["candidates"] = {"logistic_regression": params["candidates"]["logistic_regression"]}
+    params["simulation"]["customers"] = 1500
+    params["training"] |= {"folds": 3, "repeats": 1}
+    params["tuning"]["trials"] = 2
+    params["gates"] |= {
+        "minimum_roc_auc": 0.6,
+        "maximum_expected_calibration_error": 0.3,
+        "maximum_scoring_milliseconds": 1000,
+    }
+    file.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+
+
 def _prepare(project: Path, is_small: bool) -> tuple[dict[str, str], dict[str, str], float]:
     """Run and commit the built-in data set, and run another; return both's hashes, seconds."""
     _run(_ROOT, "git", "clone", "-q", str(_ROOT), str(project))
     _run(project, "git", "config", "user.name", "Benchmark")
     _run(project, "git", "config", "user.email", "benchmark@example.org")
-    file = project / "params.yaml"
-    params = yaml.safe_load(file.read_text(encoding="utf-8"))
     if is_small:
-        params["candidates"] = {"logistic_regression": params["candidates"]["logistic_regression"]}
-        params["simulation"]["customers"] = 1500
-        params["training"] |= {"folds": 3, "repeats": 1}
-        params["tuning"]["trials"] = 2
-        params["gates"] |= {
-            "minimum_roc_auc": 0.6,
-            "maximum_expected_calibration_error": 0.3,
-            "maximum_scoring_milliseconds": 1000,
-        }
-        file.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+        scale_down(project / "params.yaml")
     table = "data/01_raw/other.csv"
     _run(project, "kedro", "simulate", "--kind", "bank", "--customers", "600", "--output", table)
     _run(project, "kedro", "contract", "infer", table, "--env", _OTHER)

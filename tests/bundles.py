@@ -16,6 +16,7 @@ from churn_pipeline.packaging.rules import with_decisions
 from churn_pipeline.pipelines.features.nodes import derive_features
 from churn_pipeline.scorer import Bundle
 from churn_pipeline.scorer.bundle import to_json
+from tests.families import small
 
 ECONOMICS: dict[str, Any] = {
     "customer_lifetime_value": 200,
@@ -29,18 +30,12 @@ ECONOMICS: dict[str, Any] = {
         "high": {"minimum": 0.6, "action": "Call with the retention offer."},
     },
 }
-SETTINGS: dict[str, dict[str, Any]] = {
-    "logistic_regression": {"knots": 2, "max_iter": 500},
-    "random_forest": {"n_estimators": 8},
-    "xgboost": {"n_estimators": 12},
-    "lightgbm": {"n_estimators": 12},
-}
 
 
 def fitted(name: str, customers: pd.DataFrame, contract: Contract) -> ChurnModel:
     """Fit a candidate on customers as ingestion accepts them."""
     inputs = derive_features(customers, contract)[list(contract.model_inputs)]
-    pipeline = build_candidate(name, SETTINGS[name], contract, 1)
+    pipeline = build_candidate(name, small(name), contract, 1)
     pipeline.fit(inputs, churned(customers, contract))
     return ChurnModel.of(name, pipeline, contract.model_inputs)
 

@@ -39,6 +39,10 @@ def test_libraries_import_neither_pipelines_nor_commands(library: str) -> None:
         ("churn_pipeline.contract", {"pandas", "sklearn", "kedro", "pandera", "scipy", "mlflow"}),
         ("churn_pipeline.contract.derivation", {"pandas", "sklearn", "kedro", "scipy", "mlflow"}),
         ("churn_pipeline.splits.splitting", {"pandas", "sklearn", "kedro", "scipy", "mlflow"}),
+        (
+            "churn_pipeline.modeling.candidates",
+            {"pandas", "sklearn", "kedro", "scipy", "mlflow", "lightgbm", "xgboost"},
+        ),
         ("churn_pipeline.evaluation.metrics", {"pandas", "sklearn", "kedro", "scipy", "mlflow"}),
     ],
 )
@@ -70,7 +74,10 @@ assert scorer.explain([customer])[0].contributions
     [
         (SCORE, TRAINING | {"bentoml", "starlette", "prometheus_client", "churn_pipeline.serving"}),
         ("import churn_pipeline.serving.service", TRAINING | TOKENS),
-        ("import churn_pipeline.serving.app, churn_pipeline.serving.documents", TRAINING | TOKENS),
+        (
+            "import churn_pipeline.serving.http.app, churn_pipeline.serving.docs.documents",
+            TRAINING | TOKENS,
+        ),
         ("import churn_pipeline.serving.key_commands", TRAINING | TOKENS | {"bentoml"}),
     ],
     ids=["scorer", "service", "routes", "key commands"],

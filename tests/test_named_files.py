@@ -10,6 +10,7 @@ import pytest
 from churn_pipeline.errors import GateError
 from churn_pipeline.named_files import contract_yml, files_in_use, params_yaml, use_files
 from churn_pipeline.pipelines.acceptance.nodes import accept
+from churn_pipeline.scorer import Bundle
 
 
 @pytest.fixture(autouse=True)
@@ -21,10 +22,11 @@ def _as_before() -> Iterator[None]:
 
 def test_a_failed_gate_names_the_file_that_has_effect() -> None:
     gate = {"gate": "minimum_roc_auc", "limit": 0.8, "value": 0.7, "passed": False, "detail": ""}
+    scorer = Bundle({"model.onnx": b""})
     for name in ("params.yaml", "conf/names/params.yaml"):
         use_files(params=name)
         with pytest.raises(GateError, match=f"the limits under gates in {name} "):
-            accept({"passed": False, "gates": [gate]}, {"champion": "xgboost"}, "")
+            accept({"scorer": scorer.version, "gates": [gate]}, {"champion": "x"}, scorer, "")
 
 
 def test_a_name_that_is_left_out_stays() -> None:

@@ -19,7 +19,7 @@ from benchmarks.serving.contestants import services
 from benchmarks.serving.report import number, table
 from benchmarks.serving.servers import running
 from churn_pipeline.scorer import load_scorer
-from churn_pipeline.serving.exchange import encode
+from churn_pipeline.serving.http.exchange import encode
 from tests.servers import redis_server
 
 _CONNECTIONS = (1, 16)

@@ -1,6 +1,8 @@
 """The project's pipelines, in the order in which data flow; each is one DVC stage.
 
-Those that run on demand only are no stage and not part of ``__default__``.
+Those that run on demand only are no stage and not part of ``__default__``. Each is a namespace of
+its own name, which kedro-viz folds into one box: its nodes are ``evaluation.measure`` and so on,
+its datasets and parameters keep their names.
 """
 
 import os
@@ -41,7 +43,11 @@ def register_pipelines() -> dict[str, Pipeline]:
     cost seconds.
     """
     found = find_pipelines(raise_errors=True)
-    pipelines = {name: found[name] for name in PIPELINES if name in found}
+    pipelines = {
+        name: Pipeline(found[name], namespace=name, prefix_datasets_with_namespace=False)
+        for name in PIPELINES
+        if name in found
+    }
     left_out = {*ON_DEMAND, *([] if _draws_customers() else [SIMULATION])}
     default = [pipeline for name, pipeline in pipelines.items() if name not in left_out]
     return {**pipelines, "__default__": sum(default, Pipeline([]))}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +13,7 @@ from churn_pipeline.cli.model import model
 from churn_pipeline.tracking.registry import CHALLENGER
 
 MODEL_NAME = "churn_pipeline"
+ROOT = Path(__file__).parents[2]
 
 
 def kedro_model(*arguments: str) -> Result:
@@ -87,6 +89,29 @@ def test_failed_gates_refuse_with_one_sentence(with_versions: MlflowClient) -> N
         "Error: version 2 failed these gates: minimum_roc_auc; train a better model, or add "
         "--force\n"
     )
+
+
+def test_an_evaluation_that_was_not_logged_counts(
+    with_versions: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text("utf-8"))
+    file, gates = tmp_path / "data/06_models/model.pkl", tmp_path / "data/08_reporting/gates.json"
+    for path in (file, gates):
+        path.parent.mkdir(parents=True)
+    file.write_bytes(b"a model")
+    with_versions.set_model_version_tag(
+        MODEL_NAME, "1", "model_sha256", sha256(b"a model").hexdigest()
+    )
+    gates.write_text('{"gates": [{"gate": "no_regression", "passed": false}]}')
+    monkeypatch.chdir(tmp_path)
+    assert cells(kedro_model("list").output.splitlines()[2])[3] == "failed: no_regression"
+    refused = kedro_model("promote", "1", "--reason", "better")
+    assert refused.exit_code == 1
+    assert "version 1 failed these gates: no_regression" in refused.output
+    os.utime(gates, (0, 0))  # of an earlier model
+    assert cells(kedro_model("list").output.splitlines()[2])[3] == "passed"
+    gates.write_text("[")
+    assert "gates.json is damaged" in kedro_model("promote", "1", "--reason", "better").output
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.discovery.tables import N, ids, infer
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "churn_pipeline"
 # where the id stands beside fields of the project, and the functions that put them there
 MIXED = {
-    "serving/scoring.py": ("_scored", "_explained", "_one", "_part"),
+    "serving/http/scoring.py": ("_scored", "_explained", "_one", "_part"),
     "scorer/decisions.py": ("Score",),
     "pipelines/scoring/nodes.py": ("_score", "score_customers", "date_scores"),
     "pipelines/evaluation/nodes.py": ("score_test_customers",),

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from churn_pipeline.packaging.verdict import scorer_of
+from churn_pipeline.scorer.bundle import read_bundle
+
 ROOT = Path(__file__).parents[2]
 PACKED = ("src/churn_pipeline", "bentos", "scripts", "params.yaml", "requirements.lock")
 
@@ -20,9 +23,9 @@ def copy_project(folder: Path, bundle: Path) -> Path:
         else:
             shutil.copy(ROOT / name, folder / name)
     shutil.copytree(bundle, folder / "data/06_models/bundle")
-    acceptance = folder / "data/08_reporting/acceptance.json"
-    acceptance.parent.mkdir(parents=True)
-    acceptance.write_text(json.dumps({"champion": "logistic_regression"}))
+    gates = folder / "data/08_reporting/gates.json"
+    gates.parent.mkdir(parents=True)
+    gates.write_text(json.dumps({"scorer": scorer_of(read_bundle(bundle)).version, "gates": []}))
     return folder
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -204,6 +205,10 @@ def test_an_imported_bento_serves_in_any_folder(built: tuple[Path, Path], tmp_pa
     assert (folder / "data/09_serving/audit/audit-1-000001.jsonl").stat().st_size > 0
 
 
+def gates_file(project: Path) -> Path:
+    return project / "data/08_reporting/gates.json"
+
+
 def refusals() -> Iterator[Any]:
     def no_bundle(project: Path) -> None:
         (project / "data/06_models/bundle").rename(project / "moved")
@@ -212,20 +217,28 @@ def refusals() -> Iterator[Any]:
         with (project / "data/06_models/bundle/model.onnx").open("ab") as file:
             file.write(b"\0")
 
-    def not_accepted(project: Path) -> None:
-        (project / "data/08_reporting/acceptance.json").unlink()
+    def not_judged(project: Path) -> None:
+        gates_file(project).unlink()
 
     def damaged(project: Path) -> None:
-        (project / "data/08_reporting/acceptance.json").write_text("[")
+        gates_file(project).write_text("[")
 
     def other_model(project: Path) -> None:
-        (project / "data/08_reporting/acceptance.json").write_text('{"champion": "xgboost"}')
+        gates_file(project).write_text('{"scorer": "0123456789ab", "gates": []}')
+
+    def failed_later(project: Path) -> None:
+        gates = json.loads(gates_file(project).read_text())
+        gates["gates"] = [{"gate": "no_regression", "limit": True, "value": None, "passed": False}]
+        gates_file(project).write_text(json.dumps(gates))
+        left = gates_file(project).with_name("acceptance.json")
+        left.write_text('{"champion": "logistic_regression", "gates_passed": 4}')
 
     yield pytest.param(no_bundle, BundleError, "data/06_models/bundle", id="no bundle")
     yield pytest.param(tampered, BundleError, "model.onnx", id="tampered")
-    yield pytest.param(not_accepted, GateError, "acceptance.json is missing", id="not accepted")
-    yield pytest.param(damaged, GateError, "acceptance.json is damaged", id="damaged")
-    yield pytest.param(other_model, GateError, "accepts xgboost", id="other model")
+    yield pytest.param(not_judged, GateError, "gates.json is missing", id="not judged")
+    yield pytest.param(damaged, GateError, "gates.json is damaged", id="damaged")
+    yield pytest.param(other_model, GateError, "is not of this model", id="other model")
+    yield pytest.param(failed_later, GateError, "failed 1 gate: no_regression", id="failed later")
 
 
 @pytest.mark.parametrize(("spoil", "kind", "names"), refusals())
@@ -239,7 +252,7 @@ def test_what_must_not_ship_is_refused(
 
 
 def test_a_refusal_is_one_sentence(project: Path) -> None:
-    (project / "data/08_reporting/acceptance.json").unlink()
+    gates_file(project).unlink()
     result = build(project)
     assert result.returncode == 1
     assert result.stdout == ""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from churn_pipeline.serving.listening import DRAIN_SECONDS
+from churn_pipeline.serving.http.listening import DRAIN_SECONDS
 
 PATH = Path(__file__).parents[2] / "deploy" / "compose.yaml"
 COMPOSE: dict[str, Any] = yaml.safe_load(PATH.read_text(encoding="utf-8"))

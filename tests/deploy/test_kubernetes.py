@@ -8,10 +8,11 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from churn_pipeline.serving.listening import DRAIN_SECONDS
-from churn_pipeline.serving.settings import ServingSettings
+from churn_pipeline.serving.http.listening import DRAIN_SECONDS
+from churn_pipeline.serving.settings import ServingSettings, load_settings
 
-PATH = Path(__file__).parents[2] / "deploy" / "kubernetes.yaml"
+ROOT = Path(__file__).parents[2]
+PATH = ROOT / "deploy" / "kubernetes.yaml"
 
 
 def documents(name: str) -> list[dict[str, Any]]:
@@ -136,10 +137,18 @@ def test_a_pod_scores_without_a_volume_of_the_cluster() -> None:
     limit = container()["resources"]["limits"]["ephemeral-storage"]
     state = int(size[:-2]) * in_megabytes[size[-2:]]
     assert state < int(limit[:-2]) * in_megabytes[limit[-2:]], "it would be evicted before"
-    settings = ServingSettings()
-    audit = settings.audit_files * settings.audit_max_bytes / 2**20
-    shadow = 2 * settings.audit_max_bytes / 2**20
-    assert 2 * audit + shadow < state, "the logs are rotated before"
+
+
+def test_what_a_pod_writes_fits_its_folder() -> None:
+    environ = {each["name"]: each["value"] for each in container()["env"] if "value" in each}
+    settings = load_settings(ROOT / "params.yaml", environ)
+    (state,) = [v for v in template()["spec"]["volumes"] if v["name"] == "state"]
+    assert state["emptyDir"]["sizeLimit"] == "1Gi"
+    assert settings.workers == 1
+    silent = 2 * settings.audit_max_bytes
+    refusals = min(settings.audit_files, 5) * settings.audit_max_bytes
+    answers = settings.audit_files * settings.audit_max_bytes
+    assert answers + refusals + silent + settings.feedback_max_bytes < 0.95 * 2**30
 
 
 def test_a_claim_can_take_the_place_of_the_pods_own_folder() -> None:

@@ -207,9 +207,24 @@ def test_a_refused_model_is_not_promoted(refused: Project) -> None:
     assert "minimum_roc_auc" in result.stderr
 
 
-def test_the_results_are_explored_in_a_notebook(reproduced: Project) -> None:
-    command = (sys.executable, "-m", "IPython", "--colors=NoColor", "explore.ipynb")
+@pytest.mark.parametrize(
+    ("notebook", "shown"),
+    [
+        (
+            "01-explore",
+            ("rows read", "of the training side churned", "Alone, ", "pairs of numbers"),
+        ),
+        (
+            "02-read-the-model",
+            ("Champion: ", "groups churn", "without a model", "counts most", "lowers it most"),
+        ),
+    ],
+)
+def test_the_notebooks_run_on_the_results(
+    reproduced: Project, notebook: str, shown: tuple[str, ...]
+) -> None:
+    command = (sys.executable, "-m", "IPython", "--colors=NoColor", f"{notebook}.ipynb")
     done = reproduced.run(*command, cwd="notebooks")
     assert "Traceback" not in done.stdout + done.stderr
-    for shown in ("average_precision", "logistic_regression", "churn_probability"):
-        assert shown in done.stdout
+    for text in shown:
+        assert text in done.stdout

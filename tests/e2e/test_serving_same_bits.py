@@ -15,7 +15,6 @@ import pytest
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.io.raw_table import RawTableDataset
-from churn_pipeline.modeling.candidates import CANDIDATES
 from churn_pipeline.pipelines.decisions.nodes import decide_test_customers
 from churn_pipeline.pipelines.evaluation.nodes import score_test_customers
 from churn_pipeline.pipelines.features.nodes import derive_features
@@ -24,11 +23,11 @@ from churn_pipeline.pipelines.scoring.nodes import contract_of_requests, score_c
 from churn_pipeline.scorer import Bundle, Scorer
 from churn_pipeline.scorer.bundle import write_bundle
 from tests.bundles import ECONOMICS, packaged
+from tests.families import SHIPPED, every_shipped_candidate
 from tests.serving.support import Server, serving, write_settings
 
 CUSTOMERS = 200
 SHARE_MISSING = 0.1
-every_candidate = pytest.mark.parametrize("name", list(CANDIDATES))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +55,7 @@ def table(customers: pd.DataFrame, lenient: Contract) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def bundles(table: pd.DataFrame, lenient: Contract) -> dict[str, Bundle]:
-    return {name: packaged(name, table[CUSTOMERS:], lenient) for name in CANDIDATES}
+    return {name: packaged(name, table[CUSTOMERS:], lenient) for name in SHIPPED}
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +103,7 @@ def by_scoring(bundle: Bundle, table: pd.DataFrame, path: Path) -> pd.DataFrame:
     return scores.set_index(contract.id.name).loc[table[contract.id.name][:CUSTOMERS]]
 
 
-@every_candidate
+@every_shipped_candidate
 def test_every_way_to_a_score_gives_the_same_bits(
     name: str,
     bundles: dict[str, Bundle],
@@ -154,7 +153,7 @@ def test_every_way_to_a_score_gives_the_same_bits(
         assert [one["recommended_action"] for one in answers] == actions
 
 
-@every_candidate
+@every_shipped_candidate
 def test_every_way_to_an_explanation_gives_the_same(
     name: str,
     bundles: dict[str, Bundle],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -14,7 +15,9 @@ import pytest
 from churn_pipeline.contract import Contract
 from churn_pipeline.scorer import load_scorer
 from churn_pipeline.serving.identity.key_changes import create_key, revoke_key
+from churn_pipeline.serving.identity.revocations import restore, revoke
 from tests.servers import redis_server
+from tests.serving.identity.provider import AUDIENCE, ISSUER, public_jwk, signed
 from tests.serving.support import Server, make_bundles, poll, serving, write_settings
 
 
@@ -140,3 +143,45 @@ def test_a_group_answers_with_the_same_models_and_shares_limits(
             redis.start()
             poll(lambda: "answers again" in one.log, 10)
             assert statuses(stolen, one, two) == [401, 401]
+
+
+def test_a_token_that_one_host_revoked_is_refused_by_the_other(
+    project: Path, example: dict[str, Any], tmp_path: Path
+) -> None:
+    """Both have copies of the file of keys, and files of revoked tokens of their own."""
+    jwks = tmp_path / "jwks.json"
+    jwks.write_text(json.dumps({"keys": [public_jwk("ES256")]}))
+    files = [tmp_path / f"revoked-{name}.json" for name in ("one", "two")]
+    tokens = {"issuer": ISSUER, "audience": AUDIENCE, "jwks": str(jwks), "scopes": {"a": "score"}}
+
+    def environment(address: str, revoked: Path) -> dict[str, str]:
+        section = json.dumps({**tokens, "revoked": str(revoked)})
+        return {"CHURN_SERVING_REDIS": address, "CHURN_SERVING_TOKENS": section}
+
+    first, second = (
+        signed("ES256", jti=f"token-{n}", sub=f"service-{n}", scope="a") for n in range(2)
+    )
+
+    def statuses(token: str, *servers: Server) -> list[int]:
+        found = []
+        for server in servers:
+            with server.client(token) as client:
+                found.append(client.post("/v1/score", json=example).status_code)
+        return found
+
+    with (
+        redis_server() as redis,
+        serving(project, environment(redis.address, files[0])) as one,
+        serving(project, {**environment(redis.address, files[1]), **SECOND}) as two,
+    ):
+        assert statuses(first, one, two) + statuses(second, one, two) == [200] * 4
+        revoke(files[0], jti="token-0")
+        revoke(files[0], subject="service-1")
+        poll(lambda: statuses(first, two) + statuses(second, two) == [401, 401], 10)
+        redis.stop()
+        assert statuses(first, one, two) + statuses(second, one, two) == [401] * 4
+        redis.start()  # without its data, which both write again
+        poll(lambda: all("answers again" in server.log for server in (one, two)), 20)
+        restore(files[0], subject="service-1")
+        poll(lambda: statuses(second, one, two) == [200, 200], 20)
+        assert statuses(first, one, two) == [401, 401]

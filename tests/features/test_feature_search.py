@@ -15,7 +15,7 @@ from churn_pipeline.contract.model import DerivedColumn
 from churn_pipeline.errors import DataError
 from churn_pipeline.features.feature_search import search_columns
 from churn_pipeline.features.proposals import Proposal, propose_columns
-from churn_pipeline.modeling.candidates import logistic_regression
+from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.cross_validation import cross_validate, score_folds
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.splits.splitting import hash_to_unit_interval
@@ -109,10 +109,10 @@ def test_figures_are_those_of_the_ordinary_cross_validation(planted: pd.DataFram
     values = {name: customers[name].to_numpy() for name in CONTRACT.columns}
     inputs, target = customers.assign(**derive(values, wider)), churned(customers, CONTRACT)
     candidates = {
-        name: logistic_regression(contract, 0, max_iter=2000).set_params(
+        name: build_candidate("logistic_regression", {"max_iter": 2000}, contract, 0).set_params(
             logisticregression__tol=1e-7
         )
-        for name, contract in (("without", CONTRACT), ("with", wider))
+        for name, contract in (("baseline", CONTRACT), ("logistic_regression", wider))
     }
     folds: dict[str, Any] = {"folds": 3, "repeats": 1, "seed": SETTINGS["seed"]}
     losses = score_folds(cross_validate(candidates, inputs, target, **folds), target)
@@ -120,8 +120,8 @@ def test_figures_are_those_of_the_ordinary_cross_validation(planted: pd.DataFram
     table, _ = search_columns(customers, CONTRACT, [found], **{**SETTINGS, **folds, "rounds": 1})
     line = table.iloc[0]
     assert line["folds"] == 3
-    assert line["log_loss"] == pytest.approx(expected["with"], abs=1e-6)
-    assert line["log_loss_without"] == pytest.approx(expected["without"], abs=1e-6)
+    assert line["log_loss"] == pytest.approx(expected["logistic_regression"], abs=1e-6)
+    assert line["log_loss_without"] == pytest.approx(expected["baseline"], abs=1e-6)
     assert line["difference"] == pytest.approx(line["log_loss"] - line["log_loss_without"])
 
 

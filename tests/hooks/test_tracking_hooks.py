@@ -21,7 +21,7 @@ from kedro.pipeline import Pipeline, node
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from churn_pipeline.errors import BundleError, ParameterError
+from churn_pipeline.errors import BundleError, ParameterError, RegistryError
 from churn_pipeline.hooks import tracking
 from churn_pipeline.hooks.tracking import TrackingHooks
 from churn_pipeline.io.atomic import CSVDataset, JSONDataset, PickleDataset
@@ -221,6 +221,24 @@ def test_a_bundle_is_kept_with_the_version_of_the_stage_before(
     for wanted in ("challenger", "1"):
         assert fetch_bundle(store, MODEL_NAME, wanted, tmp_path / "fetched") == bundle
         assert read_bundle(tmp_path / "fetched") == bundle
+
+
+def test_a_bundle_whose_model_failed_a_gate_since_is_fetched_by_force_only(
+    execution: Any, store: MlflowClient, small_model: ChurnModel, tmp_path: Path
+) -> None:
+    bundle = Bundle({"model.onnx": b"graph"})
+    with execution("data_quality", "model", "bundle") as save:
+        save("data_quality", QUALITY)
+        save("model", small_model)
+        save("bundle", bundle)
+    with execution("gates") as save:
+        save("gates", GATES)
+    with pytest.raises(RegistryError, match="failed these gates since it was packaged: minimum_r"):
+        fetch_bundle(store, MODEL_NAME, "1", tmp_path / "fetched")
+    assert not (tmp_path / "fetched").exists()
+    assert fetch_bundle(store, MODEL_NAME, "1", tmp_path / "fetched", force=True) == bundle
+    store.set_registered_model_alias(MODEL_NAME, "champion", "1")  # somebody chose it
+    assert fetch_bundle(store, MODEL_NAME, "champion", tmp_path / "fetched") == bundle
 
 
 def test_another_bundle_in_place_of_the_packaged_one_is_not_fetched(

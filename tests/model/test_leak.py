@@ -13,7 +13,6 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from churn_pipeline.contract import Contract, parse_contract
-from churn_pipeline.modeling.candidates import CANDIDATES
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.pipelines.features.nodes import derive_features, split_customers
 from churn_pipeline.pipelines.training.nodes import (
@@ -22,6 +21,7 @@ from churn_pipeline.pipelines.training.nodes import (
     fit_candidates,
 )
 from churn_pipeline.pipelines.tuning.nodes import tune_candidates
+from tests.families import register
 
 TUNING: dict[str, Any] = {
     "trials": 3, "patience": 3, "max_customers": None, "minimum_improvement": 0.0,
@@ -116,14 +116,14 @@ def test_a_step_fitted_on_all_rows_would_gain_what_no_candidate_gains(
 def test_the_same_step_gains_nothing_as_part_of_a_candidate(
     plans: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(CANDIDATES, "rate_of_plan", rate_of_plan)
+    register(monkeypatch, "rate_of_plan", rate_of_plan)
     assert auc_of_each(plans, PLANS, {"rate_of_plan": None})["rate_of_plan"] < 0.57
 
 
 def test_tuning_does_not_see_through_the_folds_either(
     plans: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(CANDIDATES, "rate_of_plan", rate_of_plan)
+    register(monkeypatch, "rate_of_plan", rate_of_plan)
     y = churned(plans, PLANS)
     rate = y.mean()
     chance = -(rate * np.log(rate) + (1 - rate) * np.log(1 - rate))

@@ -9,7 +9,9 @@ from lightgbm import LGBMClassifier
 from numpy.typing import NDArray
 from xgboost import XGBClassifier
 
+from churn_pipeline.modeling.families import FAMILIES
 from churn_pipeline.modeling.forest import LogOddsForest
+from churn_pipeline.modeling.trees import TreeEnsemble
 
 COLUMNS = 5
 
@@ -32,6 +34,13 @@ def customers(
         log_odds = log_odds + np.isnan(matrix[:, 3])
     churned = generator.random(n) < 1 / (1 + np.exp(-np.nan_to_num(log_odds)))
     return matrix, churned.astype(np.int8)
+
+
+def form(library: str, classifier: Any) -> TreeEnsemble:
+    """Return the trees of a fitted ensemble."""
+    found = FAMILIES[library].form(classifier)
+    assert isinstance(found, TreeEnsemble)
+    return found
 
 
 def fit(library: str, trees: int = 12, missing: bool = True, **settings: Any) -> Any:

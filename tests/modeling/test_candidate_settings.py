@@ -103,7 +103,7 @@ def test_an_alias_has_the_effect_of_the_name(
         }
         same = {plain.get(key, key): value for key, value in aliases.items()}
         one, two = (
-            log_odds(build_candidate(name, s, contract, 1).fit(inputs, target), inputs)
+            log_odds(name, build_candidate(name, s, contract, 1).fit(inputs, target), inputs)
             for s in (aliases, same)
         )
         np.testing.assert_array_equal(one, two)

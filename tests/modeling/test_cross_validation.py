@@ -21,6 +21,7 @@ from churn_pipeline.modeling.cross_validation import (
     fit_on,
     score_folds,
 )
+from tests.families import register
 
 
 def candidates(contract: Contract) -> dict[str, Pipeline]:
@@ -88,12 +89,16 @@ class Recorder(ClassifierMixin, TransformerMixin, BaseEstimator):
         return np.column_stack([1 - p, p])
 
 
-def test_every_step_is_fitted_on_the_fold_only_and_all_candidates_see_the_same_folds() -> None:
+def test_every_step_is_fitted_on_the_fold_only_and_all_candidates_see_the_same_folds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     inputs = pd.DataFrame({"number": range(60)}, index=range(1000, 1060))
     y = np.array([0, 1] * 30, dtype=np.int8)
     Recorder.seen.clear()
     Recorder.scored.clear()
-    two = {"a": make_pipeline(Recorder(), Recorder()), "b": make_pipeline(Recorder(), Recorder())}
+    two = {name: make_pipeline(Recorder(), Recorder()) for name in ("a", "b")}
+    for name in two:
+        register(monkeypatch, name, make_pipeline)
     cross_validate(two, inputs, y, folds=3, repeats=2, seed=1)
     encoders, classifiers = Recorder.seen[::2], Recorder.seen[1::2]
     assert encoders == classifiers
@@ -118,7 +123,8 @@ class Memoriser(ClassifierMixin, BaseEstimator):
         return np.column_stack([1 - p, p])
 
 
-def test_a_candidate_that_memorises_gains_nothing() -> None:
+def test_a_candidate_that_memorises_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, "memoriser", make_pipeline)
     inputs = pd.DataFrame({"number": range(60)})
     y = np.random.default_rng(0).integers(0, 2, 60).astype(np.int8)
     memoriser = {"memoriser": make_pipeline(Memoriser())}
@@ -144,14 +150,19 @@ class Failing(ClassifierMixin, BaseEstimator):
         raise self.error("leaves must be\n more than 1")
 
 
-@pytest.mark.parametrize("error", [ValueError, TypeError, LightGBMError])
-def test_a_failing_fit_is_one_sentence_that_names_the_candidate(error: type[Exception]) -> None:
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("xgboost", ValueError), ("random_forest", TypeError), ("lightgbm", LightGBMError)],
+)
+def test_a_failing_fit_is_one_sentence_that_names_the_candidate(
+    name: str, error: type[Exception]
+) -> None:
     inputs, y = pd.DataFrame({"number": range(4)}), np.array([0, 1, 0, 1], dtype=np.int8)
     with pytest.raises(ParameterError) as caught:
-        fit_on("mine", make_pipeline(Failing(error)), inputs, y)
+        fit_on(name, make_pipeline(Failing(error)), inputs, y)
     assert str(caught.value) == (
-        "candidate mine cannot be fitted: leaves must be more than 1; look at candidates.mine in "
-        "params.yaml"
+        f"candidate {name} cannot be fitted: leaves must be more than 1; look at "
+        f"candidates.{name} in params.yaml"
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,16 +95,17 @@ def test_constant_and_repeated_columns_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize(
-    ("l1_ratio", "message"),
+    ("name", "value"),
     [
-        (0.0, r"l1_ratio is 0\.0; it must be above 0"),
-        (-0.1, r"'l1_ratio' .* in the range \[0\.0, 1\.0\]"),
-        (1.1, r"'l1_ratio' .* in the range \[0\.0, 1\.0\]"),
+        *(("l1_ratio", value) for value in (0.0, -0.1, 1.1, "a", np.nan, None)),
+        *(("C", value) for value in (0.0, -1.0, "a", np.nan)),
+        *(("max_iter", value) for value in (0, 2.5, "a")),
+        ("tol", 0.0),
     ],
 )
-def test_impossible_share_of_lasso_is_refused(l1_ratio: float, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        ElasticNetLogisticRegression(l1_ratio=l1_ratio).fit(*customers())
+def test_an_impossible_setting_is_named(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=rf"^{name} is {value!r}; it must be a"):
+        ElasticNetLogisticRegression(**{name: value}).fit(*customers())
 
 
 def test_weights_of_customers_are_refused() -> None:

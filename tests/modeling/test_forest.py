@@ -35,7 +35,7 @@ def test_log_odds_are_the_mean_of_the_smoothed_leaves(smoothing: float) -> None:
 
 
 def test_probabilities_are_those_of_the_log_odds() -> None:
-    forest, (matrix, _) = fit("forest"), customers(50, seed=3)
+    forest, (matrix, _) = fit("random_forest"), customers(50, seed=3)
     stay, churn = forest.predict_proba(matrix).T
     np.testing.assert_allclose(np.log(churn / stay), forest.decision_function(matrix))
     np.testing.assert_allclose(stay + churn, 1)
@@ -56,15 +56,15 @@ def test_nobody_is_certain_even_in_pure_leaves() -> None:
 
 
 def test_fitted_twice_gives_the_same_bytes_and_seeds_differ() -> None:
-    assert pickle.dumps(fit("forest")) == pickle.dumps(fit("forest"))
+    assert pickle.dumps(fit("random_forest")) == pickle.dumps(fit("random_forest"))
     matrix, _ = customers(50, seed=3)
-    one, two = (fit("forest", random_state=s).decision_function(matrix) for s in (1, 2))
+    one, two = (fit("random_forest", random_state=s).decision_function(matrix) for s in (1, 2))
     assert (one != two).any()
 
 
 def test_no_bytes_of_the_memory_before_are_pickled() -> None:
     padding = 0
-    for forest in (fit("forest"), deepcopy(fit("forest"))):
+    for forest in (fit("random_forest"), deepcopy(fit("random_forest"))):
         for tree in pickle.loads(pickle.dumps(forest)).estimators_:
             nodes = tree.tree_.__getstate__()["nodes"]
             cleared = np.zeros(nodes.shape, nodes.dtype)

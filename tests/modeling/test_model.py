@@ -13,19 +13,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.features.encoding import tree_encoder
-from churn_pipeline.modeling.candidates import CANDIDATES, build_candidate
+from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.model import ChurnModel, log_odds
 from churn_pipeline.modeling.recalibration import IsotonicCalibrator, SigmoidCalibrator
+from tests.families import CANDIDATES, every_candidate, register, small
 
-SETTINGS: dict[str, dict[str, Any]] = {
-    "logistic_regression": {"l1_ratio": 0.5},
-    "random_forest": {"n_estimators": 10},
-    "xgboost": {"n_estimators": 10},
-    "lightgbm": {"n_estimators": 10},
-}
 SIGMOID = SigmoidCalibrator(0.5, -1.0)
 ISOTONIC = IsotonicCalibrator((-3.0, 0.0, 2.0), (-2.0, -1.5, 1.0))
-every_candidate = pytest.mark.parametrize("name", list(CANDIDATES))
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +27,8 @@ def pipelines(
     contract: Contract, inputs: pd.DataFrame, target: NDArray[np.int8]
 ) -> dict[str, Pipeline]:
     return {
-        name: build_candidate(name, settings, contract, 1).fit(inputs[:600], target[:600])
-        for name, settings in SETTINGS.items()
+        name: build_candidate(name, small(name), contract, 1).fit(inputs[:600], target[:600])
+        for name in CANDIDATES
     }
 
 
@@ -49,7 +43,7 @@ def test_log_odds_are_the_candidates_calibrated(
 ) -> None:
     model = ChurnModel.of(name, pipelines[name], contract.model_inputs, calibrator)
     raw = logit(pipelines[name].predict_proba(inputs)[:, 1].astype(np.float64))
-    np.testing.assert_allclose(log_odds(pipelines[name], inputs), raw, atol=1e-5)
+    np.testing.assert_allclose(log_odds(name, pipelines[name], inputs), raw, atol=1e-5)
     expected = raw if calibrator is None else calibrator(raw)
     found = model.log_odds(inputs)
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -105,10 +99,18 @@ def test_nobody_is_certain(
 
 
 def test_classifier_that_knows_probabilities_only_gets_finite_log_odds(
-    contract: Contract, inputs: pd.DataFrame, target: NDArray[np.int8]
+    contract: Contract,
+    inputs: pd.DataFrame,
+    target: NDArray[np.int8],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def bayes(contract: Contract, seed: int) -> Pipeline:
+        return make_pipeline(tree_encoder(contract), GaussianNB())
+
+    register(monkeypatch, "bayes", bayes)
     complete = inputs.fillna(dict.fromkeys(contract.numeric_inputs, 0))
-    candidate = make_pipeline(tree_encoder(contract), GaussianNB()).fit(complete, target)
+    candidate = build_candidate("bayes", None, contract, 1).fit(complete, target)
     p = candidate.predict_proba(complete)[:, 1]
     assert (p < 1e-6).any() or (p > 1 - 1e-6).any()
-    np.testing.assert_allclose(log_odds(candidate, complete), logit(np.clip(p, 1e-6, 1 - 1e-6)))
+    found = log_odds("bayes", candidate, complete)
+    np.testing.assert_allclose(found, logit(np.clip(p, 1e-6, 1 - 1e-6)))

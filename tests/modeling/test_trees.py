@@ -4,13 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 from churn_pipeline.modeling import trees
-from churn_pipeline.modeling.trees import TreeEnsemble, has_trees, tree_ensemble
-from tests.modeling.ensembles import COLUMNS, customers, fit, margin
+from churn_pipeline.modeling.trees import TreeEnsemble
+from tests.modeling.ensembles import COLUMNS, customers, fit, form, margin
 
-LIBRARIES = ["xgboost", "lightgbm", "forest"]
+LIBRARIES = ["xgboost", "lightgbm", "random_forest"]
 every_library = pytest.mark.parametrize("library", LIBRARIES)
 
 
@@ -22,7 +21,7 @@ def test_log_odds_are_those_of_the_library(
 ) -> None:
     classifier = fit(library, missing=missing_in_training)
     matrix, _ = customers(500, seed=2, missing=missing)
-    found = tree_ensemble(classifier).log_odds(matrix)
+    found = form(library, classifier).log_odds(matrix)
     tolerance = 1e-5 if library == "xgboost" else 1e-12  # it adds up in float32
     np.testing.assert_allclose(found, margin(library, classifier, matrix), atol=tolerance)
     assert found.std() > 0.3
@@ -31,7 +30,7 @@ def test_log_odds_are_those_of_the_library(
 @every_library
 def test_customers_at_a_threshold_go_the_way_of_the_library(library: str) -> None:
     classifier = fit(library)
-    ensemble = tree_ensemble(classifier)
+    ensemble = form(library, classifier)
     thresholds = ensemble.threshold[ensemble.feature == 3].astype(np.float32)
     thresholds = thresholds[np.isfinite(thresholds)]  # "is it missing" has none
     values = np.concatenate(
@@ -56,21 +55,21 @@ def test_customers_at_a_threshold_go_the_way_of_the_library(library: str) -> Non
         ("lightgbm", {"boost_from_average": False}),
         ("lightgbm", {"min_child_samples": 500}),  # no tree has a split
         ("lightgbm", {"use_missing": False}),
-        ("forest", {"max_depth": 1, "max_samples": 0.2}),
-        ("forest", {"min_samples_leaf": 600}),
+        ("random_forest", {"max_depth": 1, "max_samples": 0.2}),
+        ("random_forest", {"min_samples_leaf": 600}),
     ],
 )
 def test_settings_of_the_library_change_nothing(library: str, settings: dict[str, Any]) -> None:
     classifier = fit(library, **settings)
     matrix, _ = customers(300, seed=5)
     expected = margin(library, classifier, matrix)
-    found = tree_ensemble(classifier).log_odds(matrix)
+    found = form(library, classifier).log_odds(matrix)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 @every_library
 def test_node_covers_add_up(library: str) -> None:
-    ensemble = tree_ensemble(fit(library))
+    ensemble = form(library, fit(library))
     inner = ensemble.feature >= 0
     below = ensemble.cover[ensemble.left[inner]] + ensemble.cover[ensemble.right[inner]]
     np.testing.assert_allclose(below, ensemble.cover[inner], rtol=1e-4)
@@ -106,19 +105,8 @@ def test_comparisons_by_hand() -> None:
 
 
 def test_chunks_do_not_change_the_log_odds(monkeypatch: pytest.MonkeyPatch) -> None:
-    ensemble, (matrix, _) = tree_ensemble(fit("xgboost")), customers(50, seed=6)
+    ensemble, (matrix, _) = form("xgboost", fit("xgboost")), customers(50, seed=6)
     whole = ensemble.log_odds(matrix)
     monkeypatch.setattr(trees, "_CELLS_A_CHUNK", 7 * len(ensemble.roots))
     assert (ensemble.log_odds(matrix) == whole).all()
     assert ensemble.log_odds(matrix[:0]).shape == (0,)
-
-
-@every_library
-def test_ensembles_are_known(library: str) -> None:
-    assert has_trees(fit(library, trees=1))
-
-
-def test_other_classifiers_have_no_trees() -> None:
-    assert not has_trees(LogisticRegression())
-    with pytest.raises(TypeError, match="LogisticRegression has no trees"):
-        tree_ensemble(LogisticRegression())

@@ -16,7 +16,6 @@ from churn_pipeline.scorer import Bundle, Model, Scorer
 from tests.bundles import ECONOMICS, fitted
 
 REPORTS: dict[str, Any] = {
-    "acceptance": {"gates_passed": 5},
     "selection": {
         "champion": "xgboost",
         "calibration": {"method": "isotonic"},
@@ -42,7 +41,7 @@ def scorer(table: pd.DataFrame, contract: Contract) -> Bundle:
 
 
 def test_the_champion_is_described(scorer: Bundle, contract: Contract) -> None:
-    found = describe(scorer, **REPORTS, train_customers=400, test_customers=100)
+    found = describe(scorer, **REPORTS, gates_passed=5, train_customers=400, test_customers=100)
     assert found == {
         "name": NAME,
         "candidate": "xgboost",
@@ -70,6 +69,8 @@ def test_a_package_scores_as_its_scorer_and_says_what_it_is(
     plain = Model(scorer)
     scores = pd.DataFrame({"churn_probability": plain.churn_probability(plain.rows(table))})
     tables: dict[str, Any] = {
+        "gates": {"scorer": scorer.version, "gates": [{"gate": "a", "passed": True}]},
+        "acceptance": {},
         "reference": reference_statistics(table, scores[:50], contract),
         "test_predictions": scores[:50],
         "rules": ECONOMICS,
@@ -80,6 +81,7 @@ def test_a_package_scores_as_its_scorer_and_says_what_it_is(
     assert package == package_model(scorer, **REPORTS, **tables)
     loaded = Scorer(package)
     assert loaded.description["candidate"] == "xgboost"
+    assert loaded.description["gates_passed"] == 1
     assert loaded.description["data"]["train_customers"] == len(table)
     assert loaded.description["data"]["test_customers"] == 50
     assert loaded.version != plain.version

@@ -9,19 +9,18 @@ import pandas as pd
 import pytest
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.modeling.candidates import CANDIDATES
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import IsotonicCalibrator, SigmoidCalibrator
 from churn_pipeline.pipelines.features.nodes import derive_features
 from churn_pipeline.scorer import Scorer
 from churn_pipeline.scorer.explanation import explained_inputs
 from tests.bundles import bundle_of, fitted
+from tests.families import SHIPPED, every_shipped_candidate
 
 CALIBRATORS: dict[str, Any] = {
     "sigmoid": SigmoidCalibrator(1.4, -0.3),
     "isotonic": IsotonicCalibrator((-3.0, -1.0, 0.0, 2.0), (-2.5, -2.0, -1.9, 3.0)),
 }
-every_candidate = pytest.mark.parametrize("name", list(CANDIDATES))
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,7 @@ def table(customers: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def models(customers: pd.DataFrame, contract: Contract) -> dict[str, ChurnModel]:
-    return {name: fitted(name, customers[:800], contract) for name in CANDIDATES}
+    return {name: fitted(name, customers[:800], contract) for name in SHIPPED}
 
 
 def explained(
@@ -47,7 +46,7 @@ def explained(
     return scorer.base_log_odds, pd.DataFrame(contributions, columns=list(scorer.explained_inputs))
 
 
-@every_candidate
+@every_shipped_candidate
 def test_sigmoid_stretches_the_contributions(
     name: str, models: dict[str, ChurnModel], table: pd.DataFrame, contract: Contract
 ) -> None:

@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract, parse_contract
-from churn_pipeline.modeling.candidates import CANDIDATES, build_candidate
+from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.packaging.assembly import assemble, check_parity
 from churn_pipeline.scorer import Model
-from tests.bundles import SETTINGS
+from tests.families import SHIPPED, small
 
 TOWNS = [f"town {number:03}" for number in range(80)]
 PLANS = ["basic", "gold"]
@@ -55,10 +55,10 @@ def table() -> pd.DataFrame:
     )
 
 
-@pytest.fixture(scope="module", params=list(CANDIDATES))
+@pytest.fixture(scope="module", params=SHIPPED)
 def model(request: pytest.FixtureRequest, table: pd.DataFrame, contract: Contract) -> ChurnModel:
     target: NDArray[np.int8] = (table["left"] == "yes").to_numpy().astype(np.int8)
-    pipeline = build_candidate(request.param, SETTINGS[request.param], contract, 1)
+    pipeline = build_candidate(request.param, small(request.param), contract, 1)
     pipeline.fit(table[list(contract.model_inputs)], target)
     return ChurnModel.of(request.param, pipeline, contract.model_inputs)
 

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract, parse_contract
 from churn_pipeline.errors import BundleError
-from churn_pipeline.modeling.candidates import CANDIDATES, build_candidate
+from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import IsotonicCalibrator, SigmoidCalibrator
 from churn_pipeline.packaging.assembly import assemble, check_parity
 from churn_pipeline.pipelines.features.nodes import derive_features
 from churn_pipeline.scorer import Model, Scorer
-from tests.bundles import SETTINGS, packaged
+from tests.bundles import packaged
+from tests.families import SHIPPED, every_shipped_candidate, small
 
 CALIBRATORS: dict[str, Any] = {
     "none": None,
@@ -25,7 +26,6 @@ CALIBRATORS: dict[str, Any] = {
     "isotonic": IsotonicCalibrator((-3.0, -1.0, 0.0, 2.0), (-2.5, -2.0, -1.9, 3.0)),
     "one_step": IsotonicCalibrator((-1.0,), (-0.7,)),
 }
-every_candidate = pytest.mark.parametrize("name", list(CANDIDATES))
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +49,10 @@ def models(table: pd.DataFrame, contract: Contract, target: NDArray[np.int8]) ->
     return {
         name: ChurnModel.of(
             name,
-            build_candidate(name, settings, contract, 1).fit(inputs[:1200], target[:1200]),
+            build_candidate(name, small(name), contract, 1).fit(inputs[:1200], target[:1200]),
             contract.model_inputs,
         )
-        for name, settings in SETTINGS.items()
+        for name in SHIPPED
     }
 
 
@@ -63,7 +63,7 @@ def target(customers: pd.DataFrame, contract: Contract) -> NDArray[np.int8]:
     return churned(customers, contract)
 
 
-@every_candidate
+@every_shipped_candidate
 @pytest.mark.parametrize("method", list(CALIBRATORS))
 def test_the_bundle_gives_the_fitted_models_probabilities(
     name: str, method: str, models: dict[str, Any], table: pd.DataFrame, contract: Contract
@@ -83,7 +83,7 @@ def test_the_bundle_gives_the_fitted_models_probabilities(
     np.testing.assert_allclose(total, scorer.log_odds(rows), atol=1e-9)
 
 
-@every_candidate
+@every_shipped_candidate
 def test_one_customer_gets_the_bits_of_a_batch(
     name: str, models: dict[str, Any], table: pd.DataFrame, contract: Contract
 ) -> None:

@@ -16,9 +16,11 @@ from churn_pipeline.evaluation.metrics import MetricSettings, compute_metrics
 from churn_pipeline.modeling.candidates import build_baseline
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.target import churned
+from churn_pipeline.packaging.assembly import assemble
 from churn_pipeline.pipelines.acceptance.nodes import accept
 from churn_pipeline.pipelines.evaluation.gates import check_gates
-from tests.bundles import bundle_of
+from churn_pipeline.pipelines.packaging.nodes import package_model
+from churn_pipeline.scorer import Bundle
 
 EVALUATION: dict[str, Any] = {"confidence": 0.95}
 GATES: dict[str, Any] = {
@@ -50,6 +52,11 @@ def poor(sides: Sides, contract: Contract) -> ChurnModel:
     return fit(sides[0], shuffled, contract)
 
 
+def scorer_of(model: ChurnModel, test: pd.DataFrame, contract: Contract) -> Bundle:
+    # without derived columns, as the baseline sees it
+    return assemble(model, replace(contract, derived_columns=()), test)
+
+
 def run(
     model: ChurnModel,
     champion: ChurnModel | None,
@@ -76,8 +83,7 @@ def run(
         for name, value in figures.items()
     }
     shuffled = test.sample(frac=1, random_state=3)  # lines are matched by the id
-    plain = replace(contract, derived_columns=())  # as the baseline sees it
-    bundle = bundle_of(model, test, plain)
+    bundle = scorer_of(model, test, contract)
     in_use = None if champion is None else Champion(champion, {"seed": champion_seed})
     return check_gates(
         bundle, in_use, metrics, predictions, shuffled, contract, gates, EVALUATION, NO_GAP,
@@ -94,7 +100,8 @@ def test_a_model_that_is_no_worse_is_accepted(
     assert gates["passed"]
     assert [gate["gate"] for gate in gates["gates"]] == [g for g in GATES if GATES[g] is not None]
     judged = 3 if current is None else 4
-    assert accept(gates, SELECTION, "") == {"champion": "xgboost", "gates_passed": judged}
+    scorer = scorer_of(model, sides[1], contract)
+    assert accept(gates, SELECTION, scorer, "") == {"champion": "xgboost", "gates_passed": judged}
 
 
 def test_what_depends_on_the_machine_or_its_registry_is_printed_and_not_tracked(
@@ -126,7 +133,7 @@ def test_a_regression_is_not_accepted(
     gates = run(poor, model, sides[1], contract, {"no_regression": True})
     assert not gates["passed"]
     with pytest.raises(GateError, match=r"failed 1 gate: no_regression .* --force"):
-        accept(gates, SELECTION, "")
+        accept(gates, SELECTION, scorer_of(poor, sides[1], contract), "")
     assert run(poor, model, sides[1], contract, {"no_regression": False})["passed"]
 
 
@@ -151,7 +158,7 @@ def test_every_failed_gate_is_named_with_value_and_limit(
     gates = run(model, None, sides[1], contract, strict)
     value = gates["gates"][0]["value"]
     with pytest.raises(ChurnPipelineError) as raised:
-        accept(gates, SELECTION, "")
+        accept(gates, SELECTION, scorer_of(model, sides[1], contract), "")
     text = str(raised.value)
     assert "(xgboost) is not accepted: it failed 2 gates: " in text
     assert f"minimum_roc_auc (is {value:g}, must be at least 0.99)" in text
@@ -167,11 +174,44 @@ def test_gates_that_are_off_stop_nothing(
 ) -> None:
     with caplog.at_level(logging.INFO, logger="churn_pipeline"):
         gates = run(model, None, sides[1], contract, dict.fromkeys(GATES))
+    scorer = scorer_of(model, sides[1], contract)
     assert gates == {
+        "scorer": scorer.version,
         "passed": True,
         "gates": [],
         "validation_gap": NO_GAP,
         "findings": [],
     }
-    assert accept(gates, SELECTION, "")["gates_passed"] == 0
+    assert accept(gates, SELECTION, scorer, "")["gates_passed"] == 0
     assert "all are switched off" in caplog.text
+
+
+def package(gates: dict[str, Any], acceptance: dict[str, Any], scorer: Bundle) -> Bundle:
+    return package_model(
+        scorer, gates, acceptance, SELECTION, {}, {}, {}, {}, pd.DataFrame(), {}
+    )  # fmt: skip
+
+
+def test_what_an_earlier_acceptance_left_does_not_let_a_model_pass_that_failed_since(
+    model: ChurnModel, sides: Sides, contract: Contract
+) -> None:
+    scorer = scorer_of(model, sides[1], contract)
+    left = accept(run(model, None, sides[1], contract), SELECTION, scorer, "")
+    strict = run(model, None, sides[1], contract, {**GATES, "minimum_roc_auc": 0.99})
+    with pytest.raises(GateError, match=r"it failed 1 gate: minimum_roc_auc"):
+        package(strict, left, scorer)
+
+
+def test_gates_of_an_earlier_model_let_no_other_pass(
+    model: ChurnModel, poor: ChurnModel, sides: Sides, contract: Contract
+) -> None:
+    gates = run(model, None, sides[1], contract)
+    other = scorer_of(poor, sides[1], contract)
+    sentence = r"gates.json is not of this model \(xgboost\), which was exported after"
+    with pytest.raises(GateError, match=sentence):
+        accept(gates, SELECTION, other, "")
+    with pytest.raises(GateError, match=sentence):
+        package(gates, {"champion": "xgboost", "gates_passed": 4}, other)
+    del gates["scorer"]  # of an evaluation that did not say which model it judged
+    with pytest.raises(GateError, match=sentence):
+        package(gates, {"champion": "xgboost", "gates_passed": 4}, other)

@@ -12,7 +12,6 @@ from sklearn.pipeline import Pipeline
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import DataError, ParameterError
-from churn_pipeline.modeling.candidates import estimator_of
 from churn_pipeline.modeling.cross_validation import score_folds
 from churn_pipeline.modeling.model import ChurnModel, log_odds
 from churn_pipeline.modeling.target import churned
@@ -107,10 +106,13 @@ def test_the_model_is_the_champion_fitted_on_the_whole_training_side(
     inputs, champion = list(contract.model_inputs), trained.model.candidate
     again = fit_candidates(train, contract, TUNED, training)[champion]
     np.testing.assert_array_equal(
-        log_odds(trained.model.pipeline, test[inputs]), log_odds(again, test[inputs])
+        log_odds(champion, trained.model.pipeline, test[inputs]),
+        log_odds(champion, again, test[inputs]),
     )
     fewer = fit_candidates(train.iloc[:-1], contract, TUNED, training)[champion]
-    assert (log_odds(fewer, test[inputs]) != log_odds(again, test[inputs])).any()
+    assert (
+        log_odds(champion, fewer, test[inputs]) != log_odds(champion, again, test[inputs])
+    ).any()
     p = trained.model.churn_probability(test)
     assert 0 < p.min() < p.max() < 1
 
@@ -125,7 +127,7 @@ def test_trained_twice_gives_the_same_bytes(
 
 
 def test_seed_and_settings_reach_the_candidates(trained: Trained) -> None:
-    found = estimator_of(trained.fitted["xgboost"]).get_params()
+    found = trained.fitted["xgboost"][-1].get_params()
     assert (found["n_estimators"], found["random_state"]) == (5, 1)
 
 
@@ -197,7 +199,7 @@ def test_the_champion_is_calibrated_where_that_helps(
     assert tried["log_loss_after"] < tried["log_loss_before"] - 0.1
     assert tried["p_value"] < 0.05
     assert model.calibrator is not None
-    raw = log_odds(model.pipeline, test[list(contract.model_inputs)])
+    raw = log_odds(model.candidate, model.pipeline, test[list(contract.model_inputs)])
     np.testing.assert_allclose(model.log_odds(test), model.calibrator(raw))
     if calibration["method"] == "sigmoid":
         assert calibration["slope"] == pytest.approx(0.2, abs=0.05)
@@ -216,14 +218,17 @@ def test_a_calibrated_champion_stays_as_it_is(
     )
     assert selection["calibration"]["method"] == "none"
     assert set(selection["calibration"]["tried"]) == {"sigmoid", "isotonic"}
-    raw = log_odds(model.pipeline, test[list(model.inputs)])
+    raw = log_odds(model.candidate, model.pipeline, test[list(model.inputs)])
     np.testing.assert_array_equal(model.log_odds(test), raw)
 
 
 @pytest.mark.parametrize(
     ("tuned", "message"),
     [
-        ({"forest": {}}, r"candidates\.forest is not a candidate.*; valid candidates: logistic"),
+        (
+            {"forest": {}},
+            r"candidates\.forest is not a candidate.*; valid candidates: lightgbm",
+        ),
         ({"logistic_regression": {"C": "a"}}, r"check candidates\.logistic_regression"),
         ({"xgboost": {"max_depth": -3}}, r"check candidates\.xgboost"),
     ],

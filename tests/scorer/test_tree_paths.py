@@ -10,12 +10,12 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract, parse_contract
-from churn_pipeline.modeling.trees import TreeEnsemble, tree_ensemble
+from churn_pipeline.modeling.trees import TreeEnsemble
 from churn_pipeline.packaging.explainer import path_groups
 from churn_pipeline.scorer import tree_paths
-from tests.modeling.ensembles import COLUMNS, customers, fit
+from tests.modeling.ensembles import COLUMNS, customers, fit, form
 
-every_library = pytest.mark.parametrize("library", ["xgboost", "lightgbm", "forest"])
+every_library = pytest.mark.parametrize("library", ["xgboost", "lightgbm", "random_forest"])
 
 
 def numbers(n_columns: int) -> Contract:
@@ -81,7 +81,7 @@ def shapley(trees: TreeEnsemble, customer: NDArray[Any]) -> list[float]:
 
 @every_library
 def test_tree_shap_is_the_shapley_value_by_definition(library: str) -> None:
-    trees = tree_ensemble(fit(library, trees=3))
+    trees = form(library, fit(library, trees=3))
     matrix, _ = customers(6, seed=7)
     base, found = tree_shap(trees, matrix, COLUMNS)
     tolerance = 1e-6 if library == "xgboost" else 1e-10  # covers that add up in float32
@@ -95,7 +95,7 @@ def test_tree_shap_is_what_xgboost_computes() -> None:
     classifier = fit("xgboost", trees=40, max_depth=6, subsample=0.7)
     matrix, _ = customers(200, seed=8)
     theirs = classifier.get_booster().predict(xgb.DMatrix(matrix), pred_contribs=True)
-    base, found = tree_shap(tree_ensemble(classifier), matrix, COLUMNS)
+    base, found = tree_shap(form("xgboost", classifier), matrix, COLUMNS)
     np.testing.assert_allclose(found, theirs[:, :-1], atol=5e-5)  # float32
     assert base == pytest.approx(theirs[0, -1], abs=5e-5)
 
@@ -105,7 +105,7 @@ def test_tree_shap_is_what_lightgbm_computes(missing: bool) -> None:
     classifier = fit("lightgbm", trees=40, num_leaves=20, missing=missing)
     matrix, _ = customers(200, seed=9)
     theirs = classifier.predict(matrix, pred_contrib=True)
-    base, found = tree_shap(tree_ensemble(classifier), matrix, COLUMNS)
+    base, found = tree_shap(form("lightgbm", classifier), matrix, COLUMNS)
     np.testing.assert_allclose(found, theirs[:, :-1], atol=1e-9)
     assert base == pytest.approx(theirs[0, -1], abs=1e-9)
 
@@ -113,7 +113,7 @@ def test_tree_shap_is_what_lightgbm_computes(missing: bool) -> None:
 @every_library
 @pytest.mark.parametrize("n", [0, 1, 10, 300])
 def test_base_and_contributions_add_up_to_the_log_odds(library: str, n: int) -> None:
-    trees = tree_ensemble(fit(library, trees=30))
+    trees = form(library, fit(library, trees=30))
     matrix, _ = customers(n, seed=10)
     base, found = tree_shap(trees, matrix, COLUMNS)
     assert found.shape == (n, COLUMNS)
@@ -124,7 +124,7 @@ def test_base_and_contributions_add_up_to_the_log_odds(library: str, n: int) -> 
 def test_customers_and_chunks_do_not_depend_on_each_other(
     library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trees = tree_ensemble(fit(library))
+    trees = form(library, fit(library))
     matrix, _ = customers(100, seed=11)
     base, together = tree_shap(trees, matrix, COLUMNS)
     alone = np.vstack([tree_shap(trees, row[None, :], COLUMNS)[1] for row in matrix[:5]])
@@ -137,7 +137,7 @@ def test_customers_and_chunks_do_not_depend_on_each_other(
 
 
 def test_column_that_no_tree_asks_contributes_nothing() -> None:
-    trees = tree_ensemble(fit("xgboost"))
+    trees = form("xgboost", fit("xgboost"))
     matrix = np.column_stack([customers(20, seed=12)[0], np.arange(20)]).astype(np.float32)
     assert (tree_shap(trees, matrix, COLUMNS + 1)[1][:, COLUMNS] == 0).all()
 
@@ -146,7 +146,7 @@ def test_column_that_no_tree_asks_contributes_nothing() -> None:
     ("library", "settings"), [("xgboost", {"gamma": 1e6}), ("lightgbm", {"min_child_samples": 500})]
 )
 def test_trees_without_splits_contribute_nothing(library: str, settings: dict[str, Any]) -> None:
-    trees = tree_ensemble(fit(library, **settings))
+    trees = form(library, fit(library, **settings))
     matrix, _ = customers(5, seed=13)
     base, found = tree_shap(trees, matrix, COLUMNS)
     np.testing.assert_allclose(trees.log_odds(matrix), base)
@@ -161,7 +161,7 @@ def test_nodes_of_hardly_any_weight_give_exact_values() -> None:
         "reg_lambda": 0.01,
         "max_depth": 8,
     }
-    trees = tree_ensemble(fit("xgboost", trees=30, **settings))
+    trees = form("xgboost", fit("xgboost", trees=30, **settings))
     assert trees.cover.min() < 1e-6
     matrix, _ = customers(50, seed=14)
     base, found = tree_shap(trees, matrix, COLUMNS)
@@ -171,7 +171,7 @@ def test_nodes_of_hardly_any_weight_give_exact_values() -> None:
 
 @every_library
 def test_numbers_beyond_float32_are_explained(library: str) -> None:
-    trees = tree_ensemble(fit(library))
+    trees = form(library, fit(library))
     matrix = np.full((2, COLUMNS), 1e300) * [[1], [-1]]
     base, contributions = tree_shap(trees, matrix, COLUMNS)
     for customer, values in zip(matrix, contributions, strict=True):

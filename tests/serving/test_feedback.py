@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
+from churn_pipeline.serving import feedback
 from churn_pipeline.serving.feedback import MAX_ID_CHARACTERS, FeedbackLog, read_feedback
+
+
+def log_in(folder: Path, file_bytes: int = 10**6, max_bytes: int = 10**8) -> FeedbackLog:
+    return FeedbackLog(folder, file_bytes, max_bytes)
+
 
 TODAY = date(2026, 3, 1)
 GOOD = {"id": "C-1", "outcome": "churned", "date": "2026-02-28"}
@@ -99,7 +105,7 @@ def test_concurrent_entries_are_on_disk_when_they_return_and_share_syncs(
         assert str(number) in {line["customer_id"] for line in lines(tmp_path)}
 
     async def many() -> None:
-        log = FeedbackLog(tmp_path)
+        log = log_in(tmp_path)
         await asyncio.gather(*(one(log, number) for number in range(100)))
         await log.close()
 
@@ -114,7 +120,7 @@ def test_what_could_not_be_stored_is_an_error_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
-        log = FeedbackLog(tmp_path)
+        log = log_in(tmp_path)
         await log.append({"customer_id": "first"})
         with monkeypatch.context() as broken:
 
@@ -134,7 +140,7 @@ def test_what_could_not_be_stored_is_an_error_and_leaves_nothing_behind(
 def test_each_log_has_a_file_of_its_own(tmp_path: Path) -> None:
     async def scenario() -> None:
         for name in ("a", "b"):
-            log = FeedbackLog(tmp_path)
+            log = log_in(tmp_path)
             await log.append({"customer_id": name})
             await log.close()
 
@@ -143,13 +149,13 @@ def test_each_log_has_a_file_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_log_without_entries_makes_no_file(tmp_path: Path) -> None:
-    asyncio.run(FeedbackLog(tmp_path / "new").close())
+    asyncio.run(log_in(tmp_path / "new").close())
     assert not (tmp_path / "new").exists()
 
 
 def test_entries_go_to_a_new_file_when_somebody_removed_the_old_one(tmp_path: Path) -> None:
     async def append() -> None:
-        log = FeedbackLog(tmp_path)
+        log = log_in(tmp_path)
         await log.append({"customer_id": "C-1"})
         for path in tmp_path.iterdir():
             path.unlink()
@@ -168,7 +174,7 @@ def test_a_folder_that_could_not_be_synced_is_tried_again(
         raise OSError(5, "Input/output error")
 
     async def append() -> None:
-        log = FeedbackLog(tmp_path)
+        log = log_in(tmp_path)
         with monkeypatch.context() as patched:
             patched.setattr(os, "fsync", fail)
             with pytest.raises(OSError, match="Input/output"):
@@ -179,3 +185,55 @@ def test_a_folder_that_could_not_be_synced_is_tried_again(
     asyncio.run(append())
     (path,) = tmp_path.iterdir()
     assert [json.loads(line)["customer_id"] for line in path.read_text().splitlines()] == ["C-2"]
+
+
+def test_a_full_file_is_followed_by_the_next_and_none_is_removed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        log = log_in(tmp_path, file_bytes=1000)
+        for number in range(100):
+            await log.append({"customer_id": str(number)})
+        await log.close()
+
+    asyncio.run(scenario())
+    assert [line["customer_id"] for line in lines(tmp_path)] == list(map(str, range(100)))
+    sizes = [path.stat().st_size for path in sorted(tmp_path.iterdir())]
+    assert len(sizes) > 5
+    assert all(1000 <= size < 1200 for size in sizes[:-1])
+
+
+def test_a_full_folder_refuses_until_files_are_moved_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(feedback, "_LOOK_SECONDS", 0.0)
+    folder, archive = tmp_path / "feedback", tmp_path / "archive"
+    archive.mkdir()
+    stored: list[str] = []
+
+    async def append(log: FeedbackLog, number: int) -> None:
+        await log.append({"customer_id": str(number)})
+        stored.append(str(number))
+
+    async def fill(one: FeedbackLog, two: FeedbackLog) -> None:
+        for number in range(0, 1000, 2):
+            await append(one, number)
+            await append(two, number + 1)
+
+    async def scenario() -> None:
+        one, two = (log_in(folder, file_bytes=1000, max_bytes=5000) for _ in range(2))
+        with pytest.raises(OSError, match=r"serving\.feedback_max_bytes allows; move files away"):
+            await fill(one, two)
+        for log in (one, two):
+            with pytest.raises(OSError, match="allows"):
+                await append(log, 1000)
+        assert caplog.text.count("feedback cannot be stored") == 2  # once by each
+        assert sum(path.stat().st_size for path in folder.iterdir()) <= 5000
+        assert 50 < len(stored) < 100
+        for path in list(folder.iterdir()):
+            path.rename(archive / path.name)
+        await append(one, 1001)
+        for log in (one, two):
+            await log.close()
+
+    asyncio.run(scenario())
+    found = [line["customer_id"] for line in [*lines(folder), *lines(archive)]]
+    assert sorted(found) == sorted(stored)

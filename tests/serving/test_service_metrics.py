@@ -105,6 +105,9 @@ def labels_in_use(function: str, argument: int) -> set[str]:
         ("failed", 0, "churn_errors_total", "kind"),
         ("Refusal", 1, "churn_rejected_total", "reason"),
         ("shadowed", 0, "churn_shadow_total", "outcome"),
+        ("unauthorized", 0, "churn_unauthorized_total", "cause"),
+        ("Unauthorized", 0, "churn_unauthorized_total", "cause"),
+        ("UnknownKey", 0, "churn_unauthorized_total", "cause"),
     ],
 )
 def test_what_is_counted_is_0_from_the_start(
@@ -119,6 +122,16 @@ def test_what_is_counted_is_0_from_the_start(
     assert values
     for value in values:
         assert registry.get_sample_value(name, {label: value}) == 0, value
+
+
+def test_causes_of_bad_tokens_are_0_from_the_start(
+    metrics: Metrics, registry: CollectorRegistry
+) -> None:
+    causes = labels_in_use("_refuse", 0)
+    assert len(causes) > 8
+    for cause in causes:
+        labels = {"cause": f"token_{cause}"}
+        assert registry.get_sample_value("churn_unauthorized_total", labels) == 0, cause
 
 
 def test_counters_without_labels_and_states_are_there_from_the_start(

@@ -31,13 +31,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 class Hosts:
     """Workers of some hosts, for the length of a block."""
 
-    def __init__(self, server: RedisServer, n: int = 2) -> None:
+    def __init__(self, server: RedisServer, n: int = 2, name: str = "production") -> None:
+        self.name = name
         self.failures = 0
         self.revoked: list[set[str]] = [set() for _ in range(n)]
         self.states = [self._state(server.address, ids) for ids in self.revoked]
 
     def _state(self, address: str, ids: set[str]) -> SharedState:
-        return SharedState(address, lambda *_: HERE, lambda: ids, self._failed)
+        return SharedState(address, lambda: self.name, lambda *_: HERE, lambda: ids, self._failed)
 
     def _failed(self) -> None:
         self.failures += 1
@@ -139,6 +140,22 @@ def test_a_revoked_key_is_known_everywhere(server: RedisServer) -> None:
     run(scenario)
 
 
+def test_services_of_other_names_share_nothing(server: RedisServer) -> None:
+    production, staging = Hosts(server, 1), Hosts(server, 1, name="staging")
+
+    async def scenario() -> None:
+        async with production as (one,), staging as (two,):
+            assert await one.wait_of("t_5d41402abc4b2a", 0.01, 1) == 0.0
+            assert await one.wait_of("t_5d41402abc4b2a", 0.01, 1) > 0
+            assert await two.wait_of("t_5d41402abc4b2a", 0.01, 1) == 0.0
+            staging.revoked[0].add("0123abcd")
+            for host in (two, two, one):
+                await host.refresh()
+            assert (set(one.revoked), set(two.revoked)) == (set(), {"0123abcd"})
+
+    run(scenario)
+
+
 @pytest.mark.parametrize("how", ["gone", "silent"])
 def test_without_the_server_each_host_counts_and_then_comes_back(
     server: RedisServer, how: str, caplog: pytest.LogCaptureFixture
@@ -192,7 +209,7 @@ def test_the_password_is_not_logged(server: RedisServer, caplog: pytest.LogCaptu
     address = server.address.replace("redis://", "redis://user:Xq7secret@")
 
     async def scenario() -> None:
-        state = SharedState(address, lambda *_: HERE, set, lambda: None)
+        state = SharedState(address, lambda: "a", lambda *_: HERE, set, lambda: None)
         await state.refresh()
         assert await state.wait_of("key", 1.0, 1) == HERE
         await state.close()

@@ -20,6 +20,9 @@ FILES = {
     "churn_pipeline/library/frame.j2": "x",
     "churn_pipeline/library/letter.j2": "x",
     "churn_pipeline/cycle.py": "import churn_pipeline.a\n",
+    "churn_pipeline/kinds/__init__.py": "NAMES = [m.name for m in iter_modules(__path__)]\n",
+    "churn_pipeline/kinds/one.py": "import churn_pipeline.alone\n",
+    "churn_pipeline/kinds/two.py": "X = 2\n",
     "churn_pipeline/other/__init__.py": '"""Docstring only."""\n',
     "churn_pipeline/other/data.yml": "x",
     "churn_pipeline/other/d.py": "from churn_pipeline_other import x\nopen('data.yml')\n",
@@ -48,6 +51,15 @@ def test_imports_are_followed_also_in_functions_and_round_in_circles(source: Pat
         "churn_pipeline/library/c.py",
         "churn_pipeline/library/frame.j2",
         "churn_pipeline/library/page.j2",
+    }
+
+
+def test_a_package_that_looks_its_modules_up_imports_them_all(source: Path) -> None:
+    assert behind(source, "churn_pipeline.kinds") == {
+        "churn_pipeline/alone.py",
+        "churn_pipeline/kinds/__init__.py",
+        "churn_pipeline/kinds/one.py",
+        "churn_pipeline/kinds/two.py",
     }
 
 

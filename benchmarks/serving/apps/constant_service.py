@@ -5,7 +5,7 @@ from typing import Any, cast
 import bentoml
 
 from benchmarks.serving.apps.constants import ANSWER
-from churn_pipeline.serving.exchange import Answer, Request
+from churn_pipeline.serving.http.exchange import Answer, Request
 from churn_pipeline.serving.service import ChurnService, FrontedService, settings
 
 
@@ -14,7 +14,7 @@ class ConstantScores(FrontedService):
 
     def to_asgi(self, is_main: bool = True) -> object:
         """Return the application that a worker process runs."""
-        from churn_pipeline.serving.scoring import Scoring
+        from churn_pipeline.serving.http.scoring import Scoring
 
         async def score(_: Scoring, request: Request) -> Answer:
             return Answer({**ANSWER, "request_id": request.id}, variant="champion")

@@ -1,6 +1,7 @@
 """``kedro model``: the versions in the registry, their promotion and the way back."""
 
 import getpass
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -66,7 +67,8 @@ def list_versions(metadata: ProjectMetadata | None, env: str | None) -> None:
     table = [["VERSION", "ALIAS", "CANDIDATE", "GATES", "ROC-AUC", "LOG LOSS", "DATA", "COMMIT"]]
     registered = registered_model(client, dataset.name)
     names = sorted(registered.aliases) if registered else []
-    present = _workspace_sha256(project_root(metadata) / dataset.folder)
+    folder = project_root(metadata) / dataset.folder
+    present, unlogged = _workspace_sha256(folder), _failed_in_workspace(folder)
     for version in versions(client, dataset.name):
         number = str(version.version)
         aliases = [name for name in names if registered and alias(registered, name) == number]
@@ -78,7 +80,7 @@ def list_versions(metadata: ProjectMetadata | None, env: str | None) -> None:
                 number,
                 ", ".join(aliases),
                 version.tags.get("candidate", ""),
-                gates_verdict(version),
+                gates_verdict(version, unlogged),
                 *("" if score is None else f"{score:.4f}" for score in scores),
                 version.tags.get("data_sha256", "")[:8],
                 version.tags.get("git_commit", "")[:8],
@@ -112,7 +114,7 @@ def promote(
 
     Refused if the version did not pass the gates.
     """
-    name = _dataset(metadata, env).name
+    dataset = _dataset(metadata, env)
     client = _client(write=True)
     from churn_pipeline.tracking import promotion
 
@@ -120,10 +122,11 @@ def promote(
     with hold([place(project_root(metadata), env)]):
         done = promotion.promote(
             client,
-            name,
+            dataset.name,
             None if version is None else str(version),
             why=_sentence(reason),
             force=force,
+            unlogged=_failed_in_workspace(project_root(metadata) / dataset.folder),
             **_signature(metadata),
         )
     click.echo(f"version {done.to_version} is the champion (before: {done.from_version or 'none'})")
@@ -182,9 +185,12 @@ def history(metadata: ProjectMetadata | None, env: str | None) -> None:
     required=True,
     help="Folder to write to; its contents are replaced.",
 )
+@click.option("--force", is_flag=True, help="Even if it has failed a gate since it was packaged.")
 @environment_option
 @click.pass_obj
-def fetch(metadata: ProjectMetadata | None, version: str, folder: Path, env: str | None) -> None:
+def fetch(
+    metadata: ProjectMetadata | None, version: str, folder: Path, force: bool, env: str | None
+) -> None:
     """Fetch the bundle of VERSION (a number, champion or challenger), to serve it."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
         raise click.BadParameter(
@@ -199,7 +205,7 @@ def fetch(metadata: ProjectMetadata | None, version: str, folder: Path, env: str
         item for item in all_places(project_root(metadata)) if written.is_relative_to(item.folder)
     ]
     with hold(places):
-        bundle = fetch_bundle(client, name, version, folder)
+        bundle = fetch_bundle(client, name, version, folder, force)
     click.echo(f"{folder}: bundle {bundle.version} of {version}")
 
 
@@ -317,6 +323,25 @@ def _dataset(metadata: ProjectMetadata | None, env: str | None) -> Dataset:
 def _workspace_sha256(folder: Path) -> str | None:
     path = folder / "06_models" / "model.pkl"
     return file_sha256(path) if path.is_file() else None
+
+
+def _failed_in_workspace(folder: Path) -> dict[str, str]:
+    """Return the gates that the workspace's model failed, by the sum of its file.
+
+    The registry does not know of an evaluation that could not be logged. Gates that are older than
+    the model are of an earlier one.
+    """
+    model, file = folder / "06_models" / "model.pkl", folder / "08_reporting" / "gates.json"
+    try:
+        if file.stat().st_mtime < model.stat().st_mtime:
+            return {}
+        gates = json.loads(file.read_text(encoding="utf-8"))["gates"]
+        failed = [gate["gate"] for gate in gates if gate["passed"] is False]
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError):
+        raise RegistryError(f"{file} is damaged; `dvc repro` writes it anew") from None
+    return {file_sha256(model): ", ".join(failed)} if failed else {}
 
 
 def _signature(metadata: ProjectMetadata | None) -> dict[str, str]:

@@ -50,14 +50,18 @@ class _ForRecord(ast.NodeTransformer):
         return ast.BinOp(left, node.op, right)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
-        operand = self.visit(node.operand)
         if isinstance(node.op, ast.Not):
-            return ast.UnaryOp(node.op, _call("_truth", operand))
+            return ast.UnaryOp(node.op, self._condition(node.operand))
         # -False is 0 to Python, -0.0 to numpy
-        return ast.BinOp(ast.Constant(-1.0), ast.Mult(), operand)
+        return ast.BinOp(ast.Constant(-1.0), ast.Mult(), self.visit(node.operand))
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-        return ast.BoolOp(node.op, [_call("_truth", self.visit(value)) for value in node.values])
+        return ast.BoolOp(node.op, [self._condition(value) for value in node.values])
+
+    def _condition(self, node: ast.expr) -> ast.expr:
+        """Rewrite what counts as true or false; all but a comparison may be a missing number."""
+        condition = self.visit(node)
+        return condition if isinstance(node, ast.Compare) else _call("_truth", condition)
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         if not all(map(_is_literal, _listed(node))):

@@ -39,7 +39,7 @@ class ProgressHooks:
     @hook_impl
     def after_node_run(self, node: Node) -> None:
         seconds = time.perf_counter() - self._started.pop(node.name)
-        logger.info("  %-28s %6.1f s", node.name, seconds)
+        logger.info("  %-28s %6.1f s", node.short_name, seconds)
 
     @hook_impl
     def after_pipeline_run(

@@ -1,7 +1,8 @@
 """Whether the candidates can be built with their settings; asked before anything runs.
 
 Names are checked against what the libraries know. Values are tried: the libraries check them when
-they fit, so each candidate is fitted to a few made-up customers, with two trees where it has trees.
+they fit, so each candidate is fitted to a few made-up customers, with two trees where it has trees
+(:meth:`churn_pipeline.modeling.families.base.Family.tried`).
 """
 
 import contextlib
@@ -23,20 +24,12 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.model import Column
 from churn_pipeline.errors import ParameterError
-from churn_pipeline.modeling.candidates import (
-    build_candidate,
-    check_settings,
-    plain_name,
-    setting_names,
-)
+from churn_pipeline.modeling.candidates import check_settings
+from churn_pipeline.modeling.families import FAMILIES
 from churn_pipeline.modeling.tuning.search_space import SearchSpace, parse_search_space
 from churn_pipeline.named_files import params_yaml
 
 _CUSTOMERS = 200
-_TREES = "n_estimators"
-_AT_LEAST_ONE = (_TREES, "max_iter")
-_COUNTS = ("max_samples",)  # of customers: a whole number may be above those made up here
-_BY_COLUMN = ("monotone_constraints", "interaction_constraints")  # of the columns of the real table
 _PLACE = re.compile(r"^\[[\d:]+\] \S+: |\s+at /\S+, line \d+ ?\.?|\s*Stack trace:.*", re.DOTALL)
 
 
@@ -86,7 +79,8 @@ def _check_plain(name: str, key: str, value: Any) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise ParameterError(f"{where}; it must be a finite number")
     is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if plain_name(name, key) in _AT_LEAST_ONE and not (is_whole and value >= 1):
+    family = FAMILIES[name]
+    if family.settings[key] in family.sizes and not (is_whole and value >= 1):
         raise ParameterError(f"{where}; it must be a whole number of at least 1")
 
 
@@ -118,19 +112,13 @@ def _unusable(name: str, key: str, value: Any, problem: str) -> ParameterError:
 
 def _problem(name: str, settings: Mapping[str, Any]) -> str | None:
     """Return what the library says against the settings, None if it takes them."""
-    tried = {
-        key: value
-        for key, value in settings.items()
-        if plain_name(name, key) not in (_TREES, *_BY_COLUMN)
-        and not (key in _COUNTS and isinstance(value, int) and value > 1)
-    }
-    if _TREES in setting_names(name):
-        tried[_TREES] = 2
+    family = FAMILIES[name]
+    plain = {family.settings[key]: value for key, value in settings.items()}
     table, churned = _made_up()
     try:
         with warnings.catch_warnings(), _silence():
             warnings.simplefilter("ignore")
-            build_candidate(name, tried, _CONTRACT, 0).fit(table, churned)
+            family.build(_CONTRACT, 0, **family.tried(plain)).fit(table, churned)
     except Exception as error:  # whatever a library raises at a value of whatever type
         text = _PLACE.sub("", str(error)).strip() or type(error).__name__
         return " ".join(text.split()).rstrip(".")

@@ -5,7 +5,6 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from lightgbm.basic import LightGBMError
 from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.base import clone
@@ -16,14 +15,16 @@ from tqdm import tqdm
 
 from churn_pipeline.contract.limits import LARGEST_NUMBER
 from churn_pipeline.errors import DataError, ParameterError
+from churn_pipeline.modeling.families import FAMILIES
 from churn_pipeline.modeling.model import log_odds
 from churn_pipeline.named_files import params_yaml
 from churn_pipeline.splits.folds import stratified_splits
 
 
 @cache
-def _thread_pools() -> ThreadpoolController:
-    return ThreadpoolController()  # looking for them costs as much as a small fit
+def _thread_pools(candidate: str) -> ThreadpoolController:
+    """Look for the pools of the libraries that are loaded, which costs as much as a small fit."""
+    return ThreadpoolController()
 
 
 def fit_on(
@@ -39,9 +40,9 @@ def fit_on(
         If it cannot be fitted with its settings.
     """
     try:
-        with _thread_pools().limit(limits=1):
+        with _thread_pools(name).limit(limits=1):
             return clone(candidate).fit(inputs, churned)
-    except (ValueError, TypeError, LightGBMError) as error:  # what libraries say of bad settings
+    except FAMILIES[name].errors as error:
         beyond = _beyond_computing(inputs)
         if beyond is not None:
             raise DataError(
@@ -80,7 +81,7 @@ def cross_validate(
     Parameters
     ----------
     candidates : mapping of str to Pipeline
-        Unfitted.
+        Unfitted, by the name of their family.
     inputs : DataFrame, (n, n_inputs)
     churned : ndarray of 0 and 1, (n,)
     folds, repeats, seed : int
@@ -119,7 +120,7 @@ def cross_validate(
             scores = np.empty(n * repeats)
             for (train, validation), positions in zip(splits, rows, strict=True):
                 model = fit_on(name, candidate, inputs.iloc[train], churned[train])
-                scores[positions] = log_odds(model, inputs.iloc[validation])
+                scores[positions] = log_odds(name, model, inputs.iloc[validation])
                 progress.update()
             table[name] = scores
     return table

@@ -48,11 +48,16 @@ class ElasticNetLogisticRegression(LogisticRegression):
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:  # noqa: N803
         """Fit the coefficients; weights of customers are not supported."""
-        self._validate_params()
+        for name in ("C", "tol"):
+            value = getattr(self, name)
+            if not (isinstance(value, int | float) and value > 0):
+                raise ValueError(f"{name} is {value!r}; it must be a number above 0")
+        if not (isinstance(self.max_iter, int) and self.max_iter >= 1):
+            raise ValueError(f"max_iter is {self.max_iter!r}; it must be a whole number from 1 on")
         if sample_weight is not None:
             raise ValueError("weights of customers are not supported")
-        if not 0 < self.l1_ratio <= 1:
-            raise ValueError(f"l1_ratio is {self.l1_ratio}; it must be above 0 and at most 1")
+        if not (isinstance(self.l1_ratio, int | float) and 0 < self.l1_ratio <= 1):
+            raise ValueError(f"l1_ratio is {self.l1_ratio!r}; it must be above 0 and at most 1")
         matrix, target = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
         self.classes_ = np.unique(y)
         self.n_features_in_ = matrix.shape[1]

@@ -12,7 +12,7 @@ NAME = "churn_model"
 def describe(
     scorer: Bundle,
     *,
-    acceptance: Mapping[str, Any],
+    gates_passed: int,
     selection: Mapping[str, Any],
     metrics: Mapping[str, Any],
     economics: Mapping[str, Any],
@@ -49,5 +49,5 @@ def describe(
         },
         "metrics": dict(metrics),
         "break_even_probability": economics["threshold"],
-        "gates_passed": acceptance["gates_passed"],
+        "gates_passed": gates_passed,
     }

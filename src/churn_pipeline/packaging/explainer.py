@@ -31,17 +31,18 @@ def explainer_arrays(
         The ONNX model's summands of the training customers, if it is linear.
     """
     arrays: dict[str, NDArray[Any]] = {}
-    if model.trees is not None:
-        groups = path_groups(model.trees, contract)
-        base = model.trees.base
+    encoder, form = model.pipeline[0], model.form
+    if isinstance(form, TreeEnsemble):
+        groups = path_groups(form, contract)
+        base = form.base
         base += sum(float(group.value @ group.cover_share.prod(axis=0)) for group in groups)
         arrays |= path_arrays(groups)
         arrays |= {
-            f"levels{place}": table
-            for place, table in level_tables(model.pipeline[0], contract).items()
+            f"levels{place}": table for place, table in level_tables(encoder, contract).items()
         }
     else:
-        parts = linear_terms(model.pipeline, contract)
+        assert form is not None  # nor has it an ONNX form
+        parts = linear_terms(encoder, form, contract)
         mean = terms.mean(axis=0)
         base = parts.intercept + float(mean.sum())
         arrays |= {"mean_terms": mean, "explained": _explained(parts, contract)}

@@ -13,12 +13,14 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from sklearn.linear_model import LogisticRegression
+from sklearn.compose import ColumnTransformer
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import BundleError
+from churn_pipeline.modeling.families.base import LinearForm
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import IsotonicCalibrator, SigmoidCalibrator
+from churn_pipeline.modeling.trees import TreeEnsemble
 from churn_pipeline.named_files import params_yaml
 from churn_pipeline.packaging.terms import LinearTerms, linear_terms
 from churn_pipeline.packaging.tree_nodes import level_tables, tree_attributes
@@ -78,18 +80,18 @@ def to_onnx(model: ChurnModel, contract: Contract) -> bytes:
     """
     graph = _Graph()
     shapes: dict[str, Sequence[str | int]] = {"log_odds": ["n"]}
-    if model.trees is not None:
-        raw = _trees(graph, model, contract)
-    elif isinstance(model.pipeline[-1], LogisticRegression):
-        terms = linear_terms(model.pipeline, contract)
+    encoder, form = model.pipeline[0], model.form
+    if isinstance(form, TreeEnsemble):
+        raw = _trees(graph, form, encoder, contract)
+    elif isinstance(form, LinearForm):
+        terms = linear_terms(encoder, form, contract)
         raw = _linear(graph, terms, contract)
         shapes["terms"] = ["n", len(terms.weights) + len(terms.categories)]
     else:
-        kind = type(model.pipeline[-1]).__name__
         raise BundleError(
-            f"the candidate {model.candidate} cannot be packaged: no ONNX form of {kind} is known; "
-            "give it one in churn_pipeline/packaging/graph.py, or take it out of candidates in "
-            f"{params_yaml()}"
+            f"the candidate {model.candidate} cannot be packaged: its family does not say what it "
+            "is shipped as; give the family in churn_pipeline/modeling/families a method `form`, "
+            f"or take it out of candidates in {params_yaml()}"
         )
     _calibrate(graph, raw, model.calibrator)
     rows = helper.make_tensor_value_info("rows", _DOUBLE, ["n", len(contract.model_inputs)])
@@ -134,21 +136,22 @@ def _linear(graph: _Graph, terms: LinearTerms, contract: Contract) -> str:
     return graph.add("Add", total, np.array([terms.intercept]))
 
 
-def _trees(graph: _Graph, model: ChurnModel, contract: Contract) -> str:
-    assert model.trees is not None
+def _trees(
+    graph: _Graph, trees: TreeEnsemble, encoder: ColumnTransformer, contract: Contract
+) -> str:
     # rounded as the libraries round what they compare
-    rows = _with_numbers_of_levels(graph, model, contract)
+    rows = _with_numbers_of_levels(graph, encoder, contract)
     rounded = graph.add("Cast", rows, to=TensorProto.FLOAT)
     values = graph.add("Cast", rounded, to=_DOUBLE)
-    attributes = tree_attributes(model.trees, contract)
+    attributes = tree_attributes(trees, contract)
     total = graph.add("TreeEnsemble", values, domain="ai.onnx.ml", **attributes)
     total = graph.add("Squeeze", total, np.array([1], dtype=np.int64))
-    return graph.add("Add", total, np.array([model.trees.base]))
+    return graph.add("Add", total, np.array([trees.base]))
 
 
-def _with_numbers_of_levels(graph: _Graph, model: ChurnModel, contract: Contract) -> str:
+def _with_numbers_of_levels(graph: _Graph, encoder: ColumnTransformer, contract: Contract) -> str:
     """Put a number for the code of each category of many levels."""
-    tables = level_tables(model.pipeline[0], contract)
+    tables = level_tables(encoder, contract)
     parts, start = [], 0
     for place, table in sorted(tables.items()):
         if place > start:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
+from sklearn.compose import ColumnTransformer
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.features.levels import many_level_inputs, one_hot_inputs
+from churn_pipeline.modeling.families.base import LinearForm
 
 Floats = NDArray[np.float64]
 
@@ -43,14 +44,12 @@ class LinearTerms:
     inputs: tuple[str, ...]
 
 
-def linear_terms(pipeline: Pipeline, contract: Contract) -> LinearTerms:
-    """Take a fitted linear encoder and classifier apart.
+def linear_terms(encoder: ColumnTransformer, form: LinearForm, contract: Contract) -> LinearTerms:
+    """Take a fitted linear encoder and what is linear in its columns apart.
 
     The scales and means of the encoder go into weights and intercept.
     """
-    encoder, classifier = pipeline
-    coefficients = np.asarray(classifier.coef_[0], dtype=np.float64)
-    intercept = float(classifier.intercept_[0])
+    coefficients, intercept = form
     numeric, categorical = contract.numeric_inputs, contract.categorical_inputs
     medians = floats = np.empty(0)
     sources, knots, floors = np.empty(0, dtype=np.int64), floats, floats

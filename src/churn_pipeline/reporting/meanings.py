@@ -1,4 +1,4 @@
-"""What metrics, candidates and policies mean, in words for people."""
+"""What metrics and policies mean, in words for people."""
 
 METRIC_MEANINGS = {
     "roc_auc": "probability that a churner ranks above another customer; guessing gives 0.5",
@@ -15,14 +15,6 @@ METRIC_MEANINGS = {
 }
 
 SHARES = frozenset({"accuracy", "precision", "recall", "recall_at_top"})  # shown as percentages
-
-CANDIDATE_MEANINGS = {
-    "logistic_regression": "logistic regression with an elastic net",
-    "random_forest": "a random forest whose trees vote in log-odds",
-    "xgboost": "gradient-boosted trees (XGBoost)",
-    "lightgbm": "gradient-boosted trees grown leaf by leaf (LightGBM)",
-    "baseline": "plain logistic regression on the columns of the file",
-}
 
 POLICY_NAMES = {
     "model": "contact by the model",

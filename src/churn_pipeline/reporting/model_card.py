@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.model import Column
 from churn_pipeline.evaluation.period_metrics import METRICS as PERIOD_METRICS
+from churn_pipeline.modeling.families import FAMILIES
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.reporting import meanings
 from churn_pipeline.reporting.campaign import plan_campaign
@@ -227,7 +228,7 @@ def _rank(selection: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "meaning": meanings.CANDIDATE_MEANINGS.get(name, ""),
+            "meaning": FAMILIES[name].meaning,
             "comparison": _against(best, name, selection["comparisons"]),
             **figures[name],
         }

@@ -12,6 +12,7 @@ Nobody knows gamma: it is drawn from a Beta distribution (Verbraken, Verbeke and
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Self
 
@@ -60,7 +61,7 @@ class Economics:
         """Take the economics from the parameters under ``economics``."""
         return cls(**{field.name: parameters[field.name] for field in fields(cls)})
 
-    @property
+    @cached_property
     def acceptance(self) -> float:
         """The expected probability that a customer who would churn accepts the incentive."""
         return self.acceptance_alpha / (self.acceptance_alpha + self.acceptance_beta)

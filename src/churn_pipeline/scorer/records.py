@@ -250,7 +250,9 @@ class RecordReader:
         """
         if type(record) is not dict:
             raise InvalidRecord((FieldError(None, "a customer is an object of named fields"),))
-        values: dict[str, Any] = {}
+        if not self._names.issuperset(record):
+            raise self._refusal(record)
+        values = dict(record)
         codes_of_row: list[float] = []
         unseen: tuple[str, ...] = ()
         get = record.get
@@ -269,8 +271,10 @@ class RecordReader:
                     code = codes.get(value, _UNSEEN)
                     if code < 0 and value and value not in self._missing[name]:
                         unseen += (name,)
+                    values[name] = value
+                if code < 0:
+                    values[name] = _NAN
                 codes_of_row.append(code)
-                values[name] = value if code >= 0 else _NAN
         except TypeError:  # what no dictionary has as a key
             raise self._refusal(record) from None
         for name, check in self._others:
@@ -278,8 +282,6 @@ class RecordReader:
             if value is None:
                 raise self._refusal(record)
             values[name] = value
-        if not self._names.issuperset(record):
-            raise self._refusal(record)
         if self._snapshot is not None and self._too_late(values):
             raise self._refusal(record)
         for _, holds in self._rules:

@@ -103,6 +103,11 @@ class Scorer(Model):
 
     def score(self, customers: Sequence[Customer]) -> list[Score]:
         """Score customers, and decide of them."""
+        if len(customers) == 1:
+            (customer,) = customers
+            return [
+                self._decider.decide(self.probability_of(customer.row), customer.lifetime_value)
+            ]
         if not customers:
             return []
         rows = np.array([customer.row for customer in customers])

@@ -1,6 +1,8 @@
 """What became of customers: appended as JSON lines, on disk before the answer says so."""
 
 import asyncio
+import errno
+import logging
 import os
 import re
 import time
@@ -16,6 +18,8 @@ from churn_pipeline.serving.appending import append_whole
 
 OUTCOMES = ("churned", "stayed")
 MAX_ID_CHARACTERS = MAX_TEXT
+_LOGGER = logging.getLogger("bentoml.churn")
+_LOOK_SECONDS = 1.0
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -81,17 +85,30 @@ def _is_past_day(value: Any, today: date) -> bool:
 
 
 class FeedbackLog:
-    """Appends entries to a file of this worker; concurrent ones share one write to the disk.
+    """Appends entries to files of this worker; concurrent ones share one write to the disk.
+
+    Nothing is ever removed: what is stored was acknowledged, and may not have been fetched yet.
 
     Parameters
     ----------
     folder : Path
-        Gets one file a worker process, ``feedback-<time>-<process>.jsonl``.
+        Gets the files of each worker process, ``feedback-<time>-<process>-<number>.jsonl``.
+    file_bytes : int
+        Size at which a file is followed by the next.
+    max_bytes : int
+        Of all files in the folder; beyond, entries are refused until somebody moves files away.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, file_bytes: int, max_bytes: int) -> None:
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-        self._path = folder / f"feedback-{now}-{os.getpid()}-{time.monotonic_ns() % 10**6:06}.jsonl"
+        self._folder = folder
+        self._stem = f"feedback-{now}-{os.getpid()}-{time.monotonic_ns() % 10**6:06}"
+        self._number = 0
+        self._file_bytes = file_bytes
+        self._max_bytes = max_bytes
+        self._stored = 0
+        self._looked = float("-inf")
+        self._is_failing = False
         self._file: int | None = None
         self._pending: list[tuple[bytes, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
@@ -119,6 +136,9 @@ class FeedbackLog:
                 await asyncio.to_thread(self._write, b"".join(line for line, _ in batch))
             except OSError as error:
                 problem = error
+                if not self._is_failing:
+                    _LOGGER.error("feedback cannot be stored (%s); it is answered by 503", error)
+            self._is_failing = problem is not None
             for _, stored in batch:
                 if stored.done():  # its client has gone
                     continue
@@ -127,7 +147,21 @@ class FeedbackLog:
                 else:
                     stored.set_exception(problem)
 
+    def _check_room(self, n_bytes: int) -> None:
+        """Raise if the folder is full; other workers' files are looked at once a second."""
+        now = time.monotonic()
+        if now - self._looked >= _LOOK_SECONDS:
+            self._stored = sum(_size(path) for path in self._folder.glob("feedback-*.jsonl"))
+            self._looked = now
+        if self._stored + n_bytes > self._max_bytes:
+            raise OSError(
+                errno.EDQUOT,
+                f"{self._folder} holds as much as serving.feedback_max_bytes allows; move files "
+                "away that are not written to any more",
+            )
+
     def _write(self, lines: bytes) -> None:
+        self._check_room(len(lines))
         if self._file is not None and not os.fstat(self._file).st_nlink:
             # Somebody has moved the files away and removed them
             os.close(self._file)
@@ -142,21 +176,27 @@ class FeedbackLog:
             # What was not stored must not be there either
             os.ftruncate(self._file, size)
             raise
+        self._stored += len(lines)
+        if size + len(lines) >= self._file_bytes:
+            os.close(self._file)
+            self._file = None
 
     def _open(self) -> int:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{self._stem}-{self._number + 1:04}.jsonl"
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        file = os.open(self._path, flags, 0o640)
+        file = os.open(path, flags, 0o640)
         try:
-            folder = os.open(self._path.parent, os.O_RDONLY)
+            folder = os.open(self._folder, os.O_RDONLY)
             try:
                 os.fsync(folder)  # so that the file's name is on disk too
             finally:
                 os.close(folder)
         except OSError:
             os.close(file)
-            self._path.unlink()  # or it would be in the way of the next attempt
+            path.unlink()  # or it would be in the way of the next attempt
             raise
+        self._number += 1
         return file
 
     async def close(self) -> None:
@@ -166,3 +206,10 @@ class FeedbackLog:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # moved away just now
+        return 0

@@ -9,7 +9,7 @@ import msgspec
 from bentoml._internal import log as bentoml_log
 from bentoml._internal.context import server_context
 
-from churn_pipeline.serving.request_ids import LOG_FIELDS
+from churn_pipeline.serving.http.request_ids import LOG_FIELDS
 from churn_pipeline.serving.settings import LogFormat
 
 

@@ -20,19 +20,11 @@ import prometheus_client
 from prometheus_client import multiprocess
 from prometheus_client.metrics import MetricWrapperBase
 
-from churn_pipeline.serving.variants import Deployment
+from churn_pipeline.serving import metric_labels
+from churn_pipeline.serving.models.variants import Deployment
 
 SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 PROBABILITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-
-ERROR_KINDS = ("client_gone", "deployment", "feedback", "internal", "redis", "token_keys")
-REASONS = (
-    *("audit", "batch_too_large", "bentoml", "bodies", "body_too_large", "busy", "connections"),
-    *("content_type", "deployment", "head_too_large", "key_network", "malformed", "method"),
-    *("network", "not_found", "not_json", "not_ready", "origin", "pipelined", "rate_limit"),
-    *("scope", "storage", "timeout", "unauthorized", "unread", "validation"),
-)
-OUTCOMES = ("scored", "refused", "failed", "dropped", "unwritten")
 
 
 class Tally:
@@ -112,7 +104,12 @@ class Metrics:
                 counter("churn_worker_restarts", "Workers that took the place of a dead one."),
             ),
         ]
-        known = {"errors": ERROR_KINDS, "rejected": REASONS, "shadow": OUTCOMES}
+        known = {
+            "errors": metric_labels.ERROR_KINDS,
+            "rejected": metric_labels.REASONS,
+            "shadow": metric_labels.OUTCOMES,
+            "unauthorized": metric_labels.CAUSES,
+        }
         for _, labelled in self._counters:
             for value in known.get(labelled._name.removeprefix("churn_"), ()):
                 labelled.labels(value)

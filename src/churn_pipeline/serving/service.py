@@ -1,7 +1,7 @@
 """The BentoML service: ``bentoml serve churn_pipeline.serving.service:ChurnService``.
 
 BentoML starts and watches the worker processes and answers probes and metrics; the service's own
-routes are answered in front of its application, see :mod:`churn_pipeline.serving.app`.
+routes are answered in front of its application, see :mod:`churn_pipeline.serving.http.app`.
 """
 
 import os
@@ -21,11 +21,11 @@ from _bentoml_sdk import Service  # type: ignore[import-untyped]
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.context import server_context
 
+from churn_pipeline.serving.http.listening import adapt_uvicorn
+from churn_pipeline.serving.http.native_api import NativeApi
+from churn_pipeline.serving.http.networks import trust_no_proxy
 from churn_pipeline.serving.instance import instance_folder
-from churn_pipeline.serving.listening import adapt_uvicorn
 from churn_pipeline.serving.logs import use_format
-from churn_pipeline.serving.native_api import NativeApi
-from churn_pipeline.serving.networks import trust_no_proxy
 from churn_pipeline.serving.settings import STARTED_IN, load_settings
 from churn_pipeline.serving.start import check_files
 
@@ -58,12 +58,12 @@ class FrontedService(Service[Any]):
         _spare_the_proxy()
         bentoml_app = super().to_asgi(is_main=is_main)
         # Imported in workers only: prometheus_client needs their environment
-        from churn_pipeline.serving.app import ServingApp
-        from churn_pipeline.serving.documents import Documents
-        from churn_pipeline.serving.management import Management
-        from churn_pipeline.serving.monitoring import Monitoring
-        from churn_pipeline.serving.native import NativeRoutes
-        from churn_pipeline.serving.scoring import Scoring
+        from churn_pipeline.serving.docs.documents import Documents
+        from churn_pipeline.serving.http.app import ServingApp
+        from churn_pipeline.serving.http.management import Management
+        from churn_pipeline.serving.http.monitoring import Monitoring
+        from churn_pipeline.serving.http.native import NativeRoutes
+        from churn_pipeline.serving.http.scoring import Scoring
         from churn_pipeline.serving.worker import Process, Worker
 
         # Uvicorn would format a line a request for a log that nobody sees
@@ -71,7 +71,7 @@ class FrontedService(Service[Any]):
         access_log.handlers, access_log.propagate = [], False
         process = Process(FOLDER.name, server_context.worker_index or 1, FOLDER, _port(self.name))
         worker = Worker(load_settings, process)
-        adapt_uvicorn(worker.bounds, worker.metrics.certificate)
+        adapt_uvicorn(worker.bounds, worker.certificate)
         self.inner.worker = worker
         scoring = Scoring(worker)
         native = NativeRoutes(bentoml_app, scoring, worker.settings.max_body_bytes)

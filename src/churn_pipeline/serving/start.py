@@ -1,7 +1,7 @@
 """What is looked at once, before there are workers."""
 
 from churn_pipeline.errors import ChurnPipelineError
-from churn_pipeline.serving.audit.log import check_folder
+from churn_pipeline.serving.audit.names import check_folder
 from churn_pipeline.serving.identity.key_store import KeyStore
 from churn_pipeline.serving.settings import ServingSettings
 

@@ -9,21 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn_pipeline.serving.audit import AuditLog
-from churn_pipeline.serving.bounds import Bounds
-from churn_pipeline.serving.deployments import DeploymentFile
 from churn_pipeline.serving.feedback import FeedbackLog
-from churn_pipeline.serving.headers import Cors
+from churn_pipeline.serving.http.bounds import Bounds
+from churn_pipeline.serving.http.headers import Cors
+from churn_pipeline.serving.http.networks import AllowedNetworks
+from churn_pipeline.serving.http.rate_limit import FailureLimiter, RateLimiter
+from churn_pipeline.serving.http.refusals import Refusal
+from churn_pipeline.serving.http.tls import Certificate
 from churn_pipeline.serving.identity.caller import Caller
 from churn_pipeline.serving.identity.key_store import KeyStore
 from churn_pipeline.serving.identity.key_use import KeyUse
 from churn_pipeline.serving.metrics import Metrics
-from churn_pipeline.serving.models import Models
-from churn_pipeline.serving.networks import AllowedNetworks
-from churn_pipeline.serving.rate_limit import FailureLimiter, RateLimiter
-from churn_pipeline.serving.refusals import Refusal
+from churn_pipeline.serving.models.deployments import DeploymentFile
+from churn_pipeline.serving.models.loaded import Models
+from churn_pipeline.serving.models.shadow import Shadow
+from churn_pipeline.serving.models.variants import Deployment, configured_plan, described
 from churn_pipeline.serving.settings import ServingSettings
-from churn_pipeline.serving.shadow import Shadow
-from churn_pipeline.serving.variants import Deployment, Plan, described
 
 if TYPE_CHECKING:
     from churn_pipeline.serving.shared_state import SharedState
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bentoml.churn")
 
 FLUSH_SECONDS = 0.5
+CERTIFICATE_SECONDS = 10.0
+"""A renewed certificate is presented after that time."""
 KEY_USE_SECONDS = 10.0
 """A worker that is killed loses the uses of so long."""
 
@@ -92,6 +95,7 @@ class Worker:
             from churn_pipeline.serving.identity.tokens import Tokens  # loads the cryptography
 
             self.tokens = Tokens(settings.tokens, self.metrics.failed)
+        self.certificate = Certificate(self.metrics.certificate)
         self.bounds = Bounds(settings, self.metrics.rejected)
         self.metrics.started(process.start, process.worker)
         self.audit = AuditLog(
@@ -103,14 +107,18 @@ class Worker:
             is_kept=self.keys.keeps_audit_key,
             failure=settings.audit_failure,
             to=settings.audit_to,
+            full=settings.audit_full,
         )
         self._process = process
         self._known_keys = self.keys.known
-        self.feedback = FeedbackLog(settings.feedback)
+        self.feedback = FeedbackLog(
+            settings.feedback, settings.feedback_file_bytes, settings.feedback_max_bytes
+        )
         self.shadow = Shadow(
             settings.shadow_log,
             process.worker,
             settings.audit_max_bytes,
+            settings.max_shadow_bytes,
             self.metrics,
             lambda customer_id: self.audit.hash_customer(customer_id),
         )
@@ -124,7 +132,7 @@ class Worker:
             file, lambda: configured_plan(read_settings()), process.start, self._deployed
         )
         self._limiter = RateLimiter((process.folder or settings.deployment) / "rates")
-        self.shared = self._shared_state(settings.redis)
+        self.shared = self._shared_state()
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -155,7 +163,8 @@ class Worker:
 
     def wait_of(self, key: Caller) -> float:
         """Count a request of a key; return 0 or the seconds it must wait."""
-        return self._limiter.allow(key.key_id, *self._limits_of(key))
+        rate, burst = self._limits_of(key)
+        return self._limiter.allow(key.key_id, rate, burst)
 
     async def shared_wait_of(self, key: Caller) -> float:
         """Do so over all hosts."""
@@ -169,16 +178,17 @@ class Worker:
             key.burst or settings.burst,
         )
 
-    def _shared_state(self, url: str | None) -> "SharedState | None":
-        if url is None:
+    def _shared_state(self) -> "SharedState | None":
+        if self.settings.redis is None:
             return None
         # only then: importing the client takes a tenth of a second
-        from churn_pipeline.serving.shared_state import SharedState
+        from churn_pipeline.serving.shared_state import join
 
-        return SharedState(
-            url,
+        return join(
+            self.settings,
+            self.keys,
+            self.tokens,
             self._limiter.allow,
-            lambda: self.keys.revoked,
             lambda: self.metrics.failed("redis"),
         )
 
@@ -200,6 +210,7 @@ class Worker:
             self._now_and_then(self._refresh_keys),
             self._now_and_then(self._flush),
             self._now_and_then(self._note_key_use, KEY_USE_SECONDS),
+            self._now_and_then(self.certificate.refresh, CERTIFICATE_SECONDS),
             self.shadow.score_waiting(),
             *(() if self.shared is None else (self.shared.follow(),)),
         ]
@@ -282,14 +293,3 @@ class Worker:
     def _write(self) -> None:
         self.audit.flush()
         self.shadow.flush()
-
-
-def configured_plan(settings: ServingSettings) -> Plan:
-    """Return what the settings ask for."""
-    return Plan(
-        champion=str(settings.champion),
-        challenger=None if settings.challenger is None else str(settings.challenger),
-        mode=settings.mode,
-        challenger_share=settings.challenger_share,
-        unseen_category=settings.unseen_category,
-    )

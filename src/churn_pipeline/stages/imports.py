@@ -75,6 +75,10 @@ def _does_something(path: Path) -> bool:
 
 def _imported(path: Path, source_dir: Path) -> Iterator[str]:
     for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Name) and node.id == "__path__":
+            # a package that looks its own modules up imports them all
+            package = ".".join(path.parent.relative_to(source_dir).parts)
+            yield from (f"{package}.{module.stem}" for module in path.parent.glob("*.py"))
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:

@@ -1,8 +1,9 @@
 """Promotion of a challenger to champion, and the way back; both are recorded for good."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Literal, Self
 from uuid import uuid4
 
@@ -65,6 +66,7 @@ def promote(
     when: str,
     why: str,
     force: bool,
+    unlogged: Mapping[str, str] = MappingProxyType({}),
 ) -> Promotion:
     """Make a version the champion, if it passed the gates.
 
@@ -79,6 +81,8 @@ def promote(
         For the history.
     force : bool
         Whether failed or missing gates are no obstacle.
+    unlogged : mapping of str to str
+        See :func:`gates_verdict`.
 
     Raises
     ------
@@ -100,7 +104,7 @@ def promote(
     before = alias(model, CHAMPION)
     if number == before:
         raise RegistryError(f"version {number} is the champion already")
-    verdict = gates_verdict(found[number])
+    verdict = gates_verdict(found[number], unlogged)
     if not force and verdict == "missing":
         raise RegistryError(
             f"version {number} has not been checked by the gates; run `dvc repro` to the end, or "
@@ -162,8 +166,18 @@ def history(model: RegisteredModel | None) -> list[Promotion]:
     return [Promotion(**json.loads(model.tags[key])) for key in _keys(model)]
 
 
-def gates_verdict(version: ModelVersion) -> str:
-    """Return ``passed``, ``failed: <names>`` or ``missing``."""
+def gates_verdict(version: ModelVersion, unlogged: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return ``passed``, ``failed: <names>`` or ``missing``.
+
+    Parameters
+    ----------
+    version : ModelVersion
+    unlogged : mapping of str to str
+        ``model_sha256`` to the gates that an evaluation found failed of which the registry may not
+        know, since it was not logged.
+    """
+    if later := unlogged.get(version.tags.get("model_sha256", "")):
+        return f"failed: {later}"
     verdict = version.tags.get("gates", "missing")
     return f"failed: {version.tags.get('failed_gates')}" if verdict == "failed" else verdict
 

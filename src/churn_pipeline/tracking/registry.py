@@ -127,7 +127,9 @@ def attach_bundle(
         client.set_model_version_tag(name, number, key, value)
 
 
-def fetch_bundle(client: MlflowClient, name: str, wanted: str, folder: Path) -> Bundle:
+def fetch_bundle(
+    client: MlflowClient, name: str, wanted: str, folder: Path, force: bool = False
+) -> Bundle:
     """Write the bundle of a version to a folder.
 
     Parameters
@@ -139,11 +141,14 @@ def fetch_bundle(client: MlflowClient, name: str, wanted: str, folder: Path) -> 
         The version's number or one of its aliases.
     folder : Path
         Its contents are replaced.
+    force : bool
+        Whether to fetch it although a later evaluation found a failed gate.
 
     Raises
     ------
     RegistryError
-        If there is no such version, or it has no bundle.
+        If there is no such version, it has no bundle, or an evaluation after its packaging found
+        that it fails a gate; of the champion that is left to those who chose it.
     BundleError
         If its bundle was changed since.
     """
@@ -159,6 +164,12 @@ def fetch_bundle(client: MlflowClient, name: str, wanted: str, folder: Path) -> 
         raise RegistryError(
             f"version {number} of {name} has no bundle: it was not packaged, because it failed a "
             "gate or its run stopped earlier; `dvc repro` packages the current model"
+        )
+    is_champion = model is not None and alias(model, CHAMPION) == number
+    if found.tags.get("gates") == "failed" and not (force or is_champion):
+        raise RegistryError(
+            f"version {number} of {name} has failed these gates since it was packaged: "
+            f"{found.tags.get('failed_gates')}; fetch another version, or add --force"
         )
     with TemporaryDirectory() as temporary:
         bundle = read_bundle(Path(client.download_artifacts(run_id, _BUNDLE, temporary)))

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from churn_pipeline.errors import ParameterError
 from churn_pipeline.serving.audit import AuditLog, AuditUnavailable, log, refusals
 from churn_pipeline.serving.audit.stdout import Stdout
 from churn_pipeline.serving.audit.verification import verify_folder
+from churn_pipeline.serving.settings import AuditFailure
 from tests.serving.audit.support import KEY, NOON, answer, answers, asked, lines, opened
 
 
@@ -417,3 +419,38 @@ def test_a_folder_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None
 def test_the_folder_is_private(tmp_path: Path) -> None:
     opened(tmp_path / "a" / "audit")
     assert (tmp_path / "a" / "audit").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("failure", ["refuse", "continue"])
+def test_answers_are_refused_before_files_that_nobody_archived_are_removed(
+    tmp_path: Path, failure: AuditFailure, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, archive = tmp_path / "audit", tmp_path / "archive"
+    archive.mkdir()
+    log = opened(folder, 2000, 3, full="refuse", failure=failure)
+    count = 0
+    with suppress(AuditUnavailable):
+        while not log.take_lost():
+            answer(log, count)
+            count += 1
+    assert count > 10
+    assert len(list(folder.glob("audit-1-*.jsonl"))) == 3
+    assert [line["request_id"] for line in answers(folder)][:2] == ["request 0", "request 1"]
+    assert "there are 3 files of audit-1 already, serving.audit_files" in caplog.text
+    for path in sorted(folder.glob("audit-1-*.jsonl"))[:-1]:
+        path.rename(archive / path.name)
+    log.flush()
+    answer(log, 1000)
+    log.close()
+    kept = [line["request_id"] for line in [*answers(archive), *answers(folder)]]
+    written = count if failure == "refuse" else count - 1
+    assert [name for name in kept if name != "request 1000"][:written] == [
+        f"request {number}" for number in range(written)
+    ]
+    assert kept[-1] == "request 1000"
+    (report,) = verify_folder(folder, [KEY])
+    assert report.problems == []
+    for path in folder.glob("audit-1-*.jsonl"):
+        path.rename(archive / path.name)
+    (report,) = verify_folder(archive, [KEY])
+    assert report.problems == []

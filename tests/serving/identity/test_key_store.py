@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from churn_pipeline.serving.http.networks import parse_network
+from churn_pipeline.serving.http.refusals import Refusal
 from churn_pipeline.serving.identity import key_store
 from churn_pipeline.serving.identity.caller import Unauthorized
 from churn_pipeline.serving.identity.guarded_files import GuardedFileError
@@ -24,8 +26,6 @@ from churn_pipeline.serving.identity.key_file import (
     to_time,
 )
 from churn_pipeline.serving.identity.key_store import KeyStore
-from churn_pipeline.serving.networks import parse_network
-from churn_pipeline.serving.refusals import Refusal
 
 
 @pytest.fixture
@@ -138,6 +138,30 @@ def test_unknown_keys_do_not_make_the_file_be_looked_at_each_time(
     for _ in range(50):
         refusal(store, b"Bearer churn_00000000_" + b"x" * 43)
     assert len(looks) <= 2
+
+
+@pytest.mark.parametrize("authorization", [None, b"Bearer churn_00000000_" + b"x" * 43])
+def test_unknown_keys_do_not_make_a_broken_file_be_read_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch, authorization: bytes | None
+) -> None:
+    store = KeyStore(path)
+    create_key(path, "billing", ["score"])
+    good = path.read_bytes()
+    path.write_bytes(good[:-40])
+    reads = []
+
+    def read(path: Path) -> Any:
+        reads.append(path)
+        return read_keys(path)
+
+    monkeypatch.setattr(key_store, "read_keys", read)
+    monkeypatch.setattr(key_store, "_LOOK_SECONDS", 0.0)
+    for _ in range(50):
+        refusal(store, authorization)
+    assert len(reads) == 1
+    path.write_bytes(good)
+    assert store.refresh()  # as a worker does twice a second
+    assert len(reads) == 2
 
 
 def test_an_expired_key_is_refused_as_such_only_to_its_owner(

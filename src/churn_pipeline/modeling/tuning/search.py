@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
@@ -23,6 +23,7 @@ from tqdm import tqdm
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.cross_validation import fit_on
+from churn_pipeline.modeling.families import FAMILIES
 from churn_pipeline.modeling.model import log_odds
 from churn_pipeline.modeling.tuning.pruning import FoldPruner
 from churn_pipeline.modeling.tuning.search_space import SearchSpace
@@ -196,8 +197,9 @@ def tune(
         See :func:`churn_pipeline.splits.folds.stratified_splits`.
     """
     splits = stratified_splits(churned, customer_numbers, folds=folds, seed=seed)
+    libraries = {name for study in studies for name in FAMILIES[study.name].libraries}
     with (
-        _executor(workers, inputs, churned, splits) as executor,
+        _executor(workers, libraries, inputs, churned, splits) as executor,
         tqdm(unit="fit", disable=None, leave=False) as progress,
     ):
         running: dict[Future[float], CandidateStudy] = {}
@@ -270,7 +272,7 @@ def _follow(parent: Any) -> None:
 def _fit_fold(name: str, candidate: Pipeline, fold: int) -> float:
     train, validation = _data.splits[fold]
     model = fit_on(name, candidate, _data.inputs.iloc[train], _data.churned[train])
-    probability = expit(log_odds(model, _data.inputs.iloc[validation]))
+    probability = expit(log_odds(name, model, _data.inputs.iloc[validation]))
     return float(log_loss(_data.churned[validation], probability))
 
 
@@ -282,7 +284,11 @@ class _InlineExecutor(Executor):
 
 
 def _executor(
-    workers: int, inputs: pd.DataFrame, churned: NDArray[np.int8], splits: Sequence[Split]
+    workers: int,
+    libraries: Iterable[str],
+    inputs: pd.DataFrame,
+    churned: NDArray[np.int8],
+    splits: Sequence[Split],
 ) -> Executor:
     if workers == 1:
         _set_data(inputs, churned, splits, files_in_use())
@@ -290,7 +296,7 @@ def _executor(
     # a fork of this process would share locks and connections that are in use; the fork server is
     # a clean one that imports the libraries once for all workers
     context = get_context("forkserver")
-    context.set_forkserver_preload(["__main__", __name__])
+    context.set_forkserver_preload(["__main__", __name__, *sorted(libraries)])
     return ProcessPoolExecutor(
         workers,
         mp_context=context,

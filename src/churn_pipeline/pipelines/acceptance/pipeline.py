@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 accept,
-                inputs=["gates", "selection", "model_card_page"],
+                inputs=["gates", "selection", "scorer", "model_card_page"],
                 outputs="acceptance",
                 name="accept",
             ),

@@ -20,6 +20,7 @@ from churn_pipeline.evaluation.gates import (
     is_on,
     time_scoring,
 )
+from churn_pipeline.packaging.verdict import scorer_of
 from churn_pipeline.reporting.gates_table import gates_table
 from churn_pipeline.scorer import Bundle, Model
 from churn_pipeline.splits.customers import customer_numbers, in_order_of
@@ -69,9 +70,9 @@ def check_gates(
     Returns
     -------
     dict
-        ``passed`` (whether no gate failed) and ``gates``: ``gate``, ``limit``, ``value``,
-        ``passed`` (None where the gate does not apply) and ``detail``; the value and the detail are
-        None where they depend on the machine or on its
+        ``scorer`` (the version of what was judged), ``passed`` (whether no gate failed) and
+        ``gates``: ``gate``, ``limit``, ``value``, ``passed`` (None where the gate does not apply)
+        and ``detail``; the value and the detail are None where they depend on the machine or on its
         model registry. Those are only printed.
         ``validation_gap``, and ``findings``: sentences on what nobody should overlook, no gates.
     """
@@ -97,6 +98,7 @@ def check_gates(
     logger.info(gates_table(checked))
     findings = gap_sentences(validation_gap, split["method"] == "time")
     return {
+        "scorer": scorer_of(scorer).version,
         "passed": all(gate.passed is not False for gate in checked),
         "gates": [
             {

@@ -6,12 +6,14 @@ import pandas as pd
 
 from churn_pipeline.packaging.description import describe
 from churn_pipeline.packaging.rules import with_decisions
+from churn_pipeline.packaging.verdict import passed_gates
 from churn_pipeline.scorer import Bundle
 from churn_pipeline.scorer.bundle import to_json
 
 
 def package_model(
     scorer: Bundle,
+    gates: dict[str, Any],
     acceptance: dict[str, Any],
     selection: dict[str, Any],
     metrics: dict[str, Any],
@@ -26,8 +28,11 @@ def package_model(
     Parameters
     ----------
     scorer : Bundle
+    gates : dict
+        See :func:`churn_pipeline.pipelines.evaluation.gates.check_gates`.
     acceptance : dict
-        What the gates said; there is none of a model that failed one.
+        Not read, since an earlier model may have left it; a run comes here once the acceptance
+        has let it pass.
     selection, metrics, economics, data_quality : dict
         The reports of these names.
     reference : dict
@@ -42,10 +47,15 @@ def package_model(
     Bundle
         With ``decisions.json``, ``description.json`` (see
         :func:`churn_pipeline.packaging.description.describe`) and ``reference.json``.
+
+    Raises
+    ------
+    GateError
+        If the model failed a gate, or the gates are of another model.
     """
     description = describe(
         scorer,
-        acceptance=acceptance,
+        gates_passed=passed_gates(gates, scorer, selection["champion"]),
         selection=selection,
         metrics=metrics,
         economics=economics,

@@ -13,6 +13,7 @@ def create_pipeline() -> Pipeline:
                 package_model,
                 inputs=[
                     "scorer",
+                    "gates",
                     "acceptance",
                     "selection",
                     "metrics",

@@ -12,9 +12,9 @@ from churn_pipeline.modeling.cross_validation import (
     fit_on,
     score_folds,
 )
+from churn_pipeline.modeling.families import FAMILIES
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import choose_calibrator, describe
-from churn_pipeline.modeling.scoring_cost import scoring_cost
 from churn_pipeline.modeling.selection import choose_champion
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.splits.customers import customer_numbers
@@ -126,7 +126,10 @@ def choose_and_calibrate(
     """
     folds, confidence = training["folds"], training["confidence"]
     comparisons = compare_candidates(cross_validation, 1 / (folds - 1), confidence, BASELINE)
-    costs = {name: scoring_cost(pipeline) for name, pipeline in fitted_candidates.items()}
+    costs = {
+        name: FAMILIES[name].scoring_cost(pipeline[-1])
+        for name, pipeline in fitted_candidates.items()
+    }
     selection = choose_champion(cross_validation, comparisons, costs)
     for name, settings in tuned_settings.items():
         selection["candidates"][name]["settings"] = settings

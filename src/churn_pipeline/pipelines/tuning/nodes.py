@@ -1,19 +1,19 @@
 """Nodes of the tuning pipeline."""
 
 import json
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import xgboost
 from joblib import cpu_count
 from numpy.typing import NDArray
 
 import churn_pipeline
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.candidates import check_settings
+from churn_pipeline.modeling.families import FAMILIES
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.modeling.tuning.search import Budget, CandidateStudy, tabulate, tune
 from churn_pipeline.modeling.tuning.search_space import parse_search_space
@@ -23,7 +23,7 @@ from churn_pipeline.splits.folds import check_folds
 from churn_pipeline.splits.sampling import first_customers
 from churn_pipeline.stages.imports import files_behind
 
-_LIBRARIES = ("lightgbm", "numpy", "optuna", "pandas", "scikit-learn", "scipy")
+_LIBRARIES = ("numpy", "optuna", "pandas", "scipy")  # besides those of the families
 
 
 def tune_candidates(
@@ -83,7 +83,14 @@ def tune_candidates(
                     tuning["max_seconds"],
                 ),
                 journal=journal,
-                journal_name=study_name(name, {**ingredients, "settings": json.dumps(settings)}),
+                journal_name=study_name(
+                    name,
+                    {
+                        **ingredients,
+                        "settings": json.dumps(settings),
+                        "versions": _versions(*FAMILIES[name].libraries, *_LIBRARIES),
+                    },
+                ),
             )
         )
     workers = tuning["workers"] or min(cpu_count(), len(studies))
@@ -107,7 +114,7 @@ def tune_candidates(
 def _ingredients(
     inputs: pd.DataFrame, churned: NDArray[np.int8], contract: Contract, tuning: dict[str, Any]
 ) -> dict[str, str | bytes]:
-    """Return all that the trials of a study depend on besides its settings."""
+    """Return what the trials of all studies depend on."""
     source = Path(churn_pipeline.__file__).parents[1]
     code = files_behind(["churn_pipeline.modeling.tuning.search"], source)
     return {
@@ -115,7 +122,9 @@ def _ingredients(
         "churned": churned.tobytes(),
         "columns": repr([(name, contract.columns.get(name)) for name in contract.model_inputs]),
         "resampling": f"{tuning['folds']} folds, seed {tuning['seed']}",
-        "versions": ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
-        + f", xgboost {xgboost.__version__}",
         **{path.relative_to(source).as_posix(): path.read_bytes() for path in sorted(code)},
     }
+
+
+def _versions(*libraries: str) -> str:
+    return ", ".join(f"{name} {import_module(name).__version__}" for name in libraries)

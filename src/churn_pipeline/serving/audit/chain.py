@@ -46,12 +46,11 @@ class ChainKey:
             named = hashlib.blake2b(key=audit_key, digest_size=4, person=b"audit key id")
             self.fingerprint = named.hexdigest()
 
-    def hash(self, before: str, line: bytes) -> str:
+    def hash(self, before: bytes, line: bytes) -> bytes:
         """Return the hash of a line that follows one with the hash ``before``."""
         state = self._base.copy()  # spares the key's block
-        state.update(before.encode())
-        state.update(line)
-        return state.hexdigest()
+        state.update(before + line)
+        return state.hexdigest().encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +94,12 @@ def seal(
         Of the log with them.
     """
     lines = []
-    n, before = end.n, end.hash
-    for record in records:
-        n += 1
-        hashed = b'{"log":"%b","n":%d,%b' % (log.encode(), n, record[1:-1])
+    name, before = log.encode(), end.hash.encode()
+    for n, record in enumerate(records, start=end.n + 1):
+        hashed = b'{"log":"%b","n":%d,%b' % (name, n, record[1:-1])
         before = key.hash(before, hashed)
-        lines.append(b'%b,"chain":"%b"}\n' % (hashed, before.encode()))
-    return lines, End(n, before)
+        lines.append(b'%b,"chain":"%b"}\n' % (hashed, before))
+    return lines, End(end.n + len(lines), before.decode())
 
 
 def read_sealed(line: bytes) -> SealedLine | None:

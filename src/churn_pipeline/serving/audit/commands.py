@@ -10,8 +10,9 @@ import click
 
 from churn_pipeline.commands import CommandGroup
 from churn_pipeline.serving.audit.key_changes import folder_beside
+from churn_pipeline.serving.audit.report import LogReport, Position
 from churn_pipeline.serving.audit.search import find_customer
-from churn_pipeline.serving.audit.verification import LogReport, Position, verify_folder
+from churn_pipeline.serving.audit.verification import verify_folder
 from churn_pipeline.serving.identity.key_file import read_keys
 from churn_pipeline.serving.settings import load_settings
 

@@ -4,78 +4,29 @@ One process at a time writes a log: a worker holds the lock of its name as long 
 neither a restart nor a second service on the same folder mixes its lines with another's.
 """
 
-import fcntl
-import itertools
+import errno
 import logging
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from churn_pipeline.serving.appending import append_whole
 from churn_pipeline.serving.audit.chain import (
     NO_HASH,
     ChainKey,
     End,
-    read_sealed,
     seal,
 )
 from churn_pipeline.serving.audit.journal import Journal, journal_path
+from churn_pipeline.serving.audit.names import file_path, log_files
 from churn_pipeline.serving.audit.records import event_record
+from churn_pipeline.serving.audit.tail import Found
 
 _LOGGER = logging.getLogger("bentoml.churn")
-_TAIL_BYTES = 1_000_000  # longer than any line
 _MOST_OF_SEAL = 120  # bytes that a line has besides its record
-_NAME = re.compile(r"(?P<log>[a-z]+-[a-z0-9]+)-(?P<number>\d{6,})\.jsonl")
-
-
-def file_path(folder: Path, log: str, number: int) -> Path:
-    """Return the path of a log's file."""
-    return folder / f"{log}-{number:06}.jsonl"
-
-
-def log_files(folder: Path) -> dict[str, dict[int, Path]]:
-    """Return the files in a folder by log and number, in this order."""
-    found: dict[str, dict[int, Path]] = {}
-    names = (_NAME.fullmatch(path.name) for path in folder.iterdir())
-    for log, number in sorted((n["log"], int(n["number"])) for n in names if n):
-        found.setdefault(log, {})[number] = file_path(folder, log, number)
-    return found
-
-
-def claim(folder: Path, worker: int) -> tuple[int, int]:
-    """Take the first name that no living process writes to; the worker's own if possible.
-
-    Returns
-    -------
-    lock : int
-        Descriptor that holds the name until it is closed.
-    number : int
-        Of the name.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written.
-    """
-    for number in itertools.chain([worker], itertools.count(1)):
-        path = folder / f".worker-{number}.lock"
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-        except OSError:
-            os.close(lock)
-            raise
-        else:
-            return lock, number
-    raise AssertionError  # the numbers never end
 
 
 class ChainedFiles:
@@ -92,6 +43,9 @@ class ChainedFiles:
         Files that are kept, the current one included.
     key : ChainKey
         May be replaced by :meth:`use`.
+    is_archived : bool
+        Whether somebody moves full files away: then none is removed here, and where there are
+        ``keep`` of them no more is written.
     has_journal : bool
         Whether records wait in a :class:`~churn_pipeline.serving.audit.journal.Journal` until
         :meth:`check`, or the lack of room there, makes lines of them.
@@ -105,9 +59,11 @@ class ChainedFiles:
         keep: int,
         key: ChainKey,
         *,
+        is_archived: bool = False,
         has_journal: bool = False,
     ) -> None:
         self.log = log
+        self._is_archived = is_archived
         self._folder = folder
         self._max_bytes = max_bytes
         self._keep = keep
@@ -251,7 +207,7 @@ class ChainedFiles:
         for number, path in sorted(files.items(), reverse=True):
             file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
             try:
-                found = _Found.read(file)
+                found = Found.read(file)
                 if found is None:  # a power cut left nothing of it
                     continue
                 self._number, self._end = number, found.end or End(0, NO_HASH)
@@ -289,10 +245,16 @@ class ChainedFiles:
     def _create(self, number: int) -> None:
         """Begin a file with a line that says what it follows; remove those that are too many."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._is_archived and len(log_files(self._folder).get(self.log, {})) >= self._keep:
+            raise OSError(
+                errno.EDQUOT,
+                f"there are {self._keep} files of {self.log} already, serving.audit_files; move "
+                "the oldest to an archive",
+            )
         head: Mapping[str, Any] = {
             "number": number,
             "after": self._end.hash,
-            "keep": self._keep,
+            "keep": 1 if self._is_archived else self._keep,
             "audit_key": self._key.fingerprint,
         }
         (line,), end = seal(
@@ -310,35 +272,6 @@ class ChainedFiles:
         self._file, self._number, self._size, self._end = file, number, len(line), end
         self._holds_more_than_its_head = False
         for old, old_path in log_files(self._folder).get(self.log, {}).items():
-            if old <= number - self._keep:
+            if old <= number - self._keep and not self._is_archived:
                 with suppress(OSError):
                     old_path.unlink()
-
-
-class _Head(msgspec.Struct):
-    audit_key: str | None = None
-
-
-class _Found(msgspec.Struct):
-    """What a file holds: its last whole line (None if damaged), the bytes after it, its key."""
-
-    end: End | None
-    torn: int
-    key: str | None
-
-    @classmethod
-    def read(cls, file: int) -> "_Found | None":
-        """Look at a file; None if it holds no whole line."""
-        size = os.fstat(file).st_size
-        start = max(0, size - _TAIL_BYTES)
-        tail = os.pread(file, size - start, start)
-        whole = tail.rfind(b"\n") + 1
-        if not whole:
-            return cls(None, 0, None) if start else None
-        last = read_sealed(tail[:whole].rsplit(b"\n", 2)[-2])
-        try:
-            head = msgspec.json.decode(os.pread(file, _TAIL_BYTES, 0).split(b"\n")[0], type=_Head)
-        except msgspec.MsgspecError:
-            return cls(None, 0, None)
-        end = None if last is None else End(last.n, last.hash)
-        return cls(end, len(tail) - whole, head.audit_key)

@@ -48,14 +48,15 @@ class Journal:
 
     def add(self, record: bytes) -> bool:
         """Keep a record; False if there is no room for it."""
+        line = record + b"\n"
         begin = _HEAD.size + self._length
-        end = begin + len(record) + 1
+        end = begin + len(line)
         if end > JOURNAL_BYTES:
             return False
-        self._memory[begin:end] = record + b"\n"
+        self._memory[begin:end] = line
         # last, so that a kill in between leaves none of it
-        self._length = end - _HEAD.size
-        self._note()
+        self._length += len(line)
+        _HEAD.pack_into(self._memory, 0, self._length, self._done, self._n)
         return True
 
     def moved(self, count: int, n: int) -> None:

@@ -13,6 +13,8 @@ from churn_pipeline.errors import ParameterError
 from churn_pipeline.serving.audit.chain import ChainKey
 from churn_pipeline.serving.audit.files import ChainedFiles
 from churn_pipeline.serving.audit.records import event_record
+from churn_pipeline.serving.identity.key_file import read_keys
+from churn_pipeline.serving.settings import load_settings
 
 LOG = "audit-cli"
 _MAX_BYTES = 50_000_000
@@ -102,3 +104,24 @@ def _who() -> dict[str, str]:
         "host": os.uname().nodename,
         **({"sudo_user": behind} if behind else {}),
     }
+
+
+@contextmanager
+def audited(path: Path, file: Path | None) -> Iterator[WriteChange]:
+    """Make sure that a change of a file can be written to the audit log of the settings.
+
+    Parameters
+    ----------
+    path : Path
+        Of what is changed.
+    file : Path or None
+        If the caller named it: then it is that of another service, or of none.
+    """
+    with key_changes(path, None if file else load_settings().audit_log) as write:
+        yield write
+
+
+def audit_key(path: Path) -> bytes | None:
+    """Return the key of the audit log's hashes out of a file of API keys; None without one."""
+    stored = read_keys(path)
+    return None if stored is None else bytes.fromhex(stored.audit_key)

@@ -1,8 +1,6 @@
 """The audit log of one worker: written before an answer is sent, so that none is without a line."""
 
 import asyncio
-import errno
-import logging
 import os
 import threading
 import time
@@ -11,31 +9,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from churn_pipeline.errors import ParameterError
 from churn_pipeline.serving.audit.chain import ChainKey
-from churn_pipeline.serving.audit.files import ChainedFiles, claim
+from churn_pipeline.serving.audit.files import ChainedFiles
+from churn_pipeline.serving.audit.names import claim, raise_unless_full
+from churn_pipeline.serving.audit.outage import Outage
 from churn_pipeline.serving.audit.records import (
     Asked,
     AuditedCustomer,
     CustomerHash,
     answer_records,
     event_record,
-    event_time,
     one_record,
     request_fields,
 )
 from churn_pipeline.serving.audit.refusals import Refusals
 from churn_pipeline.serving.audit.stdout import ChainedStdout, Stdout
-from churn_pipeline.serving.settings import AuditFailure, AuditTarget
-
-_LOGGER = logging.getLogger("bentoml.churn")
+from churn_pipeline.serving.settings import AuditFailure, AuditFull, AuditTarget
 
 COLLECTOR_SECONDS = 5.0
 """An answer waits so long for a collector that does not read; then it counts as unwritten."""
 _LINES_IN_A_ROW = 4  # of a batch, between which other requests are answered
+_REFUSAL_FILES = 5  # they are limited, and nobody was answered
 _EVENTS = 1000  # that wait until they can be written
-_REMIND_SECONDS = 60.0
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class AuditUnavailable(Exception):  # noqa: N818 - the answer is refused, the program has no fault
@@ -67,6 +62,9 @@ class AuditLog:
         What becomes of an answer that cannot be written: :class:`AuditUnavailable`, or it is sent
         and counted as lost.
     to : {"file", "stdout", "both"}
+    full : {"remove", "refuse"}
+        What becomes of the oldest answers when all files are full: they are removed, or nothing
+        more can be written until somebody has moved them away.
 
     Raises
     ------
@@ -85,12 +83,14 @@ class AuditLog:
         is_kept: bool = True,
         failure: AuditFailure = "refuse",
         to: AuditTarget = "file",
+        full: AuditFull = "remove",
     ) -> None:
         self._folder = folder
         self._worker = worker
         self._max_bytes = max_bytes
         self._files = files
         self._failure = failure
+        self._is_archived = full == "refuse"
         self._stdout = Stdout() if to != "file" else None
         self._has_files = to != "stdout"
         self._lock = threading.RLock()
@@ -101,15 +101,13 @@ class AuditLog:
         self._events: deque[bytes] = deque()
         self._shipping: deque[bytes] = deque()
         self._lost = 0
-        self._failing_since: float | None = None
-        self._reminded = 0.0
-        self._without_line = 0
+        self._outage = Outage(failure)
         self._set_key(audit_key, is_kept)
         try:
             self._claim()
         except OSError as error:
-            _raise_unless_full(folder, error)
-            self._fails(error)
+            raise_unless_full(folder, error)
+            self._outage.failed(error)
 
     @property
     def hash_customer(self) -> CustomerHash:
@@ -119,7 +117,7 @@ class AuditLog:
     @property
     def is_failing(self) -> bool:
         """Whether the last line could not be written."""
-        return self._failing_since is not None
+        return self._outage.is_on
 
     def use_key(self, audit_key: bytes, is_kept: bool = True) -> None:
         """Hash by another key from now on, in new files."""
@@ -129,7 +127,7 @@ class AuditLog:
                 for chain in self._chains():
                     chain.use(self._key)
             except OSError as error:
-                self._fails(error)
+                self._outage.failed(error)
 
     def _set_key(self, audit_key: bytes, is_kept: bool) -> None:
         self._name = CustomerHash(audit_key)
@@ -174,11 +172,11 @@ class AuditLog:
     async def _store(self, records: Sequence[bytes]) -> None:
         try:
             if self._stdout is not None:
-                await self._room()
+                await self._stdout.room(COLLECTOR_SECONDS)
             lines = self._append(records)
             if self._stdout is not None:
                 for line in lines:
-                    await self._room()
+                    await self._stdout.room(COLLECTOR_SECONDS)
                     self._stdout.write(line)
         except OSError as error:
             self._without(error)
@@ -186,21 +184,12 @@ class AuditLog:
     def _without(self, error: OSError) -> None:
         """Refuse an answer that cannot be written, or count it."""
         with self._lock:
-            self._fails(error)
-            self._without_line += 1
+            self._outage.failed(error)
+            self._outage.answers += 1
             if self._failure == "continue":
                 self._lost += 1
                 return
         raise AuditUnavailable(error.strerror) from None
-
-    async def _room(self) -> None:
-        """Wait until the collector has read enough."""
-        assert self._stdout is not None
-        end = time.monotonic() + COLLECTOR_SECONDS
-        while not self._stdout.has_room():
-            if time.monotonic() > end:
-                raise OSError(errno.EAGAIN, "the standard output is not read")
-            await asyncio.sleep(0.005)
 
     def happened(self, event: str, **fields: Any) -> None:
         """Write what happened to the service; kept and tried again if it cannot be written now."""
@@ -238,9 +227,9 @@ class AuditLog:
                     self._shipping += self._shipped(self._refused.append(due))
                     self._refusals.written(len(due))
             except OSError as error:
-                self._fails(error)
+                self._outage.failed(error)
             self._write_events()
-            if self._failing_since is not None:
+            if self._outage.is_on:
                 self._try_again()
 
     def close(self) -> None:
@@ -272,8 +261,9 @@ class AuditLog:
                     self._folder,
                     f"{kind}-{number}",
                     self._max_bytes,
-                    self._files,
+                    self._files if kind == "audit" else min(self._files, _REFUSAL_FILES),
                     self._key,
+                    is_archived=self._is_archived and kind == "audit",
                     has_journal=kind == "audit" and self._stdout is None,
                 )
                 for kind in ("audit", "refusals")
@@ -305,66 +295,16 @@ class AuditLog:
                 self._stdout.write(self._shipping[0])
                 self._shipping.popleft()
         except OSError as error:
-            self._fails(error)
-
-    def _fails(self, error: OSError) -> None:
-        """Log the first failure of a row, and once a minute that it lasts."""
-        now = time.time()
-        if self._failing_since is None:
-            self._failing_since, self._reminded, self._without_line = now, now, 0
-            if error.errno == errno.EAGAIN:
-                return  # the log goes to the standard output too, and would wait for its reader
-            _LOGGER.error("the audit log cannot be written (%s)%s", error.strerror, self._meaning())
-        elif now - self._reminded >= _REMIND_SECONDS and error.errno != errno.EAGAIN:
-            self._reminded = now
-            _LOGGER.error(
-                "the audit log still cannot be written (%s); answers without a line so far: %d%s",
-                error.strerror,
-                self._without_line,
-                self._meaning(),
-            )
-
-    def _meaning(self) -> str:
-        if self._failure == "refuse":
-            return "; requests are refused (503) until it can"
-        return "; answers are sent without a line (serving.audit_failure is continue)"
+            self._outage.failed(error)
 
     def _try_again(self) -> None:
         """Write since when answers had no line, and go on, if that is possible again."""
-        if self._failing_since is None or (self._stdout and not self._stdout.has_room()):
+        if not self._outage.is_on or (self._stdout and not self._stdout.has_room()):
             return
-        outcome = "refused" if self._failure == "refuse" else "lost"
-        count = self._without_line
-        gap = {"from": event_time(self._failing_since), outcome: count}
         try:
-            lines = self._append([event_record("audit_gap", time.time(), gap)])
+            lines = self._append([self._outage.record()])
         except OSError as error:
-            self._fails(error)
+            self._outage.failed(error)
             return
         self._shipping += self._shipped(lines)
-        self._failing_since = None
-        _LOGGER.warning("the audit log is written again; answers %s meanwhile: %d", outcome, count)
-
-
-def check_folder(folder: Path) -> None:
-    """Create the folder of the audit log when missing, and see whether it can be written.
-
-    Raises
-    ------
-    ParameterError
-        If it cannot; a full disk may have room again later.
-    """
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        _raise_unless_full(folder, error)
-
-
-def _raise_unless_full(folder: Path, error: OSError) -> None:
-    if error.errno not in _FULL:
-        raise ParameterError(
-            f"the audit log's folder {folder} cannot be written ({error.strerror}); name another "
-            "by serving.audit_log"
-        ) from None
+        self._outage.over()

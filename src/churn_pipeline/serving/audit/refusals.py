@@ -14,7 +14,7 @@ from churn_pipeline.serving.audit.records import (
     event_time,
     request_fields,
 )
-from churn_pipeline.serving.rate_limit import source_of
+from churn_pipeline.serving.http.rate_limit import source_of
 
 IN_FULL = 5
 """Refusals of one sender and reason that get a line each, in an interval."""

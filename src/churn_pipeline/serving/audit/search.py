@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from churn_pipeline.serving.audit.chain import read_sealed
-from churn_pipeline.serving.audit.files import log_files
 from churn_pipeline.serving.audit.journal import journal_path, read_journal
+from churn_pipeline.serving.audit.names import log_files
 from churn_pipeline.serving.audit.records import CustomerHash
 
 

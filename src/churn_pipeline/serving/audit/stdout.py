@@ -1,5 +1,7 @@
 """Lines for a collector that reads the standard output, such as that of a container's logs."""
 
+import asyncio
+import errno
 import os
 import select
 import time
@@ -24,6 +26,20 @@ class Stdout:
     def has_room(self, milliseconds: int = 0) -> bool:
         """Say whether a line can be written, waiting for so long at most."""
         return bool(self._poll.poll(milliseconds))
+
+    async def room(self, seconds: float) -> None:
+        """Wait until the collector has read enough.
+
+        Raises
+        ------
+        OSError
+            If that takes longer.
+        """
+        end = time.monotonic() + seconds
+        while not self.has_room():
+            if time.monotonic() > end:
+                raise OSError(errno.EAGAIN, "the standard output is not read")
+            await asyncio.sleep(0.005)
 
     def write(self, line: bytes) -> None:
         """Write one line.

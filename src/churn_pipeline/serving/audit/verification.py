@@ -1,49 +1,18 @@
 """Whether the files of an audit log are as they were written."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from churn_pipeline.serving.audit.chain import NO_HASH, ChainKey, SealedLine, read_sealed
-from churn_pipeline.serving.audit.files import file_path, log_files
 from churn_pipeline.serving.audit.journal import journal_path, read_journal
+from churn_pipeline.serving.audit.names import file_path, log_files
+from churn_pipeline.serving.audit.report import LogReport, Position
 
 MAX_PROBLEMS = 20
 """Of one log; then its verification ends."""
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where a log ended when it was looked at."""
-
-    number: int
-    n: int
-    hash: str
-
-
-@dataclass
-class LogReport:
-    """What was found in one log.
-
-    Attributes
-    ----------
-    log : str
-    files, lines : int
-        How many there are.
-    problems, notes : list of str
-        Sentences: what was changed or removed; what is no fault but worth knowing.
-    end : Position or None
-    """
-
-    log: str
-    files: int = 0
-    lines: int = 0
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    end: Position | None = None
 
 
 class _Head(msgspec.Struct):
@@ -273,7 +242,7 @@ class _Verification:
     def _check(self, path: Path, place: int, sealed: SealedLine, key: ChainKey) -> None:
         assert self._before is not None
         assert self._n is not None
-        if key.hash(self._before, sealed.hashed) != sealed.hash:
+        if key.hash(self._before.encode(), sealed.hashed) != sealed.hash.encode():
             expected = self._n + 1
             if sealed.log != self._report.log:
                 what = f"it is a line of {sealed.log}"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from churn_pipeline.serving.headers import CHALLENGE, Header
-from churn_pipeline.serving.refusals import Refusal
+from churn_pipeline.serving.http.headers import CHALLENGE, Header
+from churn_pipeline.serving.http.refusals import Refusal
 
 Scope = Literal["score", "explain", "feedback", "admin", "metrics"]
 SCOPES: tuple[str, ...] = get_args(Scope)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from churn_pipeline.serving.http.networks import Network
 from churn_pipeline.serving.identity.caller import Scope
 from churn_pipeline.serving.identity.key_file import (
     ID_LENGTH,
@@ -20,7 +21,6 @@ from churn_pipeline.serving.identity.key_file import (
     to_time,
     write_keys,
 )
-from churn_pipeline.serving.networks import Network
 
 
 def create_key(

@@ -16,9 +16,9 @@ from typing import Any
 
 import msgspec
 
+from churn_pipeline.serving.http.networks import Network, parse_network
 from churn_pipeline.serving.identity.caller import SCOPES, Caller, Scope
 from churn_pipeline.serving.identity.guarded_files import GuardedFileError, read_guarded
-from churn_pipeline.serving.networks import Network, parse_network
 from churn_pipeline.staging import staged_path
 
 ID_LENGTH = 8

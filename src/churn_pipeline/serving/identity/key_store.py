@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from churn_pipeline.serving.headers import INVALID_TOKEN
+from churn_pipeline.serving.http.headers import INVALID_TOKEN
+from churn_pipeline.serving.http.networks import AllowedNetworks
+from churn_pipeline.serving.http.refusals import Refusal
 from churn_pipeline.serving.identity.caller import Unauthorized
 from churn_pipeline.serving.identity.guarded_files import GuardedFileError, signature
 from churn_pipeline.serving.identity.key_file import ID_LENGTH, ApiKey, KeyFile, read_keys, to_time
-from churn_pipeline.serving.networks import AllowedNetworks
-from churn_pipeline.serving.refusals import Refusal
 
 _LOGGER = logging.getLogger(__name__)
 _START = b"bearer churn_"
@@ -130,9 +130,13 @@ class KeyStore:
         return "The Authorization header is missing; it must be `Bearer churn_<key id>_<secret>`."
 
     def _may_have_changed(self) -> bool:
-        """Look at the file, unless that was done just now: others could have it done endlessly."""
+        """Look at the file, unless that was done just now: others could have it done endlessly.
+
+        A broken one is left to whoever calls :meth:`refresh` now and then: it would be read with
+        each look.
+        """
         now = time.monotonic()
-        if now - self._looked < _LOOK_SECONDS:
+        if self._complaint or now - self._looked < _LOOK_SECONDS:
             return False
         self._looked = now
         return signature(self._path) != self._seen or self._reading.locked()

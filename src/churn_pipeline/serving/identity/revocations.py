@@ -1,13 +1,14 @@
 """The file of revoked tokens and subjects: refused although the identity provider signed them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from churn_pipeline.serving.identity.guarded_files import GuardedFileError, read_guarded
-from churn_pipeline.serving.identity.key_file import locked, to_text, write_private
+from churn_pipeline.serving.identity.key_file import locked, to_text, to_time, write_private
 
 
 @dataclass(frozen=True)
@@ -16,13 +17,13 @@ class Revocations:
 
     Attributes
     ----------
-    tokens : frozenset of str
-        By their claim ``jti``.
+    tokens : mapping of str to float
+        By their claim ``jti``: when they were revoked, in seconds of the epoch.
     subjects : frozenset of str
         By their claim ``sub``: all their tokens, also later ones.
     """
 
-    tokens: frozenset[str] = frozenset()
+    tokens: Mapping[str, float] = field(default_factory=dict)
     subjects: frozenset[str] = frozenset()
 
 
@@ -30,6 +31,14 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     jti: str | None = None
     subject: str | None = None
     revoked: str | None = None
+
+    def time(self) -> float:
+        """Return when it was revoked; now, where somebody wrote the entry without saying so."""
+        try:
+            when = datetime.now(UTC) if self.revoked is None else to_time(self.revoked)
+        except ValueError:
+            when = datetime.now(UTC)
+        return when.timestamp()
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,7 +60,7 @@ def read_revocations(path: Path) -> Revocations | None:
     if entries is None:
         return None
     return Revocations(
-        frozenset(entry.jti for entry in entries if entry.jti is not None),
+        {entry.jti: entry.time() for entry in entries if entry.jti is not None},
         frozenset(entry.subject for entry in entries if entry.subject is not None),
     )
 

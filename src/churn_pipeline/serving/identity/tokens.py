@@ -8,14 +8,15 @@ import hashlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from churn_pipeline.serving.headers import INVALID_TOKEN
+from churn_pipeline.serving.http.headers import INVALID_TOKEN
 from churn_pipeline.serving.identity.caller import Caller, Unauthorized
 from churn_pipeline.serving.identity.guarded_files import GuardedFileError, signature
 from churn_pipeline.serving.identity.key_source import KeySource
 from churn_pipeline.serving.identity.revocations import Revocations, read_revocations
+from churn_pipeline.serving.identity.shared_revocations import FOREVER, shared_name
 from churn_pipeline.serving.identity.token_settings import REVOKED_TOKENS, TokenSettings
 from churn_pipeline.serving.identity.verification import (
     MAX_TOKEN_BYTES,
@@ -55,6 +56,7 @@ class Tokens:
         self._known: OrderedDict[bytes, VerifiedToken] = OrderedDict()
         self._source = KeySource(settings, self._known.clear, failed)
         self._complaint = ""
+        self._revoked_elsewhere: frozenset[str] = frozenset()
         self._revoked_file = settings.revoked or Path(REVOKED_TOKENS)
         self._seen = signature(self._revoked_file)
         self._revoked = read_revocations(self._revoked_file) or Revocations()
@@ -100,12 +102,44 @@ class Tokens:
             if not await self._source.renewed():
                 raise
             verified = verify(token, self._source.keys, self._settings)
-        if verified.token_id in self._revoked.tokens or verified.subject in self._revoked.subjects:
+        if self._is_revoked(verified):
             raise Unauthorized("token_revoked", "The token has been revoked.", INVALID_TOKEN)
         self._known[digest] = verified
         if len(self._known) > CACHED_TOKENS:
             self._known.popitem(last=False)
         return verified.caller
+
+    def _is_revoked(self, token: VerifiedToken) -> bool:
+        named = (("jti", token.token_id), ("subject", token.subject))
+        if token.token_id in self._revoked.tokens or token.subject in self._revoked.subjects:
+            return True
+        issuer = self._settings.issuer
+        return bool(self._revoked_elsewhere) and any(
+            shared_name(issuer, kind, value) in self._revoked_elsewhere
+            for kind, value in named
+            if isinstance(value, str)
+        )
+
+    def revoked_here(self) -> Mapping[str, float]:
+        """Return what the file of this host names, for other hosts.
+
+        The time of a token is that from which on it has expired, whenever it was issued.
+        """
+        settings = self._settings
+        needed = settings.max_lifetime + 2 * settings.leeway
+        issuer = settings.issuer
+        return {
+            **{
+                shared_name(issuer, "jti", token): when + needed
+                for token, when in self._revoked.tokens.items()
+            },
+            **{shared_name(issuer, "subject", each): FOREVER for each in self._revoked.subjects},
+        }
+
+    def revoke_elsewhere(self, names: Collection[str]) -> None:
+        """Refuse what other hosts name, and only that besides what this host's file does."""
+        self._revoked_elsewhere = frozenset(names)
+        self._known.clear()
 
     async def follow_keys(self) -> None:
         """Keep the identity provider's keys up to date, without end."""

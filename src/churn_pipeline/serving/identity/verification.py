@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import jwt
 
-from churn_pipeline.serving.headers import INVALID_TOKEN
+from churn_pipeline.serving.http.headers import INVALID_TOKEN
 from churn_pipeline.serving.identity.caller import Caller, Scope, Unauthorized
 from churn_pipeline.serving.identity.jwks import SigningKeys
 from churn_pipeline.serving.identity.token_settings import TokenSettings

@@ -1,0 +1,143 @@
+"""What a model family is: all that the project knows of one kind of model."""
+
+import inspect
+import pickle
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.modeling.trees import TreeEnsemble
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+Floats = NDArray[np.float64]
+
+CERTAIN = 1e-6
+"""The closest to 0 or 1 that a churn probability counts: nobody is that sure of a customer."""
+
+
+class LinearForm(NamedTuple):
+    """Log-odds that are linear in the columns of the linear encoder's matrix.
+
+    Attributes
+    ----------
+    coefficients : ndarray of float, (n_columns,)
+    intercept : float
+    """
+
+    coefficients: Floats
+    intercept: float
+
+
+class Family(ABC):
+    """A kind of model that can be a candidate, from its settings to what is shipped of it.
+
+    A family is a subclass in a module of this package, without arguments. It must have ``name``,
+    ``meaning`` and :meth:`build`; the rest has defaults that hold for any scikit-learn classifier,
+    but for one: only a model that has a :meth:`form` can be packaged. Nothing else in ``src`` knows
+    a family by its name.
+
+    A module of a family imports its library inside the methods: the model card, which wants the
+    meanings only, must not pay for the libraries.
+
+    Attributes
+    ----------
+    name : str
+        The entry under ``candidates`` in ``params.yaml``.
+    meaning : str
+        What it is, in a few words of the model card.
+    libraries : tuple of str
+        Modules that fit it, with a ``__version__``: trials of tuning are not continued with others.
+    fixed : frozenset of str
+        Parameters of the classifier that are no settings, since the project sets them: for the sake
+        of reproducibility, and because scores and explanations rest on them.
+    sizes : frozenset of str
+        Settings that count trees or steps: whole numbers from 1 on, tried with 2 before a run.
+    of_table : frozenset of str
+        Settings that speak of the real table's columns or customers, not tried before a run.
+    """
+
+    name: ClassVar[str]
+    meaning: ClassVar[str]
+    libraries: ClassVar[tuple[str, ...]] = ("sklearn",)
+    fixed: ClassVar[frozenset[str]] = frozenset({"n_jobs", "random_state"})
+    sizes: ClassVar[frozenset[str]] = frozenset({"n_estimators", "max_iter"})
+    of_table: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def build(self, contract: Contract, seed: int, *_: Any, **settings: Any) -> "Pipeline":
+        """Return an unfitted pipeline of one encoder and one classifier.
+
+        All that is fitted is a step of it, so that each fold fits its own. The classifier needs
+        ``fit`` and ``predict_proba``, runs in one thread, and takes ``seed`` if it draws. A
+        subclass names its settings as keyword arguments; if it takes any keyword, all parameters of
+        the classifier but :attr:`fixed` are settings as well.
+        """
+
+    def aliases(self, settings: frozenset[str]) -> Mapping[str, str]:
+        """Return other names → the setting that each means; here none."""
+        return {}
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """What the library raises where settings do not fit."""
+        return ValueError, TypeError
+
+    def log_odds(self, classifier: Any, matrix: Any) -> Floats:
+        """Return the log-odds that a fitted classifier gives the encoder's rows, (n,) of float64.
+
+        Here those of its probabilities, none closer than :data:`CERTAIN` to 0 or 1. A family that
+        can, returns them before they become probabilities, which lose digits near 0 and 1.
+        """
+        from scipy.special import logit
+
+        return logit(np.clip(classifier.predict_proba(matrix)[:, 1], CERTAIN, 1 - CERTAIN))
+
+    def form(self, classifier: Any) -> LinearForm | TreeEnsemble | None:
+        """Return what a fitted classifier is shipped as: scored in ONNX and explained exactly.
+
+        Coefficients of the matrix of :func:`~churn_pipeline.features.encoding.linear_encoder`, or
+        plain arrays of trees on that of :func:`~churn_pipeline.features.encoding.tree_encoder`.
+        Here None: it can be compared with the others, but not packaged.
+        """
+        return None
+
+    def scoring_cost(self, classifier: Any) -> float:
+        """Count the operations that a fitted classifier takes for one customer.
+
+        Counted rather than timed, so that it repeats. A linear model multiplies and adds once for
+        each coefficient that is not 0. A tree compares once a level: the mean over the training
+        customers, summed over the trees, plus one addition a tree. Of anything else all that it
+        holds is taken to be touched: an operation for 8 bytes. ``docs/benchmarks.md`` has measured
+        times beside it.
+        """
+        form = self.form(classifier)
+        if form is None:
+            return float(len(pickle.dumps(classifier)) // 8)
+        if isinstance(form, LinearForm):
+            return float(np.count_nonzero(form.coefficients))
+        return form.mean_comparisons()
+
+    @cached_property
+    def settings(self) -> Mapping[str, str]:
+        """Each name that a setting may have → that by which :meth:`build` takes it."""
+        parameters = inspect.signature(self.build).parameters.values()
+        own = {p.name for p in parameters if p.kind == p.KEYWORD_ONLY}
+        if any(p.kind == p.VAR_KEYWORD for p in parameters):
+            classifier = self.build(_NO_COLUMNS, 0)[-1]
+            own |= set(classifier.get_params()) - self.fixed
+        return {key: key for key in own} | dict(self.aliases(frozenset(own)))
+
+    def tried(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings with which a few made-up customers are fitted before a run."""
+        small = dict.fromkeys(self.sizes & set(self.settings.values()), 2)
+        return {k: v for k, v in settings.items() if k not in self.of_table} | small
+
+
+_NO_COLUMNS = Contract(name="", description="", missing_values=(), columns={})

@@ -1,0 +1,1 @@
+"""What the service tells of itself: OpenAPI, schemas, the page for people."""

@@ -1,0 +1,1 @@
+"""The models that answer: loaded, deployed, swapped, and a silent challenger."""
