@@ -212,7 +212,7 @@ def test_a_refused_model_is_not_promoted(refused: Project) -> None:
     [
         (
             "01-explore",
-            ("rows read", "of the training side churned", "Alone, ", "pairs of numbers"),
+            ("rows read", "of the training set churned", "Alone, ", "pairs of numbers"),
         ),
         (
             "02-read-the-model",
