@@ -93,7 +93,9 @@ def test_a_layer_of_the_built_in_data_set_is_no_data_set(project: Path, name: st
 
 @pytest.mark.parametrize("env", ["bnak", "../bank", "bank/", ".bank.partial", " "])
 def test_an_unknown_data_set_gets_the_known_ones(project: Path, env: str) -> None:
-    with pytest.raises(DatasetNameError, match=r"there is no data set .*there are bank, saas, and"):
+    with pytest.raises(
+        DatasetNameError, match=r"there is no data set .*existing data sets are bank, saas, and"
+    ):
         params_file(project, env)
 
 
@@ -116,7 +118,7 @@ def test_a_data_set_says_where_its_files_are(project: Path) -> None:
     ("text", "message"),
     [
         (None, "cannot be read"),
-        ("a: [", "is no YAML"),
+        ("a: [", "is not valid YAML"),
         ("", "has no section dataset"),
         ("dataset: {name: x}", "has no section dataset with the keys name, folder and contract"),
         ("dataset: {name: x, folder: y, contract: z, more: 1}", "has no section dataset"),

@@ -43,7 +43,7 @@ def test_the_section_is_read_and_written_back() -> None:
         ({"separator": "||"}, "file.separator is '||'; it must be one ASCII character"),
         ({"quote": "x"}, "file.quote is 'x'; valid options: \", ', none"),
         ({"escape": "\\"}, "file.escape is '\\\\'; valid options: backslash, none"),
-        ({"skip_rows": -1}, "file.skip_rows must be a whole number from 0 on"),
+        ({"skip_rows": -1}, "file.skip_rows must be a whole number of at least 0"),
         ({"footer": "Total"}, "file.footer must be a list of texts"),
     ],
 )

@@ -55,7 +55,11 @@ def test_usable(name: str, settings: dict[str, Any] | None) -> None:
         ("lightgbm", {"num_leaves": {"low": 2.5, "high": 9.0}}, "num_leaves cannot be 2.5"),
         ("lightgbm", {"extra_trees": "maybe"}, "extra_trees cannot be 'maybe'"),
         ("lightgbm", {"subsample": {"low": 0.5, "high": 1.5}}, "subsample cannot be 1.5"),
-        ("lightgbm", {"n_estimators": 0}, "n_estimators is 0; it must be a whole number from 1"),
+        (
+            "lightgbm",
+            {"n_estimators": 0},
+            "n_estimators is 0; it must be a whole number of at least 1",
+        ),
         ("lightgbm", {"num_trees": {"low": 0, "high": 9}}, "num_trees is 0; it must be a whole"),
         (
             "lightgbm",
@@ -71,7 +75,7 @@ def test_usable(name: str, settings: dict[str, Any] | None) -> None:
         ("xgboost", {"grow_policy": {"choices": ["depthwise", "x"]}}, "grow_policy cannot be 'x'"),
         ("random_forest", {"min_samples_leaf": 0}, "min_samples_leaf cannot be 0"),
         ("random_forest", {"smoothing": -1}, "smoothing cannot be -1"),
-        ("logistic_regression", {"C": {"low": 9, "high": 1}}, "C is no search space"),
+        ("logistic_regression", {"C": {"low": 9, "high": 1}}, "C is not a valid search space"),
         ("logistic_regression", {"C": 0}, "C cannot be 0"),
         ("logistic_regression", {"l1_ratio": 2}, "l1_ratio cannot be 2"),
         ("logistic_regression", {"knots": -1}, "knots cannot be -1"),

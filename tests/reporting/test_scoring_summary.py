@@ -36,7 +36,7 @@ def test_what_was_not_scored_and_what_flatters_are_said() -> None:
     text = summarise_scoring({**REPORT, **more}, "data")
     assert max(map(len, text.splitlines())) <= 100
     words = " ".join(text.split())
-    assert "200 of customers who have left, as gone says" in words
+    assert "200 of customers who have left, according to gone" in words
     assert "7 of customers with no row in the latest period" in words
     assert "90 earlier ones" in words
     assert "data/07_model_output/not_scored.parquet" in words
