@@ -109,7 +109,7 @@ def test_what_is_no_workbook_is_one_sentence(tmp_path: Path) -> None:
     for content, message in (
         (b"", "a.xlsx is empty"),
         (b"a,b\n1,2\n", "a.xlsx is a text file in spite of its name"),
-        (b"<html><table>", "a.xlsx is an HTML page whatever its name says"),
+        (b"<html><table>", "a.xlsx is an HTML page in spite of its name"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "is an old workbook (.xls), or one"),
     ):
         path.write_bytes(content)

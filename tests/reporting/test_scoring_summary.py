@@ -43,4 +43,4 @@ def test_what_was_not_scored_and_what_flatters_are_said() -> None:
     assert "3 rows that break the contract" in words
     assert "open for 250 of the rows scored, 350 are known to have stayed" in words
     assert "gone of 2 rows is not a value of the contract" in words
-    assert "march.csv is the file that the model was made from" in words
+    assert "march.csv is the file that the model was trained on" in words

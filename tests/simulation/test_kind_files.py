@@ -118,14 +118,14 @@ def test_malformed_kinds_get_one_sentence(wrong: Any, message: str) -> None:
         ({"mean": "days +"}, "is not an expression"),
         ({"mean": "plan * 2"}, "plan is a text; compare it with one of its levels"),
         ({"mean": "plan > 'full'"}, "a text can only be compared with its levels"),
-        ({"mean": "plan == 'gold'"}, "'gold' is no level of plan; levels: off-peak, full"),
+        ({"mean": "plan == 'gold'"}, "'gold' is not a level of plan; levels: off-peak, full"),
         ({"mean": "plan == days"}, "'days' is compared with plan, but is not one of its levels"),
         ({"mean": "member + 1"}, "member is an identifier"),
         ({"by": "days", "bands": {"a": [[1, 2, 1]]}}, "for each level of the category 'days'"),
         ({"pattern": "#"}, "has 10 texts, fewer than 50"),
         (
             {"levels": ["x"], "moves": [{"from": "x", "to": "y"}]},
-            "'y' is no level of age; levels: x",
+            "'y' is not a level of age; levels: x",
         ),
     ],
 )
@@ -141,7 +141,7 @@ def test_files_that_are_no_kind_get_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SimulationError, match=r"shop.yml does not exist; kinds there: gym"):
         read_kind(tmp_path / "shop.yml")
     (tmp_path / "gym.yml").write_text(GYM + "id: other\n")
-    with pytest.raises(SimulationError, match="the key 'id' stands here twice"):
+    with pytest.raises(SimulationError, match="the key 'id' occurs twice"):
         read_kind(tmp_path / "gym.yml")
     (tmp_path / "gym.yml").write_text("a: [")
     with pytest.raises(SimulationError, match=r"gym.yml is not valid YAML"):
@@ -152,7 +152,7 @@ def test_the_catalog_reads_a_kind_and_never_writes_it(tmp_path: Path) -> None:
     (tmp_path / "gym.yml").write_text(GYM)
     dataset = KindDataset(filepath=str(tmp_path / "gym.yml"))
     assert dataset.load() == read_kind(tmp_path / "gym.yml")
-    with pytest.raises(Exception, match="written by people"):
+    with pytest.raises(Exception, match="written by hand"):
         dataset.save({})  # type: ignore[arg-type]
 
 
