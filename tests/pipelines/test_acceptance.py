@@ -38,7 +38,7 @@ Sides = tuple[pd.DataFrame, pd.DataFrame]
 
 def fit(train: pd.DataFrame, target: Any, contract: Contract) -> ChurnModel:
     pipeline = build_baseline(contract, 1)
-    return ChurnModel.of("lr", pipeline.fit(train, target), contract.model_inputs)
+    return ChurnModel.of("logistic_regression", pipeline.fit(train, target), contract.model_inputs)
 
 
 @pytest.fixture(scope="module")
