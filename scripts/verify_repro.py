@@ -25,6 +25,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 from tqdm import tqdm
@@ -152,11 +153,14 @@ def _another_locale() -> str:
     return next((name for start in wanted for name in names if name.startswith(start)), "POSIX")
 
 
-def _reproduce(place: Path, surroundings: Surroundings, *, is_small: bool, bar: tqdm) -> Path:
-    """Clone the last commit and reproduce it; return the clone."""
+def _reproduce(
+    place: Path, commit: str, surroundings: Surroundings, *, is_small: bool, bar: "tqdm[Any]"
+) -> Path:
+    """Clone a commit and reproduce it; return the clone."""
     project, home = place / surroundings.folder, place / f"home of {surroundings.folder}"
     home.mkdir()
-    subprocess.run(["git", "clone", "-q", "--no-local", _ROOT, project], check=True)
+    _git("clone", "-q", "--no-local", "--no-checkout", str(_ROOT), str(project))
+    _git("-C", str(project), "checkout", "-q", "--detach", commit)
     if is_small:
         scale_down(project / "params.yaml")
     if surroundings.as_user:
@@ -184,6 +188,7 @@ def _reproduce(place: Path, surroundings: Surroundings, *, is_small: bool, bar: 
     (used, _) = asked.communicate()
     if not used.strip().startswith(str(project)):
         raise _FailedError(f"the code of the clone is not what runs: {used.strip()}")
+    begin = time.monotonic()
     process = start(sys.executable, "-m", "dvc", "repro", "--force")
     assert process.stdout is not None
     said: list[str] = []
@@ -197,12 +202,20 @@ def _reproduce(place: Path, surroundings: Surroundings, *, is_small: bool, bar: 
             f"the reproduction in {surroundings.folder!r} ({surroundings}) failed:\n"
             f"{''.join(said[-30:])}"
         )
+    seconds = time.monotonic() - begin
+    bar.write(f"        {surroundings.folder}: reproduced in {seconds:.0f} s", file=sys.stderr)
     return project
 
 
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise _FailedError(f"`git {words[0]}` failed: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
 def _check_installation() -> None:
-    command = ["git", "diff", "--name-only", "HEAD", "--", *_INSTALLED]
-    changed = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True).stdout
+    changed = _git("-C", str(_ROOT), "diff", "--name-only", "HEAD", "--", *_INSTALLED)
     if changed:
         raise _FailedError(
             f"{', '.join(changed.split())} differ from the last commit, and .venv holds them: "
@@ -237,6 +250,7 @@ def verify(place: Path, *, is_small: bool, without_avx2: bool) -> str:
         With the first difference, or with what kept the check from being made.
     """
     _check_installation()
+    commit = _git("-C", str(_ROOT), "rev-parse", "HEAD")  # of both, whatever is committed meanwhile
     newer = newer_than_avx2(_features())
     as_user, why_not = _other_user()
     notes = [why_not] if why_not else []
@@ -260,7 +274,7 @@ def verify(place: Path, *, is_small: bool, without_avx2: bool) -> str:
         for note in notes:
             bar.write(f"Note    {note}", file=sys.stderr)
         one, other = (
-            _reproduce(place, item, is_small=is_small, bar=bar) for item in (first, second)
+            _reproduce(place, commit, item, is_small=is_small, bar=bar) for item in (first, second)
         )
     outputs = list(dict.fromkeys([*outputs_of(one), *outputs_of(other)]))
     files = list(dict.fromkeys([*files_of(one, outputs), *files_of(other, outputs)]))

@@ -43,6 +43,6 @@ def test_a_pipeline_is_in_the_first_layer_that_it_writes_into() -> None:
         },
     }
     put_in_layers(graph)
-    layers = {node["id"]: node["layer"] for node in graph["nodes"]}  # type: ignore[attr-defined,index]
+    layers = {node["id"]: node["layer"] for node in graph["nodes"]}  # type: ignore[attr-defined]
     assert layers["training"] == "feature"
     assert layers["acceptance"] is None
