@@ -34,16 +34,16 @@ ifneq ($(shell cat .venv/.ready 2>/dev/null),$(CURDIR))
 .PHONY: .venv/.ready
 endif
 
-repro: in-git setup  ## raw customers to evaluated model: what changed; ENV=NAME for another data set
-	@folder=$$(python scripts/mend_dvc.py $(OWN_ENV)) && cd "$$folder" && dvc repro
+repro: in-git setup  ## run what changed, from raw customers to evaluated model; ENV=NAME: another data set
+	@folder=$$(python scripts/repair_dvc.py $(OWN_ENV)) && cd "$$folder" && dvc repro
 
-undo: setup  ## return parameters and results to the last commit; ENV=NAME of another data set
+undo: setup  ## restore parameters and results of the last commit; ENV=NAME: another data set
 	kedro undo $(if $(OWN_ENV),--env $(OWN_ENV))
 
-serve: setup  ## answer scores over HTTP: http://127.0.0.1:3000/docs (another PORT=…)
+serve: setup  ## serve scores over HTTP: http://127.0.0.1:3000/docs (PORT=… for another port)
 	bentoml serve churn_pipeline.serving.service:ChurnService --host 127.0.0.1 --port $(PORT)
 
-bento: setup  ## pack the service with the accepted model into bentos/
+bento: setup  ## package the service with the accepted model into bentos/
 	python scripts/build_bento.py
 
 container: setup  ## build the image with docker, podman or buildah
@@ -64,44 +64,44 @@ test-all: setup  ## run the tests at full sizes: before a release, nightly
 lint: setup  ## everything that pre-commit checks
 	pre-commit run --all-files
 
-format: setup  ## format and mend what ruff can mend
+format: setup  ## format the code and apply the fixes that ruff can make
 	ruff check --fix-only --quiet .
 	ruff format --quiet .
 
-telco: setup  ## fetch the public Telco file, or take TELCO_CSV=path/to/it
+telco: setup  ## download the public Telco file, or use TELCO_CSV=path/to/it
 	python scripts/fetch_telco.py $(if $(TELCO_CSV),--from "$(TELCO_CSV)")
 
-kedro-viz: setup  ## the pipelines in the browser: http://127.0.0.1:4141
+kedro-viz: setup  ## view the pipelines in the browser: http://127.0.0.1:4141
 	python scripts/view_pipelines.py --port 4141
 
 jupyter: .venv/.notebooks  ## JupyterLab with the notebooks; ENV=NAME for another data set
 	kedro jupyter lab notebooks --LabApp.news_url= --LabApp.extension_manager=readonly \
 		--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
-notebooks: .venv/.notebooks  ## run the notebooks; pages with their outputs in docs/_build
+notebooks: .venv/.notebooks  ## run the notebooks; writes pages with their outputs to docs/_build
 	python scripts/render_notebooks.py
 
 .venv/.notebooks: .venv/.ready scripts/install_notebooks.sh
 	scripts/install_notebooks.sh
 	@touch $@
 
-verify-repro: setup  ## reproduce the last commit twice as on other machines, compare every byte
+verify-repro: setup  ## reproduce the last commit twice, as on other machines, and compare every byte
 	python -m scripts.verify_repro
 
-mlflow-ui: setup  ## the runs in the browser: http://127.0.0.1:5000
+mlflow-ui: setup  ## view the runs in the browser: http://127.0.0.1:5000
 	kedro model ui --port 5000
 
 browser:  ## install headless Chromium for the browser tests (Debian and Ubuntu, as root)
 	scripts/install_browser.sh
 
-lock: setup  ## resolve the dependencies anew into requirements.lock
+lock: setup  ## update requirements.lock from pyproject.toml
 	scripts/lock.sh
 	scripts/lock_bento.sh
 
-benchmark-serving: setup  ## measure the service side by side with others (half an hour)
+benchmark-serving: setup  ## compare the speed of the service with others (half an hour)
 	python -m benchmarks.serving
 
-clean:  ## remove what was generated; DVC's cache, MLflow's runs and Optuna's studies stay
+clean:  ## remove generated files; keep DVC's cache, MLflow's runs and Optuna's studies
 	$(if $(wildcard $(BIN)/python),python -m churn_pipeline.locking) git clean -qfdX -e '!.*.lock' \
 		-- data ':!data/*/.dvc'
 	rm -rf .venv .viz .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

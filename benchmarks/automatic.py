@@ -1,4 +1,4 @@
-"""What the pipelines make of a training side, without Kedro around them."""
+"""What the pipelines make of a training set, without Kedro around them."""
 
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from churn_pipeline.pipelines.tuning.nodes import tune_candidates
 
 
 class Automatic(NamedTuple):
-    """The champion of a training side, and what it and the references are worth on the test side.
+    """The champion of a training set, and what it and the references are worth on the test set.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Automatic(NamedTuple):
 def run_automatic(
     train: pd.DataFrame, test: pd.DataFrame, contract: Contract, parameters: dict[str, Any]
 ) -> Automatic:
-    """Combine columns, tune, compare, choose and fit; score the test side.
+    """Combine columns, tune, compare, choose and fit; score the test set.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """How near the chosen model comes to the true churn probabilities of simulated customers.
 
 Draws customers whose true probability is known, runs the pipelines on them, and compares the
-champion on the test side with the truth; kinds other than the built-in one get the contract that is
+champion on the test set with the truth; kinds other than the built-in one get the contract that is
 inferred from their file. With --truth-only it reports what the true probabilities reach.
 
 Exits 1 if a target is missed: expected log loss within the kind's limit of the Bayes-optimal one,
@@ -68,7 +68,7 @@ def main() -> int:
         return 0
     parameters = yaml.safe_load((_ROOT / "params.yaml").read_text(encoding="utf-8"))
     candidate, target, predicted, truth = _predictions(kind, drawn, parameters)
-    print(f"champion {candidate}; test side of {len(target):,} rows")
+    print(f"champion {candidate}; test set of {len(target):,} rows")
     checks = (
         _log_loss(predicted, truth, _LIMITS.get(arguments.kind, _OTHER_LIMIT)),
         _calibration(predicted, truth, target, parameters["evaluation"]["calibration_bins"]),
@@ -95,16 +95,16 @@ def _report_truth(kind: Kind, drawn: Simulation) -> None:
 def _predictions(
     kind: Kind, drawn: Simulation, parameters: dict[str, dict[str, Any]]
 ) -> tuple[str, NDArray[np.int8], Floats, Floats]:
-    """Return champion, target, churn probabilities and true probabilities of the test side."""
+    """Return champion, target, churn probabilities and true probabilities of the test set."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/customers.csv"
         CSVDataset(filepath=path, save_args={"index": False}).save(drawn.customers)
         raw = RawTableDataset(filepath=path).load()
         contract = _contract(kind, raw)
         inputs = {"raw_customers@source": raw, "contract": contract}
-        knobs = {f"params:{name}": parameters[name] for name in _SECTIONS}
-        knobs["params:ingestion.max_rejected_share"] = parameters["ingestion"]["max_rejected_share"]
-        datasets = {name: MemoryDataset(data) for name, data in {**inputs, **knobs}.items()}
+        given = {f"params:{name}": parameters[name] for name in _SECTIONS}
+        given["params:ingestion.max_rejected_share"] = parameters["ingestion"]["max_rejected_share"]
+        datasets = {name: MemoryDataset(data) for name, data in {**inputs, **given}.items()}
         journal = StudyJournalDataset(filepath=f"{folder}/studies.journal")
         catalog = DataCatalog({**datasets, "studies": journal})
         parts = (part.create_pipeline() for part in (ingestion, features, tuning, training))

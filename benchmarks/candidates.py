@@ -1,9 +1,9 @@
 """What fitting and scoring cost: claims that the code refers to.
 
 Scoring: the counted cost of every candidate (what the choice goes by) beside the time that the
-shipped form of its classifier takes for the test side, encoded before. Fitting: the elastic net
+shipped form of its classifier takes for the test set, encoded before. Fitting: the elastic net
 beside scikit-learn's own saga solver at equal accuracy. Medians of several runs, side by side, in
-one thread. Reads the training side and the tuned settings of the last run.
+one thread. Reads the training set and the tuned settings of the last run.
 """
 
 import argparse

@@ -151,7 +151,7 @@ def _kill_runs(
     done = 0
     with tqdm(total=kills, desc="kills of dvc repro", disable=None) as bar:
         while done < kills:
-            _run(project, sys.executable, "scripts/mend_dvc.py")
+            _run(project, sys.executable, "scripts/repair_dvc.py")
             moment = moments.uniform(0, seconds)
             if kill_after(["dvc", "repro", "-q"], moment, project, _ENVIRONMENT):
                 done += 1
@@ -159,7 +159,7 @@ def _kill_runs(
                 continue
             _compare(expected, _results(project), f"{done} kills")
             start_anew()
-    _run(project, sys.executable, "scripts/mend_dvc.py")
+    _run(project, sys.executable, "scripts/repair_dvc.py")
     _run(project, "dvc", "repro", "-q")
     _compare(expected, _results(project), f"{kills} kills")
 

@@ -2,7 +2,7 @@
 its own (see requirements-peers.txt).
 
 The peers see the table as a person would hand it over: the contract's feature columns, categories
-as such, without the derived columns. Prints one JSON line: the metrics on the test side and the
+as such, without the derived columns. Prints one JSON line: the metrics on the test set and the
 CPU seconds of this process and its children, after the imports.
 """
 
@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument("test", type=Path, help="Parquet file with the same columns")
     parser.add_argument("--seconds", type=int, default=180, help="AutoGluon's time limit")
     parser.add_argument("--trials", type=int, default=50, help="trials of a tuned booster")
-    parser.add_argument("--probability", type=Path, help=".npy file to keep the test side's in")
+    parser.add_argument("--probability", type=Path, help=".npy file to keep the test set's in")
     arguments = parser.parse_args()
 
     train, test = (_read(path) for path in (arguments.train, arguments.test))

@@ -40,7 +40,7 @@ from churn_pipeline.serving.identity.key_changes import create_key
 _ROOT = Path(__file__).resolve().parents[1]
 _OTHER = "split.seed=7"
 _SCORES = ("scores.csv", "rejected_to_score.parquet")
-_BUSY = re.compile(r"another run of the built-in data set is going on \(pid \d+, .*, since .*\)")
+_BUSY = re.compile(r"another run of the built-in data set is in progress \(pid \d+, .*, since .*\)")
 _FIGURES = re.compile(r"^ +ROC-AUC.*", re.MULTILINE)
 _RELOAD = "reload"
 _SERVICE = "churn_pipeline.serving.service:ChurnService"

@@ -1,7 +1,7 @@
 """The selection against what people would otherwise pick, on the real Telco file.
 
 For each seed of the split the pipelines' own nodes tune, compare, choose, fit and calibrate on the
-training side, and score the test side. With --peers, AutoGluon (best_quality), a tuned LightGBM and
+training set, and score the test set. With --peers, AutoGluon (best_quality), a tuned LightGBM and
 a tuned XGBoost do the same from the same customers (see peers.py), in an environment of their own
 that is made on the first call. Exits 1 if a target is missed: mean ROC-AUC at least 0.848, mean
 log loss at most 0.413; with --peers, both no worse than the best peer's, at a tenth of AutoGluon's

@@ -1,7 +1,7 @@
 """The automatic result on tables that nobody described, against AutoGluon.
 
 Each file's contract is inferred, nothing else is told; its customers are parted several times; the
-pipelines' own nodes search, tune, choose and fit on the training side. With --peers, AutoGluon
+pipelines' own nodes search, tune, choose and fit on the training set. With --peers, AutoGluon
 (best_quality, 180 s) does the same from the same columns, in an environment of its own. Prints one
 line a split and, with --peers, whether the champion's log loss is significantly worse (paired
 t-test over the test customers, the splits together).

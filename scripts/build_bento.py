@@ -1,6 +1,6 @@
 """Build the Bento: the accepted bundle, the code that serves it, and its locked dependencies.
 
-What goes in is listed in ``bentos/bentofile.yaml``; the result lies in ``bentos/store``, under a
+What goes in is listed in ``bentos/bentofile.yaml``; the result is in ``bentos/store``, under a
 version made of the model's version and a hash of everything packed, so that the same content has
 the same tag. Two builds of the same content differ in ``creation_time`` of ``bento.yaml`` only.
 
@@ -51,7 +51,7 @@ def check(root: Path, stale: bool = False, env: str | None = None) -> Scorer:
     root : Path
         The project.
     stale : bool
-        True packs a bundle that was made by other code or knobs than the present ones.
+        True packs a bundle that was made by other code or parameters than the present ones.
     env : str, optional
         The data set; by default the built-in one.
 
@@ -91,7 +91,7 @@ def check(root: Path, stale: bool = False, env: str | None = None) -> Scorer:
 
 
 def changed_since(root: Path, out: Path, dvc_project: Path | None = None) -> list[str]:
-    """Return what changed since DVC made an output: code, configuration, knobs, or itself.
+    """Return what changed since DVC made an output: code, configuration, parameters, or itself.
 
     Data are left out, since a machine that only serves need not hold them.
 
@@ -135,7 +135,7 @@ def _changes(
             for key, how in entry.get("changed deps", {}).items():
                 path = from_root(key)
                 if isinstance(how, Mapping):
-                    yield from (f"{knob} in {path}" for knob in how)
+                    yield from (f"{parameter} in {path}" for parameter in how)
                 elif not path.startswith("data/"):
                     yield path
             if str(out) in map(from_root, entry.get("changed outs", {})):
@@ -208,7 +208,7 @@ def build(root: Path, scorer: Scorer, env: str | None = None) -> tuple[str, Path
         bento = bentoml.get(f"churn:{version}")
     except NotFound:
         with tempfile.TemporaryDirectory() as folder:
-            # only what is packed: BentoML walks through everything that lies in the folder
+            # only what is packed: BentoML walks through everything in the folder
             context = Path(folder)
             lock = Path("bentos/requirements.lock")
             for target, source in [*files.items(), (lock, lock)]:

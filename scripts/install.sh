@@ -3,7 +3,7 @@
 # which is the fallback where uv cannot reach a package index that only pip is configured for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# `make` puts .venv first, which may be about to be made anew
+# `make` puts .venv first, which may be about to be recreated
 PATH=${PATH//"$PWD/.venv/bin:"/}
 python=${1:-python3}
 
@@ -14,7 +14,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
              "name one with `make setup PYTHON=python3.11`")
 PY
 if [ "$(cat .venv/.ready 2>/dev/null || pwd -P)" != "$(pwd -P)" ]; then
-    echo "This project was moved or copied, so .venv is made anew ..."
+    echo "This project was moved or copied, so .venv is recreated ..."
     rm -rf .venv
 fi
 if [ -x .venv/bin/python ]; then

@@ -68,8 +68,8 @@ def test_the_tiers_of_the_page_are_those_of_the_parameters(
 
 
 def test_experiments_are_shown_without_hashes_and_ends_of_intervals(root: Path) -> None:
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    (command,) = re.findall(r"`dvc exp show ([^`]*)`", readme)
+    page = (root / "docs/reference.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"`dvc exp show ([^`]*--drop[^`]*)`", page)
     dropped = re.compile("|".join(re.findall("--drop '([^']*)'", command)))
     document = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))
     files = {dep for stage in document["stages"].values() for dep in stage["deps"]}
@@ -85,3 +85,48 @@ def test_experiments_are_shown_without_hashes_and_ends_of_intervals(root: Path) 
             assert dropped.match(f"{prefix}{name}.high")
     for name in ("economics.contact_cost", "conf/bank/params.yaml:economics.contact_cost"):
         assert not dropped.match(name)
+
+
+def pages(root: Path) -> list[Path]:
+    return [root / "README.md", root / "CONTRIBUTING.md", *sorted((root / "docs").rglob("*.md"))]
+
+
+def anchors(page: str) -> set[str]:
+    """Return the anchors that GitHub gives the headings of a page."""
+    titles = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", page, flags=re.DOTALL), re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+    return set(plain)
+
+
+def links(page: str) -> list[str]:
+    text = re.sub(r"```.*?```|`[^`]*`", "", page, flags=re.DOTALL)
+    return [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+
+
+def test_links_between_documents_lead_somewhere(root: Path) -> None:
+    checked = 0
+    for path in pages(root):
+        for link in links(path.read_text(encoding="utf-8")):
+            file, _, anchor = link.partition("#")
+            target = (path.parent / file).resolve() if file else path
+            assert target.exists(), f"{path.name}: {link}"
+            if anchor:
+                assert anchor in anchors(target.read_text(encoding="utf-8")), f"{path.name}: {link}"
+            checked += 1
+    assert checked > 100
+
+
+def test_every_document_is_in_an_index(root: Path) -> None:
+    for folder, index in (("docs", "index.md"), ("docs/adr", "README.md")):
+        listed = links((root / folder / index).read_text(encoding="utf-8"))
+        for path in (root / folder).glob("*.md"):
+            assert path.name == index or path.name in listed, f"{path.name} is not in {index}"
+
+
+def test_the_reference_names_every_report(root: Path) -> None:
+    page = (root / "docs/reference.md").read_text(encoding="utf-8")
+    catalog = (root / "conf/base/catalog.yml").read_text(encoding="utf-8")
+    reports = set(re.findall(r"08_reporting/(\w+\.(?:json|md|html))$", catalog, re.MULTILINE))
+    assert len(reports) > 10
+    for name in reports:
+        assert f"`{name}`" in page, f"docs/reference.md does not list {name}"

@@ -65,10 +65,10 @@ def test_an_environment_has_the_parameters_of_a_data_set(
         ("data/saas/two", "the saas data set"),
         ("./data//saas/.", "the saas data set"),
         ("data", "the built-in data set"),
-        (".", "no folder within"),
+        (".", "not a folder within"),
         ("data/06_models/bank", "the built-in data set"),
-        ("../bank", "no folder within"),
-        ("/data/bank", "no folder within"),
+        ("../bank", "not a folder within"),
+        ("/data/bank", "not a folder within"),
     ],
 )
 def test_a_folder_that_is_not_its_own_is_refused(project: Path, folder: str, said: str) -> None:
@@ -93,7 +93,9 @@ def test_a_layer_of_the_built_in_data_set_is_no_data_set(project: Path, name: st
 
 @pytest.mark.parametrize("env", ["bnak", "../bank", "bank/", ".bank.partial", " "])
 def test_an_unknown_data_set_gets_the_known_ones(project: Path, env: str) -> None:
-    with pytest.raises(DatasetNameError, match=r"there is no data set .*there are bank, saas, and"):
+    with pytest.raises(
+        DatasetNameError, match=r"there is no data set .*existing data sets are bank, saas, and"
+    ):
         params_file(project, env)
 
 
@@ -116,7 +118,7 @@ def test_a_data_set_says_where_its_files_are(project: Path) -> None:
     ("text", "message"),
     [
         (None, "cannot be read"),
-        ("a: [", "is no YAML"),
+        ("a: [", "is not valid YAML"),
         ("", "has no section dataset"),
         ("dataset: {name: x}", "has no section dataset with the keys name, folder and contract"),
         ("dataset: {name: x, folder: y, contract: z, more: 1}", "has no section dataset"),

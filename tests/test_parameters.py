@@ -183,7 +183,7 @@ def test_a_password_in_an_address_is_refused_and_not_shown(
     with pytest.raises(ParameterError) as caught:
         check_parameters(parameters)
     message = str(caught.value)
-    assert message.startswith(f"params.yaml: {section}.{key} holds a password")
+    assert message.startswith(f"params.yaml: {section}.{key} contains a password")
     assert "conf/local/credentials.yml" in message
     assert "hush" not in message
 

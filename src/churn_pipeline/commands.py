@@ -16,7 +16,10 @@ class Command(click.Command):
             return str(error)
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
             where = error.filename or "a file"
-            return f"{where} cannot be read or written ({error.strerror}); see who owns it"
+            return (
+                f"{where} cannot be read or written ({error.strerror}); check its owner and "
+                "permissions"
+            )
         return None
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -57,7 +57,7 @@ def environment_folder(project: Path, name: str) -> Path:
     """
     if not _NAME.fullmatch(name):
         raise DatasetNameError(
-            f"{name!r} cannot be the name of a data set; use letters, digits, - and _, beginning "
+            f"{name!r} cannot be the name of a data set; use letters, digits, - and _, starting "
             "with a letter or digit"
         )
     if name in _OF_THE_PROJECT:
@@ -100,7 +100,7 @@ def params_name(project: Path, env: str | None) -> str:
     if not _NAME.fullmatch(env) or not folder.is_dir():
         others = ", ".join(environments(project))
         raise DatasetNameError(
-            f"there is no data set {env!r}: {_CONF}/{env} does not exist; there are "
+            f"there is no data set {env!r}: {_CONF}/{env} does not exist; existing data sets are "
             f"{others or 'no others yet'}, and the built-in one of {PARAMS} in the project's root"
         )
     return env if (folder / PARAMS).is_file() else ""
@@ -172,8 +172,8 @@ def own_folder(project: Path, name: str) -> str:
     folder = _normal(given)
     if not _is_within(folder):
         raise ParameterError(
-            f"{shown}: dataset.folder is {given}, which is no folder within the project; "
-            f"use data/{name}"
+            f"{shown}: dataset.folder is {given}, which is not a folder within the project; use "
+            f"data/{name}"
         )
     others = _folders_of_others(project, name)
     built_in = others.pop(_BUILT_IN, None)
@@ -263,7 +263,7 @@ def read_dataset(file: Path) -> Dataset:
     except OSError as error:
         raise ParameterError(f"{file} cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
+        raise ParameterError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from None
     except (KeyError, TypeError, AttributeError):
         raise ParameterError(
             f"{file} has no section dataset with the keys name, folder and contract"

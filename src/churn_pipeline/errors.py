@@ -1,8 +1,8 @@
-"""Errors that a user can mend; the command line prints them as one sentence, no traceback."""
+"""Errors that a user can fix; the command line prints them as one sentence, without a traceback."""
 
 
 class ChurnPipelineError(Exception):
-    """A problem in what the user brought (data, contract, parameters), with its remedy."""
+    """A problem in the user's input (data, contract, parameters), with its remedy."""
 
 
 class ContractError(ChurnPipelineError):
@@ -18,7 +18,7 @@ class ParameterError(ChurnPipelineError):
 
 
 class DatasetNameError(ChurnPipelineError):
-    """There is no data set of that name, or cannot be; the message names the valid ones."""
+    """There is no data set of that name, or cannot be one; the message names the valid ones."""
 
 
 class GateError(ChurnPipelineError):
@@ -38,7 +38,7 @@ class StorageError(ChurnPipelineError):
 
 
 class BundleError(ChurnPipelineError):
-    """A bundle cannot be made or trusted; the message names the file and the remedy."""
+    """A bundle cannot be created or trusted; the message names the file and the remedy."""
 
 
 class SimulationError(ChurnPipelineError):

@@ -159,7 +159,7 @@ def test_reason_is_a_sentence_with_the_expected_values(
         "Contract": ("Weekly", "Contract: 'Weekly' is not one of Month-to-month, One year, "),
         "tenure": ("1.5", "tenure: '1.5' is not a whole number."),
         "MonthlyCharges": ("-1", "MonthlyCharges: '-1' is outside 0 to 250 USD per month."),
-        "Churn": (" ", "Churn: ' ' is missing, a value is required."),
+        "Churn": (" ", "Churn: ' ' is missing, but a value is required."),
     }
     for name, (cell, sentence) in cases.items():
         _, violations = find_violations(frame([row | {name: cell}]), contract)

@@ -49,7 +49,7 @@ def kedro(project: Path, *arguments: str) -> Result:
 def test_infer_shows_no_password(project: Path, options: tuple[str, ...]) -> None:
     result = kedro(project, "infer", "postgresql://bob:a::hush@127.0.0.1:9/d::Ü", *options)
     assert result.exit_code == 1
-    assert "SOURCE holds a password" in result.output
+    assert "SOURCE contains a password" in result.output
     assert "hush" not in result.output
 
 
@@ -76,7 +76,7 @@ def test_infer_writes_a_data_set(project: Path) -> None:
     assert [c.name for c in contract.features] == ["fee", "visits", "gender"]
     params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
     assert params["ingestion"]["source"] == SOURCE
-    assert "# What was inferred of Gym members.csv" in (folder / "inference.md").read_text()
+    assert "# What was inferred from Gym members.csv" in (folder / "inference.md").read_text()
     for text in ("target cancelled, 'yes' means churn: 25.0%", "id member", "3 features, 1 of",
                  "kedro run --env gym_members", "make serve ENV=gym_members"):  # fmt: skip
         assert text in result.output
@@ -95,7 +95,7 @@ def test_a_data_set_is_never_overwritten_silently(project: Path) -> None:
     assert path.read_text(encoding="utf-8") == "mine"
     again = kedro(project, "infer", SOURCE, "--env", "gym", "--drop", "fee", "--force")
     assert again.exit_code == 0
-    assert "conf/gym is written anew; nothing of it is kept" in again.output
+    assert "conf/gym is replaced; its contents are lost" in again.output
     contract = ContractDataset(filepath=str(path)).load()
     assert contract.columns["fee"].roles == ("ignored",)
 
@@ -105,8 +105,8 @@ def test_a_data_set_is_never_overwritten_silently(project: Path) -> None:
     [
         (["nowhere.csv"], "nowhere.csv does not exist; give as SOURCE the path of your customer"),
         (["data/01_raw"], "data/01_raw is a folder; SOURCE needs one file, of which it has: Gym"),
-        ([SOURCE, "--encoding", "klingon"], "--encoding 'klingon' is no text encoding"),
-        ([SOURCE, "--separator", "||"], "--separator '||': it takes one ASCII character"),
+        ([SOURCE, "--encoding", "klingon"], "--encoding 'klingon' is not a text encoding"),
+        ([SOURCE, "--separator", "||"], "--separator '||': it must be one ASCII character"),
         ([SOURCE, "--target", "visits"], "has 9 values"),
         ([SOURCE, "--target", "canceled"], "did you mean 'cancelled'"),
         ([SOURCE, "--env", "base"], "'base' cannot be the name"),

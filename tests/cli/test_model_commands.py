@@ -153,7 +153,7 @@ def test_a_store_that_cannot_be_read_is_told_in_one_sentence(
     result = kedro_model(*arguments)
     assert result.exit_code == 1
     assert result.output.startswith(f"Error: {tmp_path}/mlflow.db, the store of MLflow, cannot be")
-    assert "it is no SQLite database" in result.output
+    assert "it is not an SQLite database" in result.output
     assert result.output.count("\n") == 1
 
 
@@ -223,7 +223,7 @@ def test_fetch_overwrites_nothing_but_bundles(with_versions: MlflowClient, tmp_p
     (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
     result = kedro_model("fetch", "1", "--to", str(tmp_path))
     assert result.exit_code == 2
-    assert "holds something else" in result.output
+    assert "contains something other than a bundle" in result.output
     assert (tmp_path / "thesis.txt").exists()
 
 

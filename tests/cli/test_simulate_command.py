@@ -35,8 +35,8 @@ def test_a_kind_is_drawn_into_the_projects_data(project: SimpleNamespace) -> Non
 
 def test_the_ending_chooses_the_format(project: SimpleNamespace, tmp_path: Path) -> None:
     table, truth = tmp_path / "s.parquet", tmp_path / "t.csv"
-    options = ("--customers", 40, "--output", table, "--truth", truth, "--knob", "snapshots=3")
-    result = run(project, "--kind", "saas", *options, "--knob", "first_snapshot=2024-02-29")
+    options = ("--customers", 40, "--output", table, "--truth", truth, "--set", "snapshots=3")
+    result = run(project, "--kind", "saas", *options, "--set", "first_snapshot=2024-02-29")
     assert result.exit_code == 0, result.output
     assert pd.read_parquet(table)["snapshot_date"].unique().tolist() == [
         "2024-02-29",
@@ -63,10 +63,10 @@ def test_files_are_overwritten_by_force_alone(project: SimpleNamespace) -> None:
     [
         (["--kind", "shop"], "shop.yml does not exist; kinds there: bank, saas, telco, usage"),
         (["--output", "x.xlsx"], "--output must end in .csv or .parquet, not 'x.xlsx'"),
-        (["--output", "x.csv", "--truth", "x.csv"], "must be two files"),
-        (["--kind", "bank", "--knob", "size=3"], "bank.yml has no knob 'size'"),
-        (["--kind", "bank", "--knob", "noise=high"], "is not NAME=VALUE with a number or a date"),
-        (["--kind", "bank", "--knob", "noise"], "is not NAME=VALUE"),
+        (["--output", "x.csv", "--truth", "x.csv"], "must be different files"),
+        (["--kind", "bank", "--set", "size=3"], "bank.yml has no parameter 'size'"),
+        (["--kind", "bank", "--set", "noise=high"], "is not NAME=VALUE with a number or a date"),
+        (["--kind", "bank", "--set", "noise"], "is not NAME=VALUE"),
     ],
 )
 def test_wrong_options_get_one_sentence(

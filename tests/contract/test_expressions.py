@@ -193,7 +193,7 @@ def test_a_missing_result_does_not_hold() -> None:
     ],
 )  # fmt: skip
 def test_anything_else_of_python_is_refused_with_what_is_allowed(text: str) -> None:
-    with pytest.raises(ValueError, match="is not allowed in an expression; allowed are columns"):
+    with pytest.raises(ValueError, match="is not allowed in an expression; use columns"):
         Expression(text)
 
 

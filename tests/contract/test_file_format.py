@@ -38,12 +38,12 @@ def test_the_section_is_read_and_written_back() -> None:
     ("file", "message"),
     [
         ({"encodng": "x"}, "file.encodng is not a key; valid keys: encoding, escape, footer"),
-        ({"encoding": "klingon"}, "file.encoding is 'klingon', which is no text encoding"),
-        ({"encoding": "base64"}, "file.encoding is 'base64', which is no text encoding"),
-        ({"separator": "||"}, "file.separator is '||'; it takes one ASCII character"),
+        ({"encoding": "klingon"}, "file.encoding is 'klingon', which is not a text encoding"),
+        ({"encoding": "base64"}, "file.encoding is 'base64', which is not a text encoding"),
+        ({"separator": "||"}, "file.separator is '||'; it must be one ASCII character"),
         ({"quote": "x"}, "file.quote is 'x'; valid options: \", ', none"),
         ({"escape": "\\"}, "file.escape is '\\\\'; valid options: backslash, none"),
-        ({"skip_rows": -1}, "file.skip_rows must be a whole number from 0 on"),
+        ({"skip_rows": -1}, "file.skip_rows must be a whole number of at least 0"),
         ({"footer": "Total"}, "file.footer must be a list of texts"),
     ],
 )

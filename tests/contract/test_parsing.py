@@ -100,8 +100,8 @@ PLAN, AGE, LEFT = "columns/plan", "columns/age", "columns/left"
         ("missing_values", "NA", "missing_values must be a list of texts, not 'NA'"),
         ("missing_values", [-1], "missing_values holds -1, .* put it in quotes"),
         ("missing_values", ["a", "a"], "missing_values names a value twice"),
-        ("missing_values", ["", " "], "missing_values holds ' '; cells .* without blanks"),
-        ("columns", _DELETE, "columns is empty; describe at least an id, a target and one feat"),
+        ("missing_values", ["", " "], "missing_values holds ' '; cells .* blanks are removed"),
+        ("columns", _DELETE, "columns is empty; describe at least an id, a target and a feat"),
         ("columns", ["key"], "columns must be a mapping of keys"),
         (PLAN, None, "columns.plan must be a mapping of keys"),
         (f"{PLAN}/kind", "x", "columns.plan.kind is not a key; valid keys: decimal, default"),
@@ -110,12 +110,16 @@ PLAN, AGE, LEFT = "columns/plan", "columns/age", "columns/left"
         (f"{PLAN}/role", "input", "role is 'input'; valid options: id, target, feature, sens"),
         (f"{PLAN}/role", ["x"], "columns.plan.role is 'x'; valid options: id, target"),
         (f"{PLAN}/role", [], "columns.plan.role is empty; valid options: id, target"),
-        (f"{PLAN}/role", ["feature", "ignored"], "columns.plan.role ignored goes with no other"),
+        (f"{PLAN}/role", ["feature", "ignored"], "columns.plan.role ignored cannot be combined"),
         (f"{PLAN}/meaning", _DELETE, "columns.plan.meaning is missing; a text is needed"),
         (f"{PLAN}/values", _DELETE, "columns.plan.values is missing; a category lists its"),
         (f"{PLAN}/values", [True, False], "values holds True, which YAML does not read as text"),
         (f"{PLAN}/values", ["a", "a"], "columns.plan.values names a value twice"),
-        (f"{PLAN}/values", ["a ", "b"], "columns.plan.values holds 'a '; cells .* without blanks"),
+        (
+            f"{PLAN}/values",
+            ["a ", "b"],
+            "columns.plan.values holds 'a '; cells .* blanks are removed",
+        ),
         (f"{PLAN}/values", ["a", "NA"], "columns.plan.values holds 'NA', a missing value"),
         (f"{PLAN}/minimum", 1, "minimum/maximum only fit types integer and number, not category"),
         (f"{PLAN}/positive", "a", "columns.plan.positive only fits the target"),
@@ -128,7 +132,7 @@ PLAN, AGE, LEFT = "columns/plan", "columns/age", "columns/left"
         (f"{AGE}/maximum", float("nan"), "columns.age.maximum must be a finite number"),
         (f"{AGE}/maximum", 10**400, "columns.age.maximum must be a finite number"),
         ("columns/note/role", "feature", "role feature does not fit type text; use category, or"),
-        ("columns/ fee", {"type": "number", "meaning": "m"}, "columns names ' fee'; the header"),
+        ("columns/ fee", {"type": "number", "meaning": "m"}, "columns names ' fee'; blanks"),
         ("columns", {False: {}}, "columns has the key False, which YAML does not read as text"),
         ("derived_columns/ratio/expression", "count(note == 'x')", "reads 'note'; valid columns:"),
         ("columns/fee/role", "sensitive", "derived_columns.ratio.expression reads 'fee'; valid"),
@@ -151,7 +155,11 @@ PLAN, AGE, LEFT = "columns/plan", "columns/age", "columns/left"
         ("row_rules/cheap/check", "plan < 'b'", "cannot be computed: texts have no order"),
         ("row_rules/cheap/check", "plan + 1", "row_rules.cheap.check cannot be computed: "),
         ("row_rules/cheap/check", "plan", "cannot be computed: the result is a text"),
-        ("row_rules/range", {"check": "fee > 1", "meaning": "m"}, "row_rules.range must be calle"),
+        (
+            "row_rules/range",
+            {"check": "fee > 1", "meaning": "m"},
+            "row_rules.range must have another",
+        ),
         ("derived_columns/ratio/expression", "left == 'y'", "reads 'left'; valid columns: plan"),
         ("derived_columns/ratio/expression", "is_missing(key)", "reads 'key'; valid columns: pl"),
         ("derived_columns/ratio/name", "x", "ratio.name is not a key; valid keys: expression"),
@@ -216,7 +224,7 @@ def test_an_open_category_may_be_missing() -> None:
         ("joined", {"formats": ["%Q"]}, "'%Q' with the code %Q; valid codes: %% %a %b"),
         ("joined", {"formats": ["%d %z"]}, "with the code %z; valid codes"),
         ("joined", {"formats": ["%"]}, "valid codes"),
-        ("joined", {"formats": ["%d/%Y"]}, "holds '%d/%Y', which tells no month; such as '%d/%m/"),
+        ("joined", {"formats": ["%d/%Y"]}, "'%d/%Y', which does not give a month; an example is"),
         ("joined", {"formats": "%d"}, "joined.formats must be a list of texts"),
         ("joined", {"default": "2026-01-31"}, "joined.default only fits the snapshot"),
         ("day", {"default": "31/01/2026"}, "day.default must be a date in quotes, such as"),
@@ -224,15 +232,27 @@ def test_an_open_category_may_be_missing() -> None:
         ("day", {"default": 20260131}, "day.default must be a date in quotes, such as"),
         ("day", {"nullable": True}, "columns.day.nullable does not fit role snapshot"),
         ("day", {"type": "text"}, "columns.day.type of a snapshot must be date, not text"),
-        ("day", {"role": ["snapshot", "feature"]}, "day.role snapshot goes with no other role"),
-        ("joined", {"role": "snapshot"}, r"role snapshot to one column, not \['day', 'joined'\]"),
+        (
+            "day",
+            {"role": ["snapshot", "feature"]},
+            "day.role snapshot cannot be combined with another role",
+        ),
+        (
+            "joined",
+            {"role": "snapshot"},
+            r"role snapshot to at most one column, not \['day', 'joined'\]",
+        ),
         ("joined", {"role": "sensitive"}, "joined.role sensitive does not fit type date"),
         ("key", {"type": "date"}, "columns.key.role id does not fit type date"),
         ("key", {"generated": 1}, "columns.key.generated must be true or false, not 1"),
         ("plan", {"generated": True}, "plan.generated only fits an id of type text"),
         ("left", {"open": True}, "columns.left.open does not fit role target"),
-        ("left", {"horizon_days": 0}, "horizon_days must be a whole number from 1 on, not 0"),
-        ("left", {"horizon_days": 1.5}, "horizon_days must be a whole number from 1 on, not 1.5"),
+        ("left", {"horizon_days": 0}, "horizon_days must be a whole number of at least 1, not 0"),
+        (
+            "left",
+            {"horizon_days": 1.5},
+            "horizon_days must be a whole number of at least 1, not 1.5",
+        ),
         ("plan", {"horizon_days": 3}, "columns.plan.horizon_days only fits the target"),
         ("plan", {"spellings": {"c": ["x"]}}, "plan.spellings is 'c'; valid options: a, b"),
         ("plan", {"spellings": {"a": "x"}}, "plan.spellings.a must be a list of texts"),
@@ -243,7 +263,7 @@ def test_an_open_category_may_be_missing() -> None:
         ("plan", {"spellings": {"a": ["NA"]}}, "plan.spellings holds 'NA', a missing value"),
         ("fee", {"decimal": ";"}, "columns.fee.decimal is ';'; valid options: ., ,"),
         ("fee", {"thousands": "x"}, "columns.fee.thousands is 'x'; valid options: ',' '.' ' ' "),
-        ("fee", {"thousands": "."}, "thousands is '.', which stands before the fraction"),
+        ("fee", {"thousands": "."}, "thousands is '.', which is the decimal separator"),
         ("fee", {"strip": ["5"]}, "strip holds '5'; only texts without digits and signs fit"),
     ],
 )
@@ -265,7 +285,7 @@ def test_dates_alone_give_the_model_nothing() -> None:
     del document["row_rules"], document["derived_columns"]
     for name in ("plan", "age", "fee"):
         document["columns"][name]["role"] = "ignored"
-    with pytest.raises(ContractError, match="give the model dates alone"):
+    with pytest.raises(ContractError, match="has only dates as features"):
         parse_contract(document)
 
 
@@ -274,9 +294,9 @@ def test_dates_alone_give_the_model_nothing() -> None:
     [
         ("joined > '2026-01-31'", "compares the date joined with '2026-01-31'; write date"),
         ("joined > 20000", "compares the date joined with 20000; write date"),
-        ("joined > date('31/01/2026')", "is no date; write date"),
-        ("joined > date('2026-02-30')", "is no date; write date"),
-        ("joined > date(day)", "is no date; write date"),
+        ("joined > date('31/01/2026')", "is not a date; write date"),
+        ("joined > date('2026-02-30')", "is not a date; write date"),
+        ("joined > date(day)", "is not a date; write date"),
         ("fee > date('2026-01-31')", "compares the number fee with a date"),
         ("plan == date('2026-01-31')", "compares the category plan with a date"),
         ("date('2020-01-01') <= joined <= day", None),

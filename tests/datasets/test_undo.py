@@ -201,7 +201,7 @@ def test_a_killed_experiment_leaves_branch_and_other_data_sets(project: Path) ->
     )
     assert process.stdout is not None
     assert any(line.startswith("ran") for line in process.stdout)
-    with pytest.raises(UndoError, match=rf"at work on this data set \(pid {process.pid}\)"):
+    with pytest.raises(UndoError, match=rf"working on this data set \(pid {process.pid}\)"):
         plan_undo(project, None)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
@@ -230,7 +230,7 @@ def test_looking_changes_nothing_even_where_the_parameters_are_broken(project: P
 
 
 def test_without_git_or_commit_that_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UndoError, match=r"is not a git repository.*`make repro` makes"):
+    with pytest.raises(UndoError, match=r"is not a git repository.*`make repro` creates"):
         plan_undo(tmp_path, None)
     run(tmp_path, "git", "init", "-q")
     with pytest.raises(UndoError, match="nothing is committed yet"):

@@ -336,7 +336,7 @@ def tracked(tmp_path: Path) -> Path:
         ("data/bundle/model", ["data/bundle"]),
     ],
 )
-def test_newer_code_and_knobs_are_named_and_data_are_not(
+def test_newer_code_and_parameters_are_named_and_data_are_not(
     tracked: Path, path: str | None, changes: list[str]
 ) -> None:
     if path == "params.yaml":

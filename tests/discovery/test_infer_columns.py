@@ -159,7 +159,7 @@ def test_what_tells_nothing_is_left_alone_with_the_reason() -> None:
     }
     inference = infer(table)
     reasons = {name: plan(inference, name).why for name in table}
-    assert reasons["constant"] == "all rows hold the same value"
+    assert reasons["constant"] == "all rows have the same value"
     assert reasons["empty"] == "all of its cells are missing"
     assert reasons["nearly"] == "only 6 cells are filled"
     assert "free text" in reasons["notes"]
@@ -173,7 +173,7 @@ def test_99_percent_missing_is_kept_with_the_reason() -> None:
     found = inference.document["columns"]["complaints"]
     assert found["role"] == "feature"
     assert found["nullable"]
-    assert "whether a cell is filled may tell" in plan(inference, "complaints").why
+    assert "whether a cell is filled may be informative" in plan(inference, "complaints").why
 
 
 def test_the_share_from_which_cells_may_be_missing() -> None:
@@ -206,7 +206,7 @@ def test_drop_leaves_out() -> None:
 
 def test_a_table_without_features_is_one_sentence() -> None:
     table = raw({"id": ids(), "churn": churn(), "constant": ["x"] * N})
-    with pytest.raises(DataError, match=r"no column that a model could learn.*constant \(all rows"):
+    with pytest.raises(DataError, match=r"no column that a model can learn.*constant \(all rows"):
         infer_contract(table, "test", Hints())
 
 

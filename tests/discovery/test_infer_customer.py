@@ -42,7 +42,7 @@ def test_rows_of_one_customer_are_known_as_such() -> None:
     assert contract.customer is not None
     assert contract.customer.name == "customer_id"
     assert contract.id.is_generated
-    assert "150 different customer_id stand in 1,200 rows" in inferred.report
+    assert "150 different customer_id occur in 1,200 rows" in inferred.report
     assert "customer_id" not in contract.model_inputs
 
 

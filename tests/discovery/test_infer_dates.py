@@ -74,7 +74,7 @@ def ambiguous() -> list[str]:
 def test_an_ambiguous_order_is_a_question() -> None:
     inference = infer({"signup": ambiguous()})
     assert inference.document["columns"]["signup"]["formats"] == ["%d/%m/%Y"]
-    assert questions(inference, "signup write the day first")
+    assert questions(inference, "signup write the day or")
 
 
 def test_another_column_decides_the_order() -> None:
@@ -181,7 +181,7 @@ def test_each_date_becomes_days_and_none_follows_from_others() -> None:
 
 
 def test_the_snapshot_of_the_user_must_be_a_date() -> None:
-    with pytest.raises(DataError, match=r"the column amount of table\.csv is no column of dates"):
+    with pytest.raises(DataError, match=r"the column amount of table\.csv is not a date column"):
         infer({"x": range(N)}, snapshot="amount")
     with pytest.raises(DataError, match="--horizon-days counts from a snapshot"):
         infer({"x": range(N)}, horizon_days=30)
@@ -210,7 +210,7 @@ def test_years_of_two_digits_are_not_read_of_a_wrong_century(
     inference = infer(table)
     assert inference.document["columns"]["dob"]["role"] == "ignored"
     assert why in plan(inference, "dob").why
-    assert questions(inference, "Of which century are the years of dob")
+    assert questions(inference, "Which century are the two-digit years of dob")
     assert any("dob is left out" in text for text in inference.notes.warnings)
     if signup:
         default = inference.document["columns"]["snapshot_date"]["default"]

@@ -34,7 +34,7 @@ def test_ids_join_whether_floats_or_integers() -> None:
         ([f"{1.2e11 + i * 1e7:.5E}" for i in range(N)], "Which digits did customer_id have"),
         ([repr(float(10**17 + i * 64)) for i in range(N)], "Which digits did customer_id have"),
         ([f"{9_100_000_000_000_000 + 2 * i}.0" for i in range(N)], "Are the last digits"),
-        ([f"{i:08d}" if i % 9 else str(i) for i in range(1, N + 1)], "lost their zeros in front"),
+        ([f"{i:08d}" if i % 9 else str(i) for i in range(1, N + 1)], "lost their leading zeros"),
     ],
 )
 def test_lost_digits_are_asked_about(cells: list[str], words: str) -> None:
@@ -46,7 +46,7 @@ def test_lost_digits_are_asked_about(cells: list[str], words: str) -> None:
 
 def test_postcodes_a_digit_short_are_asked_about() -> None:
     codes = [str(code) for code in RNG.choice([2134, 2139, 10001, 60601, 94105], N)]
-    assert questions(infer({"zip": codes}), "Have some zip lost a zero")
+    assert questions(infer({"zip": codes}), "Have some zip lost a leading zero")
     whole = [code.zfill(5) for code in codes]
     assert not questions(infer({"zip": whole}), "zip")
 
@@ -69,7 +69,7 @@ def test_no_id_beyond_exact_floats_becomes_a_feature() -> None:
 def test_what_numbers_the_rows_is_no_feature_but_a_question(cells: list[Any]) -> None:
     inference = infer({"nr": cells})
     assert plan(inference, "nr").roles == ["ignored"]
-    assert questions(inference, "Does nr measure anything")
+    assert questions(inference, "Does nr measure something")
     assert "feature" in plan(infer({"nr": cells}, keep=("nr",)), "nr").roles
 
 

@@ -92,18 +92,26 @@ def test_of_relabellings_the_first_is_the_target_and_the_others_are_left_out() -
     [
         ({"vip": churn(), "x": range(N)}, {}, r"--target COL, one of the columns.*: vip"),
         ({"x": range(N)}, {}, "not a single column with two values"),
-        ({"churn_a": churn(), "churn_b": churn(share=0.4)}, {}, "churn_a, churn_b; say which by"),
+        (
+            {"churn_a": churn(), "churn_b": churn(share=0.4)},
+            {},
+            "churn_a, churn_b; choose one with",
+        ),
         ({"churn": ["a", "b", "c", "d"] * (N // 4)}, {}, r"has 4 values \('a', .*--target"),
         (
             {"Customer Status": ["Stayed", "Churned", "Joined", "Stayed"] * (N // 4)},
             {},
             "Customer Status of table.csv has 3 values",
         ),
-        ({"churn": ["no"] * N}, {}, "has the one value 'no'; a target has two"),
-        ({"churn": [""] * N}, {"target": "churn"}, "has nothing but missing cells"),
-        ({"y": ["a", "b"] * (N // 2)}, {}, "the target y of table.csv is 'a' or 'b'; say which"),
-        ({"left_reviews": churn(), "x": range(N)}, {}, "the names of table.csv do not tell"),
-        ({"retained": ["-1", "1"] * (N // 2)}, {}, "retained of table.csv is '-1' or '1'; say"),
+        ({"churn": ["no"] * N}, {}, "has the one value 'no'; a target needs two"),
+        ({"churn": [""] * N}, {"target": "churn"}, "has only missing cells"),
+        (
+            {"y": ["a", "b"] * (N // 2)},
+            {},
+            "the target y of table.csv is 'a' or 'b'; state which one",
+        ),
+        ({"left_reviews": churn(), "x": range(N)}, {}, "the names of table.csv do not show"),
+        ({"retained": ["-1", "1"] * (N // 2)}, {}, "retained of table.csv is '-1' or '1'; state"),
         ({"y": churn()}, {"positive": "1"}, "--positive '1' is not a value of y, which is"),
         ({"y": churn()}, {"target": "Y"}, "no such column; did you mean 'y'"),
         ({"y": churn()}, {"drop": ("z",)}, "--drop 'z': table.csv has no such column"),
@@ -143,7 +151,7 @@ def test_under_a_name_of_staying_the_no_left(name: str, values: tuple[str, str])
     inference = infer({name: texts}, target=None)
     assert (inference.target.name, inference.target.positive) == (name, away)
     assert inference.churn_rate == 0.25
-    assert questions(inference, f"{away!r} in {name} say that a customer left")
+    assert questions(inference, f"{away!r} in {name} mean that a customer left")
     assert infer({name: texts}, target=name, positive=stayed).target.positive == stayed
 
 

@@ -184,7 +184,7 @@ def refused(reproduced: Project) -> Iterator[Project]:
     result = reproduced.run("dvc", "repro", check=False)
     assert result.returncode != 0
     assert "FAIL" in result.stdout
-    assert "is not accepted, it failed 1 gate: minimum_roc_auc" in result.stderr
+    assert "is not accepted: it failed 1 gate: minimum_roc_auc" in result.stderr
     assert "Traceback" not in result.stdout + result.stderr
     yield reproduced
     reproduced.run("git", "checkout", "-q", ".")
@@ -212,7 +212,7 @@ def test_a_refused_model_is_not_promoted(refused: Project) -> None:
     [
         (
             "01-explore",
-            ("rows read", "of the training side churned", "Alone, ", "pairs of numbers"),
+            ("rows read", "of the training set churned", "Alone, ", "pairs of numbers"),
         ),
         (
             "02-read-the-model",

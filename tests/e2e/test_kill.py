@@ -5,7 +5,7 @@ import random
 import pytest
 
 from benchmarks.move_copy_kill import kill_after
-from scripts.mend_dvc import mend
+from scripts.repair_dvc import repair
 from tests.e2e.conftest import Project, environment
 from tests.sizes import size
 
@@ -18,7 +18,7 @@ def test_killed_runs_end_in_the_same_bytes(project: Project) -> None:
     for _ in range(size(1, 3)):
         moment = generator.uniform(1, 15)
         kills += kill_after(["dvc", "repro"], moment, project.root, environment())
-        mend(project.root)
+        repair(project.root)
     project.run("dvc", "repro")
     killed = project.checksums()
     assert kills >= 1

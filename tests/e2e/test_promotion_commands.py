@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 def test_models_are_promoted_and_rolled_back(reproduced: Project) -> None:
     project = reproduced
     project.run("kedro", "model", "promote", "--reason", "seed 42")
-    # other customers: with another split, the champion knew the test side
+    # other customers: with another split, the champion knew the test set
     project.run("kedro", "run", "--params=simulation.seed=43")
     project.run("kedro", "model", "promote", "--reason", "seed 43")
     listed = project.run("kedro", "model", "list").stdout.splitlines()

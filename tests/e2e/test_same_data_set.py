@@ -41,7 +41,9 @@ def wait_for_the_lock(project: Project, process: subprocess.Popen[str]) -> None:
 
 
 def is_refused(code: int, text: str) -> bool:
-    sentence = r"another run of the built-in data set is going on \(pid \d+, .*, since .*\); wait"
+    sentence = (
+        r"another run of the built-in data set is in progress \(pid \d+, .*, since .*\); wait"
+    )
     return code != 0 and "Traceback" not in text and len(re.findall(sentence, text)) == 1
 
 

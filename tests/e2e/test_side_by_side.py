@@ -138,9 +138,18 @@ def test_metrics_and_plots_of_a_data_set_are_shown(two: Project) -> None:
 
 def test_an_experiment_of_one_in_a_temporary_folder(two: Project) -> None:
     before = files(two.root / "data")
-    knob = "../../conf/south/params.yaml:split.seed=7"
+    setting = "../../conf/south/params.yaml:split.seed=7"
     done = two.run(
-        "dvc", "exp", "run", "--temp", "-n", "other-split", "features", "-S", knob, cwd="data/south"
+        "dvc",
+        "exp",
+        "run",
+        "--temp",
+        "-n",
+        "other-split",
+        "features",
+        "-S",
+        setting,
+        cwd="data/south",
     )
     assert "Stage 'ingestion' didn't change, skipping" in done.stdout
     assert "Running stage 'features'" in done.stdout

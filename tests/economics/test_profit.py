@@ -76,7 +76,8 @@ def test_lifetime_values_are_one_for_all_or_a_column() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("word", "does not hold numbers"), ("wroth", "is no column"), ("flag", "")]
+    ("name", "words"),
+    [("word", "does not contain numbers"), ("wroth", "is not a column"), ("flag", "")],
 )
 def test_a_column_that_cannot_be_a_lifetime_value(name: str, words: str) -> None:
     customers = table([1, 2, 3]).assign(flag=True)

@@ -20,7 +20,7 @@ def test_a_gap_is_found_and_told() -> None:
     gap = validation_gap(random.normal(0.01, 0.1, 400), random.normal(0.13, 0.3, 150))
     assert gap["beyond_noise"]
     (sentence,) = gap_sentences(gap, is_by_time=False)
-    assert sentence.startswith("The model does worse on the test side than in cross-validation")
+    assert sentence.startswith("The model does worse on the test set than in cross-validation")
     assert f"{gap['standard_errors']:.1f} standard errors apart" in sentence
     assert "several rows under different ids" in sentence
     assert "changed since" in gap_sentences(gap, is_by_time=True)[0]

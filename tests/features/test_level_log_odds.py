@@ -48,7 +48,7 @@ def test_the_numbers_repeat() -> None:
 
 def test_rows_of_one_customer_do_not_tell_each_other_the_target() -> None:
     generator = np.random.default_rng(5)
-    customers, months = 400, 12  # in order of the customer, as on the training side
+    customers, months = 400, 12  # in order of the customer, as on the training set
     code = np.repeat(generator.integers(0, 40, customers), months)
     target = np.repeat(generator.random(customers) < 0.3, months).astype(np.int8)
     values = pd.DataFrame({"level": pd.Categorical.from_codes(code, pd.Index(LEVELS))})

@@ -375,8 +375,8 @@ def test_a_store_that_fails_in_the_middle_costs_no_result(
     warnings = (r.getMessage() for r in caplog.records if r.levelname == "WARNING")
     first, last = dict.fromkeys(warnings)  # one may reach two handlers
     assert first.startswith(f"{tmp_path}/mlflow.db, the store of MLflow, ")
-    assert first.endswith("; the run goes on without it")
-    assert last.endswith("When its store is back, `kedro model log` logs them")
+    assert first.endswith("; the run continues without it")
+    assert last.endswith("When its store is available again, `kedro model log` logs them")
 
 
 def test_the_command_to_log_later_repeats_what_the_run_was_given() -> None:

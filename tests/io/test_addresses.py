@@ -8,7 +8,7 @@ import pytest
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.addresses import from_project, parse_address, parse_sink
 
-KNOB = "ingestion.source"
+SETTING = "ingestion.source"
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ KNOB = "ingestion.source"
 def test_sources_are_told_apart_by_form(
     source: str, kind: str, place: str, part: str | None, name: str
 ) -> None:
-    address = parse_address(source, KNOB)
+    address = parse_address(source, SETTING)
     assert (address.kind, address.place, address.part) == (kind, place, part)
     assert address.name == name
 
@@ -60,12 +60,12 @@ def test_sources_are_told_apart_by_form(
     ],
 )
 def test_queries_begin_with_select_or_with(source: str, is_query: bool) -> None:
-    assert parse_address(source, KNOB).is_query is is_query
+    assert parse_address(source, SETTING).is_query is is_query
 
 
 def test_long_queries_are_cut_in_names() -> None:
     query = "select " + ", ".join(f"column_{i}" for i in range(99)) + " from t"
-    assert len(parse_address(f"sqlite:///b.db::{query}", KNOB).name) < 80
+    assert len(parse_address(f"sqlite:///b.db::{query}", SETTING).name) < 80
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def test_long_queries_are_cut_in_names() -> None:
 )
 def test_a_password_is_refused_and_not_shown(source: str) -> None:
     with pytest.raises(DataError) as caught:
-        parse_address(source, KNOB)
+        parse_address(source, SETTING)
     message = str(caught.value)
-    assert message.startswith("ingestion.source holds a password")
+    assert message.startswith("ingestion.source contains a password")
     assert "conf/local/credentials.yml" in message
     assert "hush" not in message
 
@@ -110,7 +110,7 @@ def test_a_password_is_refused_and_not_shown(source: str) -> None:
 )
 def test_other_forms_are_one_sentence(source: str, message: str) -> None:
     with pytest.raises(DataError) as caught:
-        parse_address(source, KNOB)
+        parse_address(source, SETTING)
     assert message in str(caught.value)
 
 

@@ -44,8 +44,8 @@ def test_absent_file_is_named(tmp_path: Path) -> None:
     [
         (b"name: [", "mine.yml is not valid YAML"),
         ("name: é".encode("latin-1"), "mine.yml is not UTF-8"),
-        ((TEXT + "name: again\n").encode(), "the key 'name' stands here twice"),
-        ((TEXT + "  fee: {type: integer, meaning: m}\n").encode(), "'fee' stands here twice"),
+        ((TEXT + "name: again\n").encode(), "the key 'name' occurs twice"),
+        ((TEXT + "  fee: {type: integer, meaning: m}\n").encode(), "'fee' occurs twice"),
         (b"- 1", "mine.yml: the file must be a mapping"),
     ],
 )
@@ -61,7 +61,7 @@ def test_the_contract_is_never_written(tmp_path: Path) -> None:
     path = tmp_path / "mine.yml"
     path.write_text(TEXT)
     dataset: Any = ContractDataset(filepath=str(path))
-    with pytest.raises(DatasetError, match="written by people"):
+    with pytest.raises(DatasetError, match="written by hand"):
         dataset.save("x")
     assert path.read_text() == TEXT
 

@@ -126,7 +126,7 @@ def test_an_absent_table_names_those_that_are_there(
 def test_an_empty_table_is_an_error(database: tuple[str, dict[str, Any] | None]) -> None:
     address, credentials = database
     query = f"{address}::select * from customers where n = 7"
-    assert "has no rows; ingestion.source needs a table" in error_of(query, credentials)
+    assert "has no rows; ingestion.source needs a customer table" in error_of(query, credentials)
 
 
 def test_a_wrong_query_is_one_sentence(database: tuple[str, dict[str, Any] | None]) -> None:

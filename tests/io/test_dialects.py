@@ -125,7 +125,7 @@ def test_a_quote_that_is_never_closed_is_told(tmp_path: Path) -> None:
     lines = [HEADER, *rows("plain")]
     lines[20] = lines[20].replace("plain", '"plain')
     raw = read(tmp_path, "\n".join(lines))
-    assert "A quote that is never closed?" in raw.remarks[-1].text
+    assert "Is there a quote that is never closed?" in raw.remarks[-1].text
 
 
 @pytest.mark.parametrize("separator", ["^", "~", "\x01"])
@@ -178,11 +178,11 @@ def test_archives(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\x89PNG\r\n\x1a\n" + bytes(99), "is a picture, not a table"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(99), "is a picture, not a text table"),
         (b"%PDF-1.7\n%\xe2\xe3", "is a PDF document"),
         (b"\n<!DOCTYPE html><html>", "is an HTML page"),
-        (b'[\n {"a": 1},', "is a JSON array, not a table of text; write an object a line"),
-        (b"PAR1" + bytes(99), "is a Parquet file, not a table of text; name it .parquet"),
+        (b'[\n {"a": 1},', "is a JSON array, not a text table; write one object per line"),
+        (b"PAR1" + bytes(99), "is a Parquet file, not a text table; name it .parquet"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "is an old workbook (.xls)"),
         (b"", "is empty"),
         (b"id,months\n", "has no rows"),

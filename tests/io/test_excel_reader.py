@@ -105,11 +105,11 @@ def test_what_is_no_workbook_is_one_sentence(tmp_path: Path) -> None:
     other_zip = (tmp_path / "c.xlsx").read_bytes()
     for content in (whole[:1000], b"\xd0\xcf\x11\xe0" + bytes(600), other_zip):
         path.write_bytes(content)
-        assert "a.xlsx is not an Excel workbook that can be read" in error_of(str(path))
+        assert "a.xlsx is not a readable Excel workbook" in error_of(str(path))
     for content, message in (
         (b"", "a.xlsx is empty"),
-        (b"a,b\n1,2\n", "a.xlsx is a text file whatever its name says"),
-        (b"<html><table>", "a.xlsx is an HTML page whatever its name says"),
+        (b"a,b\n1,2\n", "a.xlsx is a text file in spite of its name"),
+        (b"<html><table>", "a.xlsx is an HTML page in spite of its name"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "is an old workbook (.xls), or one"),
     ):
         path.write_bytes(content)
@@ -151,7 +151,7 @@ def test_sheets_that_may_all_be_meant_are_listed(tmp_path: Path) -> None:
     source = workbook(tmp_path / "a.xlsx", Jan=DATA, Feb=DATA[:40])
     message = error_of(source)
     assert "Jan (61 × 3), Feb (40 × 3)" in message
-    assert "a.xlsx::Jan, or by --sheet" in message
+    assert "a.xlsx::Jan, or with --sheet" in message
 
 
 def test_a_hidden_sheet_is_not_taken_unasked(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_errors_of_excel_are_empty_and_counted(tmp_path: Path) -> None:
     ]
     raw = looked_at(workbook(tmp_path / "a.xlsx", Data=rows))
     assert raw.cells["x"].iloc[[2, 4]].tolist() == ["", ""]
-    assert "2 cells hold an error of Excel" in raw.remarks[0].text
+    assert "2 cells contain an Excel error" in raw.remarks[0].text
 
 
 def test_the_last_columns_may_have_no_name(tmp_path: Path) -> None:

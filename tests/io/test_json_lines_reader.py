@@ -77,7 +77,7 @@ def test_lines_that_are_no_object_are_set_aside_with_their_reason(tmp_path: Path
     assert raw.malformed["reason"].tolist() == [
         "no JSON object.",
         "no JSON object.",
-        "the key 'a' stands in it twice.",
+        "the key 'a' is in it twice.",
     ]
 
 
@@ -92,7 +92,7 @@ def test_byte_order_marks_and_gzip(tmp_path: Path, codec: str) -> None:
     ("text", "message"),
     [
         ('[{"a": 1},\n{"a": 2}]\n', "has no line that is a JSON object (line 1: no JSON object."),
-        ("id,n\n1,2\n", "JSON lines hold one object a line"),
+        ("id,n\n1,2\n", "JSON Lines files have one object per line"),
         ("", "customers.jsonl is empty"),
         ("[" * 100_000, "has no line that is a JSON object"),
         ('{"a": 1, "a ": 2}', "has the column 'a' twice"),

@@ -164,13 +164,13 @@ def test_any_bytes_are_a_table_or_a_data_error(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "customers.csv is empty; a table of customers is needed"),
+        (b"", "customers.csv is empty; a customer table is needed"),
         (b"\n", "customers.csv has no rows"),
         (b"a,b\n", "customers.csv has no rows"),
         (b"a,b", "it has no rows"),
         (b"a,b\n\n\n", "customers.csv has no rows"),
         (b"a,b\n1\n2\n", "no row of as many fields as its header (2, on line 1)"),
-        (bytes(range(256)) * 9, "is no text (it has control characters)"),
+        (bytes(range(256)) * 9, "is not a text file (it contains control"),
         (b"a,b,a\n1,2,3\n", "has the column 'a' twice; rename one of them"),
         (b"a,b, a\n1,2,3\n", "has the column 'a' twice; rename one of them"),
         (
@@ -220,7 +220,7 @@ def test_absent_file_names_the_parameter(tmp_path: Path) -> None:
 def test_errors_name_the_parameter_that_the_path_is_from(tmp_path: Path) -> None:
     for name, problem in [("customers.csv", "does not exist"), ("customers.doc", "the ending")]:
         with pytest.raises(DatasetError) as caught:
-            RawTableDataset(filepath=str(tmp_path / name), knob="scoring.source").load()
+            RawTableDataset(filepath=str(tmp_path / name), setting="scoring.source").load()
         message = str(caught.value.__cause__)
         assert problem in message
         assert "scoring.source" in message
@@ -237,7 +237,7 @@ def test_the_file_is_never_written(tmp_path: Path) -> None:
     path = tmp_path / "customers.csv"
     path.write_bytes(b"a,b\n1,2\n")
     dataset: Any = RawTableDataset(filepath=str(path))
-    with pytest.raises(DatasetError, match="the pipeline never writes it"):
+    with pytest.raises(DatasetError, match="the pipeline never writes to it"):
         dataset.save("x")
     assert dataset.exists()
     assert path.read_bytes() == b"a,b\n1,2\n"

@@ -63,7 +63,7 @@ def test_a_sink_has_the_types_of_the_contract(tmp_path: Path) -> None:
     rows = dated(table(), CONTRACT, "feature_date", "2026-02-28", "publishing.date")
     path = tmp_path / "s.duckdb"
     sink: Any = DatabaseTableDataset(
-        address=f"duckdb:///{path}::t", keys=["feature_date"], knob="publishing.sink"
+        address=f"duckdb:///{path}::t", keys=["feature_date"], setting="publishing.sink"
     )
     sink.save(rows)
     with duckdb.connect(str(path)) as opened:

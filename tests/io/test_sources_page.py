@@ -100,7 +100,7 @@ def test_the_sink_is_written(postgresql: PostgreSQL, root: Path) -> None:
     sink: Any = DatabaseTableDataset(
         address=scoring["sink"].replace("localhost/bank", f"127.0.0.1:{postgresql.port}/postgres"),
         keys=["model_version", "scoring_date"],
-        knob="scoring.sink",
+        setting="scoring.sink",
         credentials=postgresql.credentials,
     )
     day = pd.Timestamp(scoring["date"]).date()

@@ -69,7 +69,7 @@ class Sink:
 
     def dataset(self) -> Any:
         return DatabaseTableDataset(
-            address=self.address, keys=KEYS, knob="scoring.sink", credentials=self.credentials
+            address=self.address, keys=KEYS, setting="scoring.sink", credentials=self.credentials
         )
 
     def run(self, *statements: str) -> list[Any]:
@@ -171,7 +171,7 @@ def test_a_write_that_fails_leaves_the_old_rows(sink: Sink) -> None:
 
 def test_a_table_that_lacks_a_column_is_named(sink: Sink) -> None:
     sink.dataset().save(scores(5, JANUARY).drop(columns="reason"))
-    statement = 'let its owner run ALTER TABLE "scores" ADD COLUMN "reason" TEXT;'
+    statement = 'ask its owner to run ALTER TABLE "scores" ADD COLUMN "reason" TEXT;'
     with pytest.raises(DatasetError, match=f"no column reason; {statement}"):
         sink.dataset().save(scores(5, JANUARY))
     assert sink.runs() == [("m1", "2026-01-31", 5, 5)]
@@ -198,7 +198,7 @@ def test_columns_that_differ_by_case_only(sink: Sink) -> None:
         sink.dataset().save(table)
         assert sink.run('select sum("RANK"), sum(rank) from scores') == [(5, 10)]
         return
-    with pytest.raises(DatasetError, match=r"'rank' and 'RANK' differ by case only, .* rename"):
+    with pytest.raises(DatasetError, match=r"'rank' and 'RANK' differ only in case, .* rename"):
         sink.dataset().save(table)
 
 
@@ -217,7 +217,7 @@ def test_rows_without_key_are_refused(sink: Sink) -> None:
 
 
 def test_a_null_address_writes_nothing(tmp_path: Path) -> None:
-    dataset: Any = DatabaseTableDataset(address=None, keys=KEYS, knob="scoring.sink")
+    dataset: Any = DatabaseTableDataset(address=None, keys=KEYS, setting="scoring.sink")
     dataset.save(scores(3, JANUARY))
     assert not dataset.exists()
     assert not list(tmp_path.iterdir())
@@ -235,7 +235,7 @@ def test_it_exists_once_written(sink: Sink) -> None:
 def test_a_table_may_have_any_name(tmp_path: Path, name: str) -> None:
     for kind in ("duckdb", "sqlite"):
         dataset: Any = DatabaseTableDataset(
-            address=f"{kind}:///{tmp_path}/{kind}.db::{name}", keys=KEYS, knob="scoring.sink"
+            address=f"{kind}:///{tmp_path}/{kind}.db::{name}", keys=KEYS, setting="scoring.sink"
         )
         for _ in range(2):
             dataset.save(scores(5, JANUARY))
@@ -247,7 +247,7 @@ def test_the_last_dot_parts_schema_and_table(sink: Sink) -> None:
         pytest.skip("what is before the dots has no dot in the others")
     sink.run('create schema "a.b"')
     dataset: Any = DatabaseTableDataset(
-        address=sink.address.replace("::scores", "::a.b.c"), keys=KEYS, knob="scoring.sink",
+        address=sink.address.replace("::scores", "::a.b.c"), keys=KEYS, setting="scoring.sink",
         credentials=sink.credentials,
     )  # fmt: skip
     for _ in range(2):
@@ -279,7 +279,7 @@ if pause:
 table_writer._ROWS_A_PIECE = 100
 print("ready", flush=True)
 sys.stdin.readline()
-dataset = DatabaseTableDataset(address={address!r}, keys=t.KEYS, knob="scoring.sink",
+dataset = DatabaseTableDataset(address={address!r}, keys=t.KEYS, setting="scoring.sink",
                                credentials={credentials!r})
 for turn in range({turns}):
     dataset.save(t.scores({n}, t.JANUARY, shift={shift}))
@@ -364,11 +364,11 @@ def test_readers_see_the_old_rows_meanwhile(postgresql: PostgreSQL, tmp_path: Pa
         ("s3://bucket/scores.csv", "takes a table of a database only"),
         ("sqlite:///s.db::select 1", "takes a table of a database only"),
         ("sqlite:///s.db", "names no table"),
-        ("postgresql://me:hush@host/db::t", "holds a password"),
+        ("postgresql://me:hush@host/db::t", "contains a password"),
     ],
 )
 def test_unusable_addresses_are_one_sentence(address: str, message: str) -> None:
-    dataset: Any = DatabaseTableDataset(address=address, keys=KEYS, knob="scoring.sink")
+    dataset: Any = DatabaseTableDataset(address=address, keys=KEYS, setting="scoring.sink")
     with pytest.raises(DatasetError, match=message) as caught:
         dataset.save(scores(1, JANUARY))
     assert "scoring.sink" in str(caught.value.__cause__)
@@ -378,7 +378,10 @@ def test_unusable_addresses_are_one_sentence(address: str, message: str) -> None
 def test_no_error_and_no_description_shows_the_password(postgresql: PostgreSQL) -> None:
     credentials = {"user": "nobody", "password": PASSWORD}
     dataset: Any = DatabaseTableDataset(
-        address=f"{postgresql.address}::t", keys=KEYS, knob="scoring.sink", credentials=credentials
+        address=f"{postgresql.address}::t",
+        keys=KEYS,
+        setting="scoring.sink",
+        credentials=credentials,
     )
     with pytest.raises(DatasetError) as caught:
         dataset.save(scores(1, JANUARY))
@@ -397,7 +400,7 @@ def writer_of(server: PostgreSQL, *grants: str) -> Any:
     return DatabaseTableDataset(
         address=f"{server.address}::own.scores",
         keys=KEYS,
-        knob="scoring.sink",
+        setting="scoring.sink",
         credentials={"user": "writer", "password": "hush"},
     )
 
@@ -437,8 +440,8 @@ def test_a_table_of_somebody_else_needs_privileges_on_its_rows_only(others: Post
                 "drop table own.scores",
                 "grant usage on schema own to writer",
             ),
-            "may not create it; let an owner of the schema run CREATE TABLE own.scores|"
-            'may not create it; let an owner of the schema run CREATE TABLE "own"."scores"',
+            "may not create it; ask an owner of the schema to run CREATE TABLE own.scores|"
+            'may not create it; ask an owner of the schema to run CREATE TABLE "own"."scores"',
         ),
         (("drop schema own cascade",), 'schema "own" does not exist; create the schema'),
         (
@@ -447,7 +450,7 @@ def test_a_table_of_somebody_else_needs_privileges_on_its_rows_only(others: Post
                 "grant usage on schema own to writer",
                 "grant select, insert, delete on own.scores to writer",
             ),
-            'no column contact, reason; let its owner run ALTER TABLE "own"."scores" '
+            'no column contact, reason; ask its owner to run ALTER TABLE "own"."scores" '
             'ADD COLUMN contact BOOLEAN; |ADD COLUMN "contact" BOOLEAN; ',
         ),
     ],

@@ -109,7 +109,7 @@ def test_latin_1_with_two_bytes_that_utf_8_might_have(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (bytes(200), "has zero bytes and no byte-order mark"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(200), "is a picture, not a table of text"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(200), "is a picture, not a text table"),
         (b"\xff\xfea\x00,\x00\x00\xd8\x00\xd8", "is not UTF-16 text (line 1,"),
         (b"\xef\xbb\xbfa,b\n\xe9,2\n", "is not UTF-8 text (line 2, byte 0xe9)"),
     ],

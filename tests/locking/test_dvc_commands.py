@@ -59,7 +59,9 @@ def test_dvc_holds_the_lock_from_its_start_or_touches_nothing(
     with holder(project / "data") as (process, _):
         refused = run(project, way)
     assert refused.returncode != 0
-    assert f"another run of the built-in data set is going on (pid {process.pid}" in refused.stderr
+    assert (
+        f"another run of the built-in data set is in progress (pid {process.pid}" in refused.stderr
+    )
     assert held.read_text(encoding="utf-8") == "of a run that is going on"
 
 

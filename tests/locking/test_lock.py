@@ -30,10 +30,10 @@ def test_a_second_command_is_refused_with_the_first_ones_name(north: Place) -> N
             pass
     text = str(refused.value)
     assert text.startswith(
-        f"another run of data set north is going on (pid {process.pid}, python -c"
+        f"another run of data set north is in progress (pid {process.pid}, python -c"
     )
     assert ", since 2" in text
-    assert text.endswith("wait for it with --wait (or CHURN_WAIT=1), or end it")
+    assert text.endswith("wait for it with --wait (or CHURN_WAIT=1), or stop it")
 
 
 def test_another_data_set_is_free(north: Place, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_stage_that_survived_its_dvc_is_waited_for(north: Place, writes: bool)
     assert dvc.stdout.readline() == "held\n"  # the stage
     dvc.kill()
     dvc.wait()
-    with pytest.raises(BusyError, match="going on"), hold([north], writes=writes):
+    with pytest.raises(BusyError, match="in progress"), hold([north], writes=writes):
         pass
     dvc.stdin.close()  # the stage ends
     with hold([north], wait=True, writes=writes):
@@ -157,7 +157,7 @@ def test_a_stage_that_survived_its_dvc_is_waited_for(north: Place, writes: bool)
     [
         (errno.EROFS, "cannot be written (Read-only file system)"),
         (errno.EACCES, "cannot be written (Permission denied)"),
-        (errno.ENOLCK, "keeps no locks (No locks available)"),
+        (errno.ENOLCK, "does not support locks (No locks available)"),
     ],
 )
 def test_a_folder_without_locks_is_one_sentence(

@@ -161,7 +161,7 @@ def test_a_failing_fit_is_one_sentence_that_names_the_candidate(
     with pytest.raises(ParameterError) as caught:
         fit_on(name, make_pipeline(Failing(error)), inputs, y)
     assert str(caught.value) == (
-        f"candidate {name} cannot be fitted: leaves must be more than 1; look at "
+        f"candidate {name} cannot be fitted: leaves must be more than 1; check "
         f"candidates.{name} in params.yaml"
     )
 

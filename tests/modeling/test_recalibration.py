@@ -43,7 +43,7 @@ def choose(log_odds: Floats, churned: NDArray[np.int8], *methods: str) -> Any:
     )
 
 
-def test_sigmoid_mends_an_overconfident_model() -> None:
+def test_sigmoid_corrects_an_overconfident_model() -> None:
     log_odds, churned = truth()
     calibrator, facts = choose(2 * log_odds + 1, churned)
     assert facts["method"] == "sigmoid"

@@ -113,8 +113,8 @@ def test_the_reason_is_one_sentence(worse: tuple[str, ...], reason: str) -> None
 def test_the_reason_when_the_best_is_the_cheapest_of_the_tied() -> None:
     table = measured(cheap=[0.40, 0.42], middle=[0.41, 0.42], dear=[0.6, 0.7])
     assert choose(table, "dear", best="cheap")["reason"] == (
-        "cheap has the lowest mean log loss (0.4100), and none of those that are not significantly "
-        "worse scores a customer at less cost."
+        "cheap has the lowest mean log loss (0.4100), and no candidate that is cheaper to score is "
+        "statistically as good."
     )
 
 

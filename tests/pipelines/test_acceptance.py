@@ -38,7 +38,7 @@ Sides = tuple[pd.DataFrame, pd.DataFrame]
 
 def fit(train: pd.DataFrame, target: Any, contract: Contract) -> ChurnModel:
     pipeline = build_baseline(contract, 1)
-    return ChurnModel.of("lr", pipeline.fit(train, target), contract.model_inputs)
+    return ChurnModel.of("logistic_regression", pipeline.fit(train, target), contract.model_inputs)
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_a_champion_of_another_split_is_not_compared_with(
     contract: Contract,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It was trained on customers of the test side."""
+    """It was trained on customers of the test set."""
     with caplog.at_level(logging.INFO, logger="churn_pipeline"):
         gates = run(poor, model, sides[1], contract, {"no_regression": True}, champion_seed="7")
     assert gates["gates"][-1]["passed"] is None
@@ -160,7 +160,7 @@ def test_every_failed_gate_is_named_with_value_and_limit(
     with pytest.raises(ChurnPipelineError) as raised:
         accept(gates, SELECTION, scorer_of(model, sides[1], contract), "")
     text = str(raised.value)
-    assert "(xgboost) is not accepted, it failed 2 gates: " in text
+    assert "(xgboost) is not accepted: it failed 2 gates: " in text
     assert f"minimum_roc_auc (is {value:g}, must be at least 0.99)" in text
     assert "maximum_scoring_milliseconds (" in text
     assert "must be at most 1e-06)" in text

@@ -155,10 +155,10 @@ def test_a_column_may_hold_the_lifetime_values(
     assert weighed["threshold"] is None
     assert weighed["assumptions"]["customer_lifetime_value"] == "worth"
     assert curve["threshold"].isna().all()
-    with pytest.raises(ParameterError, match="'worth', which is no column"):
+    with pytest.raises(ParameterError, match="'worth', which is not a column"):
         decide_test_customers(scores, test, contract, economics)
     derived = contract.derived_columns[0].name
-    with pytest.raises(ParameterError, match=f"'{derived}', which is no column") as caught:
+    with pytest.raises(ParameterError, match=f"'{derived}', which is not a column") as caught:
         decide_test_customers(
             scores, test, contract, economics | {"customer_lifetime_value": derived}
         )

@@ -57,11 +57,11 @@ def test_nobody_changes_sides_when_customers_come_and_go(
 def test_a_side_without_both_kinds_of_customers_is_an_error(
     features: pd.DataFrame, contract: Contract, share: float, side: str
 ) -> None:
-    with pytest.raises(DataError, match=rf"the {side} side has .*; .*change split\.test_share"):
+    with pytest.raises(DataError, match=rf"the {side} set has .*; .*change split\.test_share"):
         split_customers(features, contract, share, 42)
 
 
 def test_customers_who_all_stayed_are_an_error(features: pd.DataFrame, contract: Contract) -> None:
     stayed = features[features[contract.target.name] != contract.target.positive]
-    with pytest.raises(DataError, match="the training side has 0 churned and"):
+    with pytest.raises(DataError, match="the training set has 0 churned and"):
         split_customers(stayed, contract, 0.2, 42)

@@ -77,7 +77,7 @@ def test_equal_rows_and_ids_stay_once(tmp_path: Path) -> None:
     assert accepted["fee"].tolist() == [1.0, 2.0]
     assert rejected["rejected_line"].tolist() == [3, 5]
     assert quality["rejected_by_rule"] == {"duplicate_id (key)": 2}
-    assert rejected["rejected_reason"].tolist()[0] == "key: 'C1' already stands on an earlier row."
+    assert rejected["rejected_reason"].tolist()[0] == "key: 'C1' is already on an earlier row."
 
 
 def test_customers_without_ids_get_some(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_customer_has_one_row_a_snapshot(tmp_path: Path) -> None:
     accepted, rejected, _ = ingest(tmp_path, text, contract_of(ID, TARGET, FEE, DAY))
     assert accepted["fee"].tolist() == [1.0, 2.0]
     assert rejected["rejected_reason"].tolist() == [
-        "key: 'C1' already stands on an earlier row of the same day."
+        "key: 'C1' is already on an earlier row with the same day."
     ]
 
 
@@ -270,7 +270,7 @@ def test_a_snapshot_is_never_missing(tmp_path: Path) -> None:
     text = "key,left,fee,day\nC1,n,1,\nC2,y,2,2026-02-28\n"
     accepted, rejected, _ = ingest(tmp_path, text, contract_of(ID, TARGET, FEE, DAY))
     assert accepted["key"].tolist() == ["C2"]
-    assert rejected["rejected_reason"].tolist() == ["day: '' is missing, a value is required."]
+    assert rejected["rejected_reason"].tolist() == ["day: '' is missing, but a value is required."]
 
 
 def test_a_file_of_one_day_needs_no_snapshot(tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ def test_a_date_after_the_snapshot_is_leakage(tmp_path: Path) -> None:
     assert accepted["key"].tolist() == ["C0", "C2", "C3"]
     assert quality["rejected_by_rule"] == {"after_snapshot (paid)": 1}
     assert rejected["rejected_reason"].tolist() == [
-        "paid: '2026-02-01' was not known yet on the day of day, '2026-01-31'."
+        "paid: '2026-02-01' was not yet known on the day of day, '2026-01-31'."
     ]
 
 

@@ -48,34 +48,36 @@ class Result(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def knobs(root: Path) -> dict[str, Any]:
+def parameters(root: Path) -> dict[str, Any]:
     """The project's parameters with two candidates and a small search."""
-    knobs = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
-    knobs["candidates"] = {
+    parameters = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+    parameters["candidates"] = {
         "logistic_regression": {"C": 1.0, "max_iter": 200},
         "lightgbm": {"n_estimators": 30, "num_leaves": 7, "min_child_samples": 10},
     }
-    knobs["tuning"] |= {"folds": 2, "workers": 1}
-    knobs["training"] |= {"folds": 2, "repeats": 1}
-    knobs["combinations"]["most"] = 1
-    return knobs
+    parameters["tuning"] |= {"folds": 2, "workers": 1}
+    parameters["training"] |= {"folds": 2, "repeats": 1}
+    parameters["combinations"]["most"] = 1
+    return parameters
 
 
-def train_on(table: pd.DataFrame, knobs: dict[str, Any], folder: Path) -> Result:
+def train_on(table: pd.DataFrame, parameters: dict[str, Any], folder: Path) -> Result:
     path = folder / "table.csv"
     table.to_csv(path, index=False)
     raw = read_raw_table(str(path))
     contract = parse_contract(infer_contract(raw, "table").document)
     train, test = split_customers(accepted(raw, contract), contract, 0.3, 1)
-    contract, _ = combine_columns(train, contract, knobs["combinations"])
+    contract, _ = combine_columns(train, contract, parameters["combinations"])
     train, test = (add_combinations(side, contract) for side in (train, test))
-    _, settings = tune_candidates(train, contract, knobs["candidates"], knobs["tuning"])
-    out_of_fold, folds = cross_validate_candidates(train, contract, settings, knobs["training"])
-    fitted = fit_candidates(train, contract, settings, knobs["training"])
-    _, model, _ = choose_and_calibrate(
-        folds, out_of_fold, fitted, train, contract, settings, knobs["training"]
+    _, settings = tune_candidates(train, contract, parameters["candidates"], parameters["tuning"])
+    out_of_fold, folds = cross_validate_candidates(
+        train, contract, settings, parameters["training"]
     )
-    scorer = Scorer(with_decisions(assemble(model, contract, train), knobs["economics"]))
+    fitted = fit_candidates(train, contract, settings, parameters["training"])
+    _, model, _ = choose_and_calibrate(
+        folds, out_of_fold, fitted, train, contract, settings, parameters["training"]
+    )
+    scorer = Scorer(with_decisions(assemble(model, contract, train), parameters["economics"]))
     check_parity(model, scorer, test, contract)
     auc = roc_auc_score(churned(test, contract), model.churn_probability(test))
     return Result(contract, model, train, test, float(auc), scorer)
@@ -99,45 +101,47 @@ def customers(n: int, seed: int = 1) -> pd.DataFrame:
     )
 
 
-def test_three_hundred_rows(knobs: dict[str, Any], tmp_path: Path) -> None:
-    result = train_on(customers(300), knobs, tmp_path)
+def test_three_hundred_rows(parameters: dict[str, Any], tmp_path: Path) -> None:
+    result = train_on(customers(300), parameters, tmp_path)
     assert result.roc_auc > 0.7
 
 
-def test_half_a_percent_of_churners(knobs: dict[str, Any], tmp_path: Path) -> None:
+def test_half_a_percent_of_churners(parameters: dict[str, Any], tmp_path: Path) -> None:
     table = customers(24_000)
     table["churn"] = drawn((0.03 * (table["usage"] - 60) - 7).to_numpy(), 3)
     assert 0.003 < table["churn"].mean() < 0.007
-    result = train_on(table, knobs, tmp_path)
+    result = train_on(table, parameters, tmp_path)
     assert result.roc_auc > 0.75
     mean = result.model.churn_probability(result.test).mean()
     assert 0.5 < mean / table["churn"].mean() < 2
 
 
-def test_a_target_that_never_happens_is_one_sentence(knobs: dict[str, Any], tmp_path: Path) -> None:
+def test_a_target_that_never_happens_is_one_sentence(
+    parameters: dict[str, Any], tmp_path: Path
+) -> None:
     with pytest.raises(DataError, match=r"churn") as error:
-        train_on(customers(300).assign(churn=0), knobs, tmp_path)
+        train_on(customers(300).assign(churn=0), parameters, tmp_path)
     assert "\n" not in str(error.value)
 
 
-def test_five_hundred_columns(knobs: dict[str, Any], tmp_path: Path) -> None:
+def test_five_hundred_columns(parameters: dict[str, Any], tmp_path: Path) -> None:
     generator = np.random.default_rng(2)
     noise = pd.DataFrame(generator.normal(size=(700, 480)).round(3)).add_prefix("measure_")
-    result = train_on(pd.concat([customers(700), noise], axis=1), knobs, tmp_path)
+    result = train_on(pd.concat([customers(700), noise], axis=1), parameters, tmp_path)
     assert len(result.contract.features) > 480
     assert result.roc_auc > 0.55
 
 
-def test_heavy_tails(knobs: dict[str, Any], tmp_path: Path) -> None:
+def test_heavy_tails(parameters: dict[str, Any], tmp_path: Path) -> None:
     table = customers(1500)
     generator = np.random.default_rng(4)
     table["balance"] = np.exp(generator.normal(8, 5, 1500)).round(2)  # to some hundred billions
-    result = train_on(table, knobs, tmp_path)
+    result = train_on(table, parameters, tmp_path)
     assert result.roc_auc > 0.7
     assert np.isfinite(result.model.log_odds(result.test)).all()
 
 
-def test_twenty_thousand_levels(knobs: dict[str, Any], tmp_path: Path) -> None:
+def test_twenty_thousand_levels(parameters: dict[str, Any], tmp_path: Path) -> None:
     generator = np.random.default_rng(6)
     n = 12_000
     table = customers(n)
@@ -146,7 +150,7 @@ def test_twenty_thousand_levels(knobs: dict[str, Any], tmp_path: Path) -> None:
     table["postcode"] = [f"P{number:05}" for number in code]
     risk = generator.normal(0, 2, 20_000)
     table["churn"] = drawn(risk[code] - 0.5, 7)
-    result = train_on(table, knobs, tmp_path)
+    result = train_on(table, parameters, tmp_path)
     column = result.contract.columns["postcode"]
     assert column.is_open
     assert 50 < len(column.values) <= 1000
@@ -156,17 +160,17 @@ def test_twenty_thousand_levels(knobs: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_identifiers_that_look_like_numbers_are_no_features(
-    knobs: dict[str, Any], tmp_path: Path
+    parameters: dict[str, Any], tmp_path: Path
 ) -> None:
     table = customers(900)
     generator = np.random.default_rng(8)
     table["account_number"] = generator.permutation(900) + 80_000_000
     table["row"] = np.arange(900)
-    result = train_on(table, knobs, tmp_path)
+    result = train_on(table, parameters, tmp_path)
     assert not {"account_number", "row"} & set(result.contract.model_inputs)
 
 
-def test_a_sum_that_trees_find_hard_is_found(knobs: dict[str, Any], tmp_path: Path) -> None:
+def test_a_sum_that_trees_find_hard_is_found(parameters: dict[str, Any], tmp_path: Path) -> None:
     generator = np.random.default_rng(9)
     n = 5000
     charges = pd.DataFrame(
@@ -175,7 +179,7 @@ def test_a_sum_that_trees_find_hard_is_found(knobs: dict[str, Any], tmp_path: Pa
     total = charges.sum(axis=1).to_numpy()
     table = pd.concat([customers(n), charges], axis=1)
     table["churn"] = drawn(np.where(total > 85, 1.5, -3.0), 10)
-    result = train_on(table, knobs, tmp_path)
+    result = train_on(table, parameters, tmp_path)
     found = [column.expression.text for column in result.contract.derived_columns]
     assert "day_charge + eve_charge + night_charge" in found
     truth = roc_auc_score(churned(result.test, result.contract), (

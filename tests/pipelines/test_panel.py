@@ -26,7 +26,7 @@ from churn_pipeline.pipelines.evaluation.nodes import (
     score_test_customers,
 )
 from churn_pipeline.pipelines.evaluation.periods import draw_periods, measure_by_period
-from churn_pipeline.pipelines.features.nodes import part_customers
+from churn_pipeline.pipelines.features.nodes import split_rows
 from churn_pipeline.pipelines.training.nodes import (
     choose_and_calibrate,
     cross_validate_candidates,
@@ -61,7 +61,7 @@ def run(training: dict[str, Any]) -> Run:
     training = training | {"max_customers": None, "max_fitted_customers": None}
     contract = panel_contract()
     table = panel(900, month_ends(8), churn=-2.2)
-    train, test, record = part_customers(table, contract, SPLIT | {"test_periods": 2})
+    train, test, record = split_rows(table, contract, SPLIT | {"test_periods": 2})
     out_of_fold, scores = cross_validate_candidates(train, contract, TUNED, training)
     fitted = fit_candidates(train, contract, TUNED, training)
     selection, model, references = choose_and_calibrate(
@@ -91,20 +91,26 @@ def test_tuning_keeps_customers_together_as_well(run: Run, monkeypatch: pytest.M
         tune(*args, **kwargs)
 
     monkeypatch.setattr("churn_pipeline.pipelines.tuning.nodes.tune", noted)
-    knobs = {
+    parameters = {
         "trials": 1, "patience": 1, "minimum_improvement": 0.0, "max_seconds": None, "folds": 3,
         "workers": 1, "seed": 1, "max_customers": None,
     }  # fmt: skip
-    tune_candidates(run.train, run.contract, {"logistic_regression": {"C": 1.0}}, knobs)
+    tune_candidates(run.train, run.contract, {"logistic_regression": {"C": 1.0}}, parameters)
     expected = pd.factorize(run.train["account"])[0]
     assert given["customer_numbers"].tolist() == expected.tolist()
 
 
 def test_the_columns_search_takes_a_panel_in_any_order(run: Run) -> None:
     proposals = propose_columns(run.contract, run.train)
-    knobs: dict[str, Any] = {"folds": 3, "repeats": 1, "rounds": 1, "confidence": 0.95, "seed": 1}
+    parameters: dict[str, Any] = {
+        "folds": 3,
+        "repeats": 1,
+        "rounds": 1,
+        "confidence": 0.95,
+        "seed": 1,
+    }
     tables = [
-        search_columns(train, run.contract, proposals, **knobs)[0]
+        search_columns(train, run.contract, proposals, **parameters)[0]
         for train in (run.train, run.train.sample(frac=1, random_state=1))
     ]
     pd.testing.assert_frame_equal(tables[0], tables[1])

@@ -9,7 +9,7 @@ import pytest
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import DataError
-from churn_pipeline.pipelines.features.nodes import part_customers, split_customers
+from churn_pipeline.pipelines.features.nodes import split_customers, split_rows
 from tests.panels import SPLIT, month_ends, panel, panel_contract, without_snapshot
 
 KEY = ["account", "as_of"]
@@ -21,9 +21,9 @@ def accounts() -> pd.DataFrame:
 
 
 def part(
-    table: pd.DataFrame, contract: Contract | None = None, **knobs: Any
+    table: pd.DataFrame, contract: Contract | None = None, **parameters: Any
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    return part_customers(table, contract or panel_contract(), SPLIT | knobs)
+    return split_rows(table, contract or panel_contract(), SPLIT | parameters)
 
 
 def test_the_latest_month_is_tested_and_outcomes_were_known_by_then(
@@ -95,14 +95,14 @@ def test_one_snapshot_or_none_is_split_by_customer(accounts: pd.DataFrame) -> No
         assert record["method"] == "customer"
     assert record["notes"] == []
     assert record["sides"]["test"]["first_snapshot"] is None
-    with pytest.raises(DataError, match=r"split\.method is time, but the table names no column"):
+    with pytest.raises(DataError, match=r"split\.method is time, but the table has no column"):
         part(once, plain, method="time")
-    with pytest.raises(DataError, match=r"split\.method is time, but the table has one snapshot"):
+    with pytest.raises(DataError, match=r"split\.method is time, but the table has only one snap"):
         part(once, method="time")
 
 
 @pytest.mark.parametrize(
-    ("horizon", "knobs", "note"),
+    ("horizon", "parameters", "note"),
     [
         (None, {}, "Neither split.gap_days nor the target's horizon_days"),
         (30, {"gap_days": 7}, "gap of 7 days is shorter than the 30 days"),
@@ -113,9 +113,9 @@ def test_one_snapshot_or_none_is_split_by_customer(accounts: pd.DataFrame) -> No
     ],
 )
 def test_notes_say_what_makes_the_test_too_good(
-    accounts: pd.DataFrame, horizon: int | None, knobs: dict[str, Any], note: str | None
+    accounts: pd.DataFrame, horizon: int | None, parameters: dict[str, Any], note: str | None
 ) -> None:
-    notes = part(accounts, panel_contract(horizon), **knobs)[2]["notes"]
+    notes = part(accounts, panel_contract(horizon), **parameters)[2]["notes"]
     assert len(notes) == (0 if note is None else 1)
     assert note is None or note in notes[0]
 
@@ -136,17 +136,17 @@ def test_daily_snapshots_are_grouped_into_months() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "sentence"),
+    ("parameters", "sentence"),
     [
         ({"gap_days": 300}, "no row is early enough to train on: .* the gap is 300 days"),
         ({"test_periods": 8}, "split.test_periods is 8, .* only 8 periods"),
     ],
 )
 def test_a_split_that_leaves_nothing_is_one_sentence(
-    accounts: pd.DataFrame, knobs: dict[str, Any], sentence: str
+    accounts: pd.DataFrame, parameters: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(DataError, match=sentence):
-        part(accounts, **knobs)
+        part(accounts, **parameters)
 
 
 @pytest.mark.parametrize(("late", "side"), [(True, "test"), (False, "training")])
@@ -156,9 +156,7 @@ def test_a_side_without_churners_is_one_sentence(
     dates = accounts["as_of"]
     stays = (dates > dates.min()) if late else (dates < dates.max())
     table = accounts.assign(gone=accounts["gone"].mask(stays, "n"))
-    with pytest.raises(
-        DataError, match=rf"the {side} side has 0 churned .* change split\.test_per"
-    ):
+    with pytest.raises(DataError, match=rf"the {side} set has 0 churned .* change split\.test_per"):
         part(table)
 
 

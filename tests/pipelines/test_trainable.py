@@ -11,7 +11,7 @@ import pytest
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import ChurnPipelineError, DataError, ParameterError
-from churn_pipeline.pipelines.features.nodes import part_customers
+from churn_pipeline.pipelines.features.nodes import split_rows
 from churn_pipeline.pipelines.features.trainable import check_customers, check_training_side
 from tests.panels import SPLIT, month_ends, panel, panel_contract, without_snapshot
 
@@ -30,7 +30,7 @@ def check(table: pd.DataFrame, contract: Contract = CONTRACT, **changes: Any) ->
         "training_folds": 5,
     } | changes
     customers = check_customers(table, contract, parameters["customer_lifetime_value"])
-    train, _, _ = part_customers(customers, contract, parameters["split"])
+    train, _, _ = split_rows(customers, contract, parameters["split"])
     folds = parameters["tuning_folds"], parameters["training_folds"]
     assert check_training_side(train, contract, *folds) is train
     return customers
@@ -64,8 +64,8 @@ def test_no_column_of_lifetime_values(column: str) -> None:
     [
         (lambda t: t.assign(gone="n"), {}, "gone of every accepted row is other than 'y'"),
         (lambda t: t.assign(gone="y"), {}, "gone of every accepted row is 'y'"),
-        (lambda t: t[t["gone"] == "n"].head(50), {}, "bring customers who left"),
-        (lambda t: few(t, 3), {}, "side has .* churned"),
+        (lambda t: t[t["gone"] == "n"].head(50), {}, "provide customers who left"),
+        (lambda t: few(t, 3), {}, "set has .* churned"),
         (lambda t: few(t, 15), {"tuning_folds": 20}, r"tuning\.folds \(20\)"),
         (lambda t: few(t, 15), {"training_folds": 20}, r"training\.folds \(20\)"),
         (lambda t: t, {"split": SPLIT | {"method": "time"}}, "split.method is time, but"),

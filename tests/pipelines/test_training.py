@@ -229,8 +229,8 @@ def test_a_calibrated_champion_stays_as_it_is(
             {"forest": {}},
             r"candidates\.forest is not a candidate.*; valid candidates: lightgbm",
         ),
-        ({"logistic_regression": {"C": "a"}}, r"look at candidates\.logistic_regression"),
-        ({"xgboost": {"max_depth": -3}}, r"look at candidates\.xgboost"),
+        ({"logistic_regression": {"C": "a"}}, r"check candidates\.logistic_regression"),
+        ({"xgboost": {"max_depth": -3}}, r"check candidates\.xgboost"),
     ],
 )
 def test_unusable_candidates_are_an_error(

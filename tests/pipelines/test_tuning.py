@@ -161,8 +161,8 @@ def test_another_library_version_or_another_code_is_another_study(
         ({"forest": None}, r"candidates\.forest is not a candidate.*; valid candidates: lightgbm"),
         ({"xgboost": {"deep": 1}}, r"candidates\.xgboost\.deep is not a setting"),
         ({"xgboost": {"max_depth": {"low": 1}}}, r"candidates\.xgboost\.max_depth is a mapping"),
-        ({"logistic_regression": {"C": "a"}}, r"look at candidates\.logistic_regression in params"),
-        ({"lightgbm": {"num_leaves": {"low": 1, "high": 1}}}, r"look at candidates\.lightgbm in"),
+        ({"logistic_regression": {"C": "a"}}, r"check candidates\.logistic_regression in params"),
+        ({"lightgbm": {"num_leaves": {"low": 1, "high": 1}}}, r"check candidates\.lightgbm in"),
     ],
 )
 def test_unusable_candidates_are_one_sentence(

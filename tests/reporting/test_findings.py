@@ -47,7 +47,7 @@ def change_everyone(told: dict[str, Any]) -> None:
         (lambda told: told["gates"].update(gates=[]), "switched off", "Quality gates"),
         (lambda told: told.update(churners=43), "Only 43 test customers churned", "Test metrics"),
         (lambda told: told.update(churners=1), "Only 1 test customer churned", "Test metrics"),
-        (change_profit, "may be nil or a loss", "Decisions"),
+        (change_profit, "may be zero or a loss", "Decisions"),
         (change_everyone, "no more than contacting everyone", "Decisions"),
         (lambda told: told["fairness"].update(fairness()), "1 difference", "Fairness"),
         (lambda told: told["fairness"].update(columns={}), "not audited", "Fairness"),

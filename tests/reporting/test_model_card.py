@@ -58,7 +58,7 @@ def readable(line: str) -> str:
         ["Per customer | 10.40 CHF [9.10, 11.72] |", "contacting everyone would earn 7.32"],
         ["Whom to contact | 3,558 customers | 50.5%: those with a churn probability above 16.4%"],
         ["What it costs | 27,400 CHF | 3,558 for the contacts, about 23,900 for accepted offers"],
-        ["Quality gates | PASS 4 of 4 passed | every limit that is set is met"],
+        ["Quality gates | PASS 4 of 4 passed | all limits that are set are met"],
         ["about 3,558 of 7,043", "30% of the contacted churners", "loses money below 7.0%"],
         ["Groups of is_senior are treated differently: 1 difference beyond noise. Fairness"],
         # data
@@ -199,10 +199,10 @@ def test_a_failed_gate_is_said_on_the_first_screen(
     outputs["gates"]["passed"] = outputs["gates"]["gates"][0]["passed"] = False
     card = write_model_card(**outputs)
     summary = words(card.partition("## ")[0])
-    assert "FAIL 3 of 4 passed | must not be used as it is: ROC-AUC, at least" in summary
+    assert "FAIL 3 of 4 passed | must not be used: ROC-AUC, at least" in summary
     assert "Do not use this model." in summary
     assert "1 of 4 quality gates failed: minimum_roc_auc. Quality gates" in summary
-    assert "Score the present customers" not in summary
+    assert "Score the current customers" not in summary
     assert '<strong class="fail">FAIL</strong>' in render_page(card, **pictures)
 
 
@@ -296,15 +296,17 @@ def test_a_split_by_time_is_told_with_its_periods(
 ) -> None:
     card = write_model_card(**by_time)
     text = words(card)
-    assert "Of 1,437 rows from 2025-05-30 on, later than all that the model had learnt" in text
+    assert (
+        "Of 1,437 rows from 2025-05-30 on, later than everything that the model had learned" in text
+    )
     assert "latest 2 periods (unit: month), from 2025-05-30 on" in text
     assert "up to 2025-04-30, 30 days before at least, after which their outcomes" in text
-    assert "678 rows in between are on neither side. 1,012 customers stand on both sides" in text
+    assert "678 rows in between belong to neither set. 1,012 customers are in both sets" in text
     assert "5,606 rows of 2,345 customers, 1,476 of them churned (26.3%)" in text
     assert "All rows of a customer were kept in one fold." in text
     assert "hash" not in text.partition("Protocol")[2].partition("Candidates")[0].lower()
     assert NOTE in text
-    lines = [readable(line) for line in rows(card, "Side")]
+    lines = [readable(line) for line in rows(card, "Set")]
     assert len(lines) == 6
     assert lines[0].startswith("| training | 2025-01 | 1,234 | 20.1% [17.1%, 24.1%] |")
     assert lines[5].startswith("| test | 2025-06 |")
@@ -319,10 +321,10 @@ def test_a_long_history_shows_its_latest_periods(by_time: dict[str, Any]) -> Non
     days = [f"{day}" for day in np.arange("2024-01-01", "2024-03-01", dtype="datetime64[D]")]
     table = metrics_by_period(dict.fromkeys(days[:-1], 0.2), {days[-1]: 0.3})
     card = write_model_card(**by_time | {"metrics_by_period": table})
-    lines = rows(card, "Side")
+    lines = rows(card, "Set")
     assert len(lines) == 24
     assert lines[-1].startswith("| test | 2024-02-29 ")
-    assert "36 earlier lines stand in metrics_by_period.csv." in words(card)
+    assert "36 earlier lines are in metrics_by_period.csv." in words(card)
 
 
 def test_one_period_has_no_section_but_its_notes(

@@ -23,8 +23,8 @@ def test_source_day_and_model_are_said() -> None:
     text = " ".join(summarise_scoring(REPORT, "data").split())
     assert text == (
         "Scored 1,300 rows of march.csv as of 2026-03-31 by model 0123456789ab, which was trained "
-        "on january.csv, into data/07_model_output/scores.csv 400 are worth a contact, expected to "
-        "bring 4,322 in all"
+        "on january.csv, into data/07_model_output/scores.csv 400 are worth contacting, with a "
+        "total expected profit of 4,322"
     )
 
 
@@ -36,11 +36,11 @@ def test_what_was_not_scored_and_what_flatters_are_said() -> None:
     text = summarise_scoring({**REPORT, **more}, "data")
     assert max(map(len, text.splitlines())) <= 100
     words = " ".join(text.split())
-    assert "200 of customers who have left, as gone says" in words
+    assert "200 of customers who have left, according to gone" in words
     assert "7 of customers with no row in the latest period" in words
     assert "90 earlier ones" in words
     assert "data/07_model_output/not_scored.parquet" in words
     assert "3 rows that break the contract" in words
     assert "open for 250 of the rows scored, 350 are known to have stayed" in words
-    assert "gone of 2 rows is none of the contract's values" in words
-    assert "march.csv is the file that the model was made from" in words
+    assert "gone of 2 rows is not a value of the contract" in words
+    assert "march.csv is the file that the model was trained on" in words

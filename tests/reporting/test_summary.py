@@ -27,10 +27,10 @@ def test_summary_tells_data_champion_decisions_and_next_steps(told: dict[str, An
         "logistic_regression (cross-validated log loss 0.4159 ± 0.0187)",
         "           lightgbm has the lowest mean log loss (0.4142); logistic_regression is not",
         "5 customers, 3 churned; 95% intervals, top 10%",
-        "contact the 50.5% of customers of churn probability above 0.164, the break-even",
-        "profit 10.4 [9.1, 11.7] CHF a customer; contacting everyone 7.32",
-        "73,200 CHF [64,100, 82,500] among the customers of the table (7,043)",
-        "(EMPC) 10.5 [9.2, 11.9] CHF a customer, 71% of perfect",
+        "contact the 50.5% of customers whose churn probability exceeds the break-even, 0.164",
+        "profit 10.4 [9.1, 11.7] CHF per customer; contacting everyone would earn 7.32",
+        "73,200 CHF [64,100, 82,500] in total for the customers of the table (7,043)",
+        "(EMPC) 10.5 [9.2, 11.9] CHF per customer, 71% of the optimum",
         "Gates      4 of 4 passed",
         "Note       Groups of is_senior are treated differently: 1 difference beyond noise.",
         "Note       Only 3 test customers churned, so the intervals are wide",
@@ -44,7 +44,7 @@ def test_summary_counts_rows_where_customers_have_several(told: dict[str, Any]) 
     record = copy.deepcopy(told["split_record"])
     record["sides"]["test"] |= {"rows": 5, "customers": 2}
     text = summarise(**{**told, "split_record": record}, churned=[1, 0, 0, 1, 1])
-    assert "Test side  5 rows of 2 customers, 3 churned;" in text
+    assert "Test set   5 rows of 2 customers, 3 churned;" in text
 
 
 def test_summary_has_a_line_a_metric(told: dict[str, Any]) -> None:
@@ -68,4 +68,4 @@ def test_summary_without_gates_warnings_or_a_common_break_even(told: dict[str, A
     text = summarise(**told, churned=[1, 0])
     assert "all are switched off" in text
     assert "treated differently" not in text
-    assert "each has a break-even of their own" in text
+    assert "each has their own break-even" in text

@@ -96,12 +96,12 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["more.json", ".hidden", "model.onnx.bak", "MANIFEST.json"])
 def test_an_extra_file_is_named(folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"")
-    assert f"{name} is not of the bundle" in refusal(folder)
+    assert f"{name} does not belong to the bundle" in refusal(folder)
 
 
 def test_an_extra_folder_is_named(folder: Path) -> None:
     (folder / "more").mkdir()
-    assert "more is not of the bundle" in refusal(folder)
+    assert "more does not belong to the bundle" in refusal(folder)
 
 
 def test_a_link_is_no_file_of_a_bundle(folder: Path, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_manifest_names_no_other_places(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(("number", "shown"), [(2, "2"), ("1", "'1'"), (None, "None"), ([], "[]")])
 def test_another_format_is_named(folder: Path, number: Any, shown: str) -> None:
     write_manifest(folder, {"files": {}, "format": number})
-    assert f"manifest.json is of format {shown}, this program reads 1" in refusal(folder)
+    assert f"manifest.json is of format {shown}, this version reads 1" in refusal(folder)
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ def test_a_manifest_that_is_a_folder_is_refused(folder: Path) -> None:
 
 
 def test_no_folder_is_no_bundle(folder: Path) -> None:
-    assert "is no folder; `dvc repro`" in refusal(folder.parent / "absent")
-    assert "is no folder" in refusal(folder / "model.onnx")
+    assert "is not a folder; `dvc repro`" in refusal(folder.parent / "absent")
+    assert "is not a folder" in refusal(folder / "model.onnx")
     shutil.rmtree(folder)
     folder.mkdir()
     assert "manifest.json is missing" in refusal(folder)
@@ -180,7 +180,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_a_kill_at_any_step_leaves_what_a_later_write_mends(
+def test_a_kill_at_any_step_leaves_what_a_later_write_repairs(
     folder: Path, exists: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("churn_pipeline.staging._is_alive", lambda pid: False)

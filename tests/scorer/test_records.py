@@ -328,7 +328,7 @@ def test_an_individual_lifetime_value_is_a_field_that_is_always_given(small: Con
 
 @pytest.mark.parametrize("name", ["plan", "key", "nobody", "visit_fee"])
 def test_a_lifetime_value_that_is_no_number_is_refused(small: Contract, name: str) -> None:
-    with pytest.raises(ParameterError, match="no column of numbers"):
+    with pytest.raises(ParameterError, match="not a numeric column"):
         RecordReader(small, name)
 
 

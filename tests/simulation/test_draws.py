@@ -56,7 +56,7 @@ def test_texts_follow_their_pattern(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "message"), [("#", "has 10 texts, fewer than 11"), ("{who}", "names no part")]
+    ("pattern", "message"), [("#", "has 10 texts, fewer than 11"), ("{who}", "is not a known part")]
 )
 def test_patterns_without_enough_texts_are_an_error(
     pattern: str, message: str, rng: np.random.Generator

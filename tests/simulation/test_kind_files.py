@@ -20,7 +20,7 @@ GYM = """
 description: Members of a gym.
 id: member
 target: left
-knobs: {today: 2026-01-31, rate: 0.3, lost: 0.2}
+parameters: {today: 2026-01-31, rate: 0.3, lost: 0.2}
 table: [member, joined, plan, age, visits, weight, note, left]
 columns:
   member: {pattern: "M-###"}
@@ -65,7 +65,7 @@ def test_a_kind_needs_no_code() -> None:
     assert members["left"].mean() == pytest.approx(0.3, abs=0.1)
 
 
-def test_knobs_are_overridden_by_values_like_them() -> None:
+def test_parameters_are_overridden_by_values_like_them() -> None:
     kind = parse_kind(document())
     later = simulate(kind, 50, 1, {"today": date(2027, 1, 31), "lost": 0}).customers
     assert pd.to_datetime(later["joined"]).min() > pd.Timestamp("2025-12-26")
@@ -73,27 +73,30 @@ def test_knobs_are_overridden_by_values_like_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "message"),
+    ("parameters", "message"),
     [
-        ({"size": 1}, "has no knob 'size'; knobs: today, rate, lost"),
+        ({"size": 1}, "has no parameter 'size'; parameters: today, rate, lost"),
         ({"today": 3}, "today is 3, but must be like 2026-01-31"),
         ({"rate": date(2026, 1, 1)}, "rate is 2026-01-01, but must be like 0.3"),
     ],
 )
-def test_other_knobs_are_refused(knobs: dict[str, Any], message: str) -> None:
+def test_other_parameters_are_refused(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(SimulationError, match=message):
-        simulate(parse_kind(document()), 5, 1, knobs)
+        simulate(parse_kind(document()), 5, 1, parameters)
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         (document(colour="red"), "kind.yml: colour: is not a key there"),
-        (document(target="gone"), "target is 'gone', which is none of the columns"),
+        (document(target="gone"), "target is 'gone', which is not a column"),
         (document(target="plan"), "plan must be drawn by a chance"),
-        (document(table=["member", "shoe"]), "table is 'shoe', which is none of the columns"),
+        (document(table=["member", "shoe"]), "table is 'shoe', which is not a column"),
         (document(table=[]), "table: "),
-        (with_column("age", maen=3), "columns.age: says not how it is drawn; name one of shares"),
+        (
+            with_column("age", maen=3),
+            "columns.age: does not say how it is drawn; give one of shares",
+        ),
         (with_column("age", mean=3, sd=1), "columns.age.sd: is not a key there"),
         (with_column("age", bands=[[5, 1, 1]]), r"columns.age.bands: .* each above the one before"),
         (with_column("age", bands=[[1, 5, 1], [5, 9, 1]]), "each above the one before"),
@@ -115,14 +118,14 @@ def test_malformed_kinds_get_one_sentence(wrong: Any, message: str) -> None:
         ({"mean": "days +"}, "is not an expression"),
         ({"mean": "plan * 2"}, "plan is a text; compare it with one of its levels"),
         ({"mean": "plan > 'full'"}, "a text can only be compared with its levels"),
-        ({"mean": "plan == 'gold'"}, "'gold' is no level of plan; levels: off-peak, full"),
-        ({"mean": "plan == days"}, "'days' is compared with plan, but no level of it"),
+        ({"mean": "plan == 'gold'"}, "'gold' is not a level of plan; levels: off-peak, full"),
+        ({"mean": "plan == days"}, "'days' is compared with plan, but is not one of its levels"),
         ({"mean": "member + 1"}, "member is an identifier"),
         ({"by": "days", "bands": {"a": [[1, 2, 1]]}}, "for each level of the category 'days'"),
         ({"pattern": "#"}, "has 10 texts, fewer than 50"),
         (
             {"levels": ["x"], "moves": [{"from": "x", "to": "y"}]},
-            "'y' is no level of age; levels: x",
+            "'y' is not a level of age; levels: x",
         ),
     ],
 )
@@ -138,7 +141,7 @@ def test_files_that_are_no_kind_get_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SimulationError, match=r"shop.yml does not exist; kinds there: gym"):
         read_kind(tmp_path / "shop.yml")
     (tmp_path / "gym.yml").write_text(GYM + "id: other\n")
-    with pytest.raises(SimulationError, match="the key 'id' stands here twice"):
+    with pytest.raises(SimulationError, match="the key 'id' occurs twice"):
         read_kind(tmp_path / "gym.yml")
     (tmp_path / "gym.yml").write_text("a: [")
     with pytest.raises(SimulationError, match=r"gym.yml is not valid YAML"):
@@ -149,7 +152,7 @@ def test_the_catalog_reads_a_kind_and_never_writes_it(tmp_path: Path) -> None:
     (tmp_path / "gym.yml").write_text(GYM)
     dataset = KindDataset(filepath=str(tmp_path / "gym.yml"))
     assert dataset.load() == read_kind(tmp_path / "gym.yml")
-    with pytest.raises(Exception, match="written by people"):
+    with pytest.raises(Exception, match="written by hand"):
         dataset.save({})  # type: ignore[arg-type]
 
 
@@ -159,8 +162,13 @@ def test_the_examples_of_the_documentation_can_be_drawn(root: Path) -> None:
     members = simulate(parse_kind(gym), 2000, 1)
     assert members.truth["churn_probability"].mean() == pytest.approx(0.2, abs=0.001)
     del gym["columns"]["left"]
-    knobs = {"first_snapshot": date(2026, 1, 31), "snapshots": 3, "drift": 1, "label_delay": 30}
-    gym["knobs"] |= knobs
+    parameters = {
+        "first_snapshot": date(2026, 1, 31),
+        "snapshots": 3,
+        "drift": 1,
+        "label_delay": 30,
+    }
+    gym["parameters"] |= parameters
     gym["table"] += ["snapshot_date", "called"]
     drawn = simulate(parse_kind(gym | panel), 2000, 1)
     assert drawn.customers["snapshot_date"].nunique() == 3

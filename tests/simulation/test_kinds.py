@@ -33,8 +33,8 @@ def kind_of(name: str) -> Kind:
 
 
 @cache
-def drawn(name: str, customers: int = 20_000, seed: int = 1, **knobs: float) -> Simulation:
-    return simulate(kind_of(name), customers, seed, knobs)
+def drawn(name: str, customers: int = 20_000, seed: int = 1, **parameters: float) -> Simulation:
+    return simulate(kind_of(name), customers, seed, parameters)
 
 
 def churned(name: str, simulation: Simulation) -> pd.Series:
@@ -77,33 +77,35 @@ def test_the_truth_is_worth_knowing_and_leaves_chance(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_rate_is_the_knobs(name: str) -> None:
+def test_the_rate_is_the_parameters(name: str) -> None:
     for rate in (0.005, 0.4):
-        knobs = {"churn_rate": rate} | ({"snapshots": 1} if name == "saas" else {})
-        simulation = drawn(name, **knobs)
+        parameters = {"churn_rate": rate} | ({"snapshots": 1} if name == "saas" else {})
+        simulation = drawn(name, **parameters)
         assert simulation.truth["churn_probability"].mean() == pytest.approx(rate, rel=0.01)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_with_nothing_but_noise_everybody_is_alike(name: str) -> None:
-    knobs = {"noise": 1.0} | ({"snapshots": 1} if name == "saas" else {})
-    truth = drawn(name, 500, **knobs).truth["churn_probability"]
+    parameters = {"noise": 1.0} | ({"snapshots": 1} if name == "saas" else {})
+    truth = drawn(name, 500, **parameters).truth["churn_probability"]
     assert truth.nunique() == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_term_of_the_truth_matters(name: str) -> None:
     document: dict[str, Any] = yaml.safe_load((FOLDER / f"{name}.yml").read_text())
-    knobs = {"snapshots": 1} if name == "saas" else {}
+    parameters = {"snapshots": 1} if name == "saas" else {}
     columns = document["panel"]["columns"] if name == "saas" else document["columns"]
     terms = columns[document["target"]]["chance"]["terms"]
-    outcome = churned(name, drawn(name, **knobs)).to_numpy()
-    full = drawn(name, **knobs).truth["churn_probability"].to_numpy()
+    outcome = churned(name, drawn(name, **parameters)).to_numpy()
+    full = drawn(name, **parameters).truth["churn_probability"].to_numpy()
     later = ("month", "contacted")  # none at the first snapshot
     for term in [term for term in terms if not any(word in term for word in later)]:
         coefficient = terms.pop(term)
         # everything but the target is drawn before it, so the customers are the same
-        without = simulate(parse_kind(document, name), 20_000, 1, knobs).truth["churn_probability"]
+        without = simulate(parse_kind(document, name), 20_000, 1, parameters).truth[
+            "churn_probability"
+        ]
         odds = np.where(outcome, full / without, (1 - full) / (1 - without))
         assert np.log(odds).sum() > 1.9, term
         terms[term] = coefficient

@@ -61,7 +61,7 @@ def test_a_fold_without_a_kind_is_one_sentence() -> None:
     numbers = np.repeat(np.arange(20), 2)
     y = np.ones(40, dtype=np.int8)
     y[:2] = 0  # the rows of one customer
-    with pytest.raises(DataError, match=r"a fold .* has no rows of one kind"):
+    with pytest.raises(DataError, match=r"a fold .* has no rows with one of the outcomes"):
         stratified_splits(y, numbers, folds=5, seed=1)
 
 

@@ -32,18 +32,18 @@ def try_split(table: Table, periods: int, gap: int, unit: Unit) -> TimeSplit | N
         return None
 
 
-knobs = st.tuples(st.integers(1, 3), st.sampled_from([0, 1, 30, 60]), st.sampled_from(UNITS))
+parameters = st.tuples(st.integers(1, 3), st.sampled_from([0, 1, 30, 60]), st.sampled_from(UNITS))
 
 
-@given(tables(), knobs)
+@given(tables(), parameters)
 def test_training_ends_a_gap_before_the_test_begins(
-    table: Table, knobs: tuple[int, int, Unit]
+    table: Table, parameters: tuple[int, int, Unit]
 ) -> None:
     days, _ = table
-    found = try_split(table, *knobs)
+    found = try_split(table, *parameters)
     if found is None:
         return
-    gap = np.timedelta64(knobs[1], "D")
+    gap = np.timedelta64(parameters[1], "D")
     assert (days[found.is_train].max() + gap) <= days[found.is_test].min()
     assert days[found.is_train].max() < days[found.is_test].min()
     assert days[found.is_test].min() == found.first_test
@@ -52,19 +52,19 @@ def test_training_ends_a_gap_before_the_test_begins(
     assert ((between > found.last_train) & (between < found.first_test)).all()
 
 
-@given(tables(), knobs)
+@given(tables(), parameters)
 def test_the_test_side_is_the_latest_whole_periods(
-    table: Table, knobs: tuple[int, int, Unit]
+    table: Table, parameters: tuple[int, int, Unit]
 ) -> None:
     days, churned = table
-    found = try_split(table, *knobs)
+    found = try_split(table, *parameters)
     if found is None:
         return
     starts = period_starts(days, found.unit)
     latest = np.unique(starts)[-found.test_periods :]
     assert found.is_test.tolist() == np.isin(starts, latest).tolist()
-    assert found.test_periods >= knobs[0]
-    if found.test_periods > knobs[0]:  # one period less would have been too few
+    assert found.test_periods >= parameters[0]
+    if found.test_periods > parameters[0]:  # one period less would have been too few
         fewer = churned[starts > latest[0]]
         assert np.bincount(fewer, minlength=2).min() < FEWEST
         of_both = [
@@ -73,28 +73,28 @@ def test_the_test_side_is_the_latest_whole_periods(
         assert of_both[0] >= 2 * of_both[1]
 
 
-@given(tables(), knobs, st.integers(0, 2**32))
+@given(tables(), parameters, st.integers(0, 2**32))
 def test_the_order_of_the_rows_does_not_matter(
-    table: Table, knobs: tuple[int, int, Unit], seed: int
+    table: Table, parameters: tuple[int, int, Unit], seed: int
 ) -> None:
     order = np.random.default_rng(seed).permutation(len(table[0]))
-    one = try_split(table, *knobs)
-    other = try_split((table[0][order], table[1][order]), *knobs)
+    one = try_split(table, *parameters)
+    other = try_split((table[0][order], table[1][order]), *parameters)
     assert (one is None) == (other is None)
     if one is not None and other is not None:
         assert one.is_train[order].tolist() == other.is_train.tolist()
         assert one.is_test[order].tolist() == other.is_test.tolist()
 
 
-@given(tables(), knobs, st.integers(1, 400), st.integers(1, 100))
+@given(tables(), parameters, st.integers(1, 400), st.integers(1, 100))
 def test_later_rows_move_nothing_from_training_to_the_test_side(
-    table: Table, knobs: tuple[int, int, Unit], days_later: int, n: int
+    table: Table, parameters: tuple[int, int, Unit], days_later: int, n: int
 ) -> None:
-    before = try_split(table, *knobs)
+    before = try_split(table, *parameters)
     random = np.random.default_rng(days_later)
     later = table[0].max() + random.integers(1, days_later + 1, n)
     longer = np.r_[table[0], later], np.r_[table[1], random.integers(0, 2, n).astype(np.int8)]
-    after = try_split(longer, *knobs)
+    after = try_split(longer, *parameters)
     if before is None or after is None or before.unit != after.unit:
         return
     old = slice(0, len(table[0]))

@@ -204,7 +204,7 @@ def test_outputs_are_metrics_plots_or_cached_files(document: dict[str, Any]) -> 
         ("${globals:table}", "${table}"),
     ],
 )
-def test_knobs_in_paths_become_dvc_interpolations(path: str, expected: str) -> None:
+def test_parameters_in_paths_become_dvc_interpolations(path: str, expected: str) -> None:
     parameters = {
         "dataset": {"folder": "data/bank"},
         "a": {"b": "c"},

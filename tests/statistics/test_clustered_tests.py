@@ -63,11 +63,11 @@ def test_copies_of_rows_are_no_evidence() -> None:
     assert (once.low, once.high) == pytest.approx((thrice.low, thrice.high), abs=1e-3)
 
     settings = MetricSettings(0.1, 10)
-    knobs: dict[str, Any] = {"replicates": 300, "confidence": 0.9, "seed": 1}
-    of_rows = bootstrap_metrics(y, p, p > 0.3, settings, **knobs)
+    parameters: dict[str, Any] = {"replicates": 300, "confidence": 0.9, "seed": 1}
+    of_rows = bootstrap_metrics(y, p, p > 0.3, settings, **parameters)
     of_copies = bootstrap_metrics(
         np.tile(y, 3), np.tile(p, 3), np.tile(p > 0.3, 3), settings,
-        **knobs, customer_numbers=numbers,
+        **parameters, customer_numbers=numbers,
     )  # fmt: skip
     for name, found in of_copies.items():
         if name != "expected_calibration_error":  # of the same replicates
@@ -113,32 +113,32 @@ def test_a_group_is_judged_by_its_customers() -> None:
     members = (numbers < 40).astype(int)
     plain = Outcomes(y, p, (p > 0.4).astype(float))
     clustered = Outcomes(y, p, (p > 0.4).astype(float), numbers)
-    knobs: dict[str, Any] = {"replicates": 400, "confidence": 0.95, "seed": 1}
+    parameters: dict[str, Any] = {"replicates": 400, "confidence": 0.95, "seed": 1}
     widths = []
     for outcomes in (plain, clustered):
-        rate = measure_group(outcomes, **knobs)["selection_rate"]
+        rate = measure_group(outcomes, **parameters)["selection_rate"]
         widths.append(rate["high"] - rate["low"])
     assert widths[1] > 1.5 * widths[0]
     groups: dict[str, Any] = {"group": pd.Categorical(np.where(members, "a", "b"))}
-    found, naive = (audit(groups, part, **knobs)["differences"] for part in (clustered, plain))
+    found, naive = (audit(groups, part, **parameters)["differences"] for part in (clustered, plain))
     for one, other in zip(found, naive, strict=True):
         assert one["p_value_holm"] >= other["p_value_holm"]
         assert one["value"] == other["value"]
     few = Outcomes(y[:180], p[:180], y[:180], numbers[:180])  # 30 customers, 15 in a group
     halves: dict[str, Any] = {"group": pd.Categorical(np.where(np.arange(180) < 90, "a", "b"))}
-    assert audit(halves, few, **knobs)["not_judged"][0]["metric"] is None
+    assert audit(halves, few, **parameters)["not_judged"][0]["metric"] is None
 
 
 def test_calibration_intervals_of_copies_are_those_of_the_rows_once() -> None:
     random = np.random.default_rng(4)
     p = random.random(400)
     y = (random.random(400) < np.clip(p + 0.08, 0, 1)).astype(float)
-    knobs: dict[str, Any] = {"replicates": 400, "confidence": 0.95, "seed": 1}
-    once = calibration_error_interval(y, p, 10, **knobs)
+    parameters: dict[str, Any] = {"replicates": 400, "confidence": 0.95, "seed": 1}
+    once = calibration_error_interval(y, p, 10, **parameters)
     copied = np.tile(y, 5), np.tile(p, 5), 10
-    blind = calibration_error_interval(*copied, **knobs)
+    blind = calibration_error_interval(*copied, **parameters)
     known = calibration_error_interval(
-        *copied, **knobs, customer_numbers=np.tile(np.arange(400), 5)
+        *copied, **parameters, customer_numbers=np.tile(np.arange(400), 5)
     )
     assert known == pytest.approx(once, abs=0.02)
     assert blind[1] - blind[0] < 0.7 * (known[1] - known[0])

@@ -68,7 +68,7 @@ def test_the_challenger_is_the_default(store: MlflowClient) -> None:
     ("version", "sentence"),
     [
         (None, "version 4 failed these gates: roc_auc, speed; "),
-        ("5", "version 5 has not been through the gates; "),
+        ("5", "version 5 has not been checked by the gates; "),
         ("9", "has no version 9"),
         ("1", "version 1 is the champion already"),
     ],
@@ -92,7 +92,7 @@ def test_a_version_must_have_been_compared_with_the_present_champion(
 ) -> None:
     promoted(four_versions, "1")
     four_versions.set_model_version_tag(MODEL_NAME, "2", "compared_with", compared_with)
-    sentence = f"version 1 is the champion now, but when version 2 went through the gates {then};"
+    sentence = f"version 1 is the champion now, but when version 2 was checked by the gates {then};"
     with pytest.raises(RegistryError, match=sentence):
         promoted(four_versions, "2")
     assert champion(four_versions) == "1"

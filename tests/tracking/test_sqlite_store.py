@@ -77,20 +77,20 @@ def test_a_store_that_is_whole_is_left_alone(path: Path) -> None:
 def test_no_database(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
     path.write_bytes(content)
-    assert "it is no SQLite database); move it away" in refusal(path)
+    assert "it is not an SQLite database); move it" in refusal(path)
 
 
 @pytest.mark.parametrize("kept", [9, 60, 5000, 100_000])
 def test_a_file_that_was_cut_short(kept: int, path: Path) -> None:
     path.write_bytes(path.read_bytes()[:kept])
-    assert "it is cut short); restore it from a backup" in refusal(path)
+    assert "it is truncated); restore it from a backup" in refusal(path)
 
 
 def test_pages_that_are_damaged(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[100:4000] = b"x" * 3900
     path.write_bytes(content)
-    assert "restore it from a backup, or move it away" in refusal(path)
+    assert "restore it from a backup, or move it" in refusal(path)
 
 
 def test_a_folder_of_that_name(tmp_path: Path) -> None:
@@ -106,16 +106,16 @@ def test_a_database_of_something_else(tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE customers (id)")
-    assert "it is a database of something else); move it away" in refusal(path)
+    assert "it is a database of another program); move it" in refusal(path)
 
 
 def test_a_store_of_a_newer_mlflow(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE alembic_version SET version_num = 'f00'")
-    assert "(a newer MLflow made it: its schema is f00); install that MLflow" in refusal(path)
+    assert "(a newer MLflow created it: its schema is f00); install that MLflow" in refusal(path)
 
 
 def test_a_store_that_another_program_holds(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("BEGIN EXCLUSIVE")
-        assert "(database is locked); end the program that holds it" in refusal(path)
+        assert "(database is locked); close the program that has it locked" in refusal(path)

@@ -1,1 +1,1 @@
-"""Tables against the contract: cells are read, completed, and checked."""
+"""Tables against the contract: cells are read, completed and checked."""

@@ -70,7 +70,7 @@ def _check(
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Join the parts column by column, and let go of each column's parts."""
+    """Join the parts column by column, releasing each column's parts."""
     if len(parts) == 1:
         return parts[0]
     index = parts[0].index.append([part.index for part in parts[1:]])

@@ -14,7 +14,7 @@ environment_option = click.option(
     "-e",
     envvar="KEDRO_ENV",
     metavar="NAME",
-    help="The data set, a folder of conf/; by default the built-in one.",
+    help="Data set, a folder of conf/ (default: the built-in one).",
 )
 
 

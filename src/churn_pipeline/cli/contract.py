@@ -22,43 +22,55 @@ _SECONDS_BETWEEN_MESSAGES = 5.0
 
 @click.group(cls=ProjectGroup)
 def contract() -> None:
-    """Write the data contract of a customer table, and check tables by it."""
+    """Infer the data contract of a customer table, or check a table against one."""
 
 
 def _column(flag: str, text: str, many: bool = False) -> Any:
     return click.option(
-        flag, metavar="COL", multiple=many, help=text + (" May be given often." if many else "")
+        flag, metavar="COL", multiple=many, help=text + (" Can be repeated." if many else "")
     )
 
 
 @wait_option
 @contract.command()
 @click.argument("source")
-@click.option("--env", "name", metavar="NAME", help="Of the data set; else that of the file.")
-@_column("--target", "The column that says who left.")
-@click.option("--positive", metavar="VALUE", help="Its value for customers who left.")
+@click.option(
+    "--env", "name", metavar="NAME", help="Name of the new data set (default: the file's name)."
+)
+@_column("--target", "The column that says which customers left.")
+@click.option(
+    "--positive", metavar="VALUE", help="The value of the target that means that a customer left."
+)
 @_column("--id", "The column that identifies a customer.")
-@_column("--snapshot", "The column of the day that a row describes.")
+@_column("--snapshot", "The column with the day that a row describes.")
 @click.option(
     "--horizon-days",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Days after the snapshot until it is known who left.",
+    help="Number of days after the snapshot until the outcome is known.",
 )
-@_column("--drop", "A column to leave alone.", many=True)
-@_column("--keep", "A column to keep that would be left alone, such as a suspect.", many=True)
-@_column("--sensitive", "A column to audit for fairness, besides those known by name.", many=True)
+@_column("--drop", "Ignore this column.", many=True)
+@_column(
+    "--keep",
+    "Use this column although it would be ignored (for example as a suspected leak).",
+    many=True,
+)
+@_column(
+    "--sensitive",
+    "Audit this column for fairness, in addition to those recognised by name.",
+    many=True,
+)
 @click.option(
     "--missing",
     metavar="COL=TEXT",
     multiple=True,
-    help="A text of a column that means missing. May be given often.",
+    help="A text in a column that means that the value is missing. Can be repeated.",
 )
 @click.option(
     "--same",
     metavar="COL=TEXT=VALUE",
     multiple=True,
-    help="A text of a column that means another value of it. May be given often.",
+    help="A text in a column that stands for another of its values. Can be repeated.",
 )
 @click.option(
     "--nullable-from",
@@ -66,10 +78,10 @@ def _column(flag: str, text: str, many: bool = False) -> Any:
     default=0.0,
     show_default=True,
     metavar="SHARE",
-    help="Reject rows with a missing cell in columns that miss at most this share.",
+    help="Reject rows with a missing cell in columns where at most this share is missing.",
 )
 @file_options
-@click.option("--force", is_flag=True, help="Overwrite conf/NAME; nothing of it is kept.")
+@click.option("--force", is_flag=True, help="Replace conf/NAME; its contents are lost.")
 @click.pass_obj
 def infer(
     metadata: ProjectMetadata | None,
@@ -90,9 +102,9 @@ def infer(
     force: bool,
     **file: Any,
 ) -> None:
-    """Look at the table SOURCE and write conf/NAME: its contract, parameters and a report.
+    """Examine the table SOURCE and write conf/NAME: contract, parameters and a report.
 
-    SOURCE is what `ingestion.source` takes: a path of a CSV, TSV, Parquet, JSON lines or Excel
+    SOURCE has the form of `ingestion.source`: the path of a CSV, TSV, Parquet, JSON Lines or Excel
     file, or the address of a table, such as sqlite:///file.db::table.
 
     \b
@@ -115,11 +127,11 @@ def infer(
     if environment_folder(project, name).exists():
         if not force:
             raise DataError(
-                f"conf/{name} exists; choose another --env, or add --force to write it anew "
-                "(nothing of it is kept)"
+                f"conf/{name} exists; choose another --env, or add --force to replace it (its "
+                "contents are lost)"
             )
         click.get_current_context().with_resource(hold([new_place(project, name)]))
-        click.echo(f"conf/{name} is written anew; nothing of it is kept", err=True)
+        click.echo(f"conf/{name} is replaced; its contents are lost", err=True)
     click.echo(f"reading {source}", err=True)
     credentials = project_credentials(project)["source"]
     layout = file_format(**file)
@@ -137,10 +149,10 @@ def infer(
 
 @contract.command()
 @click.option("--env", "name", metavar="NAME", default="base", show_default=True)
-@click.option("--source", metavar="SOURCE", help="Another table than that of the data set.")
+@click.option("--source", metavar="SOURCE", help="Check this table instead of the data set's own.")
 @click.pass_obj
 def check(metadata: ProjectMetadata | None, name: str, source: str | None) -> None:
-    """Say how many rows of a table the contract of NAME would reject, and why; writes nothing.
+    """Report how many rows of a table the contract of NAME would reject, and why; writes nothing.
 
     \b
     Examples:
@@ -162,9 +174,9 @@ def check(metadata: ProjectMetadata | None, name: str, source: str | None) -> No
     project = project_root(metadata)
     folder = project / "conf" / name
     known = ContractDataset(filepath=str(folder / "contract.yml")).load()
-    knob = "--source"
+    setting = "--source"
     if source is None:
-        knob = "ingestion.source"
+        setting = "ingestion.source"
         own = folder / "params.yaml"
         params = own if own.exists() else project / "params.yaml"
         source = yaml.safe_load(params.read_text(encoding="utf-8"))["ingestion"]["source"]
@@ -172,7 +184,7 @@ def check(metadata: ProjectMetadata | None, name: str, source: str | None) -> No
         refuse_password(source, "--source")
         source = from_project(source, project)
     credentials = project_credentials(project, name)["source"]
-    raw = read_raw_table(source, knob, credentials, project, known.file)
+    raw = read_raw_table(source, setting, credentials, project, known.file)
     table, violations = check_customers(raw, known)
     _, rejected = quarantine_customers(raw, table, violations, known)
     quality = report_data_quality(raw, table, rejected, known)
@@ -204,7 +216,9 @@ def _name_of(source: str) -> str:
     stem = source.rpartition("::")[2] if "::" in source else Path(source).name.split(".")[0]
     name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
     if not name or len(name) > _LONGEST_NAME:
-        raise DataError(f"{source} gives the data set no name; give one by --env NAME")
+        raise DataError(
+            f"{source} does not give a usable name for the data set; choose one with --env NAME"
+        )
     return name
 
 

@@ -23,34 +23,43 @@ def file_options(command: F) -> F:
     for option in reversed(
         [
             click.option(
-                "--encoding", metavar="NAME", help="Of a text that is not UTF-8, such as cp1251."
+                "--encoding",
+                metavar="NAME",
+                help="Encoding of a text file that is not UTF-8, such as cp1251.",
             ),
             click.option(
-                "--separator", metavar="CHAR", help="What stands between fields, such as tab."
+                "--separator",
+                metavar="CHAR",
+                help="Field separator: a character, tab, comma, semicolon or blank.",
             ),
-            click.option("--quote", type=click.Choice(list(QUOTES)), help="What encloses fields."),
+            click.option(
+                "--quote", type=click.Choice(list(QUOTES)), help="Character that encloses fields."
+            ),
             click.option(
                 "--escape",
                 type=click.Choice(list(ESCAPES)),
-                help="What stands before a quote within a field.",
+                help="How a quote within a field is escaped.",
             ),
             click.option(
                 "--skip-rows",
                 type=click.IntRange(min=0),
                 metavar="N",
-                help="Rows above the header.",
+                help="Number of rows above the header.",
             ),
             click.option(
                 "--header-rows",
                 type=click.IntRange(min=0),
                 metavar="N",
-                help="Rows of the header; 0 where there is none.",
+                help="Number of header rows; 0 if there is none.",
             ),
             click.option(
                 "--footer",
                 metavar="TEXT",
                 multiple=True,
-                help="How rows at the end begin that are no customers. May be given often.",
+                help=(
+                    "Beginning of the rows at the end that are not customers, such as Total. Can "
+                    "be repeated."
+                ),
             ),
             click.option("--sheet", metavar="NAME", help="Of a workbook."),
         ]
@@ -78,12 +87,14 @@ def file_format(
     """
     if encoding is not None and not is_encoding(encoding):
         raise DataError(
-            f"--encoding {encoding!r} is no text encoding; valid are utf-8, cp1251, gb18030, …"
+            f"--encoding {encoding!r} is not a text encoding; valid are utf-8, cp1251, gb18030, …"
         )
     if separator is not None:
         separator = _SPELLED.get(separator.lower(), separator)
         if not is_separator(separator):
-            raise DataError(f"--separator {separator!r}: it takes one ASCII character, no quote")
+            raise DataError(
+                f"--separator {separator!r}: it must be one ASCII character, but not a quote"
+            )
     return FileFormat(
         encoding, separator, quote, escape, skip_rows, header_rows, tuple(sorted(footer)), sheet
     )

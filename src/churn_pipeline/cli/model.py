@@ -48,9 +48,9 @@ class _Group(click.Group):
 
 @click.group(cls=_Group)
 def model() -> None:
-    """List the models that runs registered, promote one to champion, roll back.
+    """List registered models, promote one to champion, roll back.
 
-    A run registers its model with the alias `challenger`. A person makes it the `champion`.
+    A run registers its model with the alias `challenger`. A person promotes it to `champion`.
     """
 
 
@@ -58,7 +58,7 @@ def model() -> None:
 @environment_option
 @click.pass_obj
 def list_versions(metadata: ProjectMetadata | None, env: str | None) -> None:
-    """Show all versions, the newest first; `workspace` is that of the files in 06_models."""
+    """List all versions, newest first; `workspace` marks the one whose files are in 06_models."""
     dataset = _dataset(metadata, env)
     client = _client()
     from churn_pipeline.tracking.promotion import gates_verdict
@@ -91,14 +91,16 @@ def list_versions(metadata: ProjectMetadata | None, env: str | None) -> None:
     _echo(table)
 
 
-_reason = click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the history.")
+_reason = click.option(
+    "--reason", required=True, metavar="TEXT", help="The reason, for the history."
+)
 
 
 @wait_option
 @model.command()
 @click.argument("version", type=click.IntRange(min=1), required=False)
 @_reason
-@click.option("--force", is_flag=True, help="Even if gates failed or were not checked.")
+@click.option("--force", is_flag=True, help="Promote even if gates failed or were not checked.")
 @environment_option
 @click.pass_obj
 def promote(
@@ -108,7 +110,7 @@ def promote(
     force: bool,
     env: str | None,
 ) -> None:
-    """Make VERSION the champion; the challenger, if no VERSION is given.
+    """Make VERSION (default: the challenger) the champion.
 
     Refused if the version did not pass the gates.
     """
@@ -136,7 +138,7 @@ def promote(
 @environment_option
 @click.pass_obj
 def rollback(metadata: ProjectMetadata | None, reason: str, env: str | None) -> None:
-    """Return to the champion before; a second time, to the one before that."""
+    """Return to the previous champion; a second time, to the one before that."""
     name = _dataset(metadata, env).name
     client = _client(write=True)
     from churn_pipeline.tracking import promotion
@@ -151,7 +153,7 @@ def rollback(metadata: ProjectMetadata | None, reason: str, env: str | None) -> 
 @environment_option
 @click.pass_obj
 def history(metadata: ProjectMetadata | None, env: str | None) -> None:
-    """Show every promotion and rollback, the oldest first."""
+    """List all promotions and rollbacks, oldest first."""
     name = _dataset(metadata, env).name
     client = _client()
     from churn_pipeline.tracking import promotion
@@ -181,7 +183,7 @@ def history(metadata: ProjectMetadata | None, env: str | None) -> None:
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     required=True,
-    help="Folder to write; what stands there is replaced.",
+    help="Folder to write to; its contents are replaced.",
 )
 @click.option("--force", is_flag=True, help="Even if it has failed a gate since it was packaged.")
 @environment_option
@@ -189,9 +191,11 @@ def history(metadata: ProjectMetadata | None, env: str | None) -> None:
 def fetch(
     metadata: ProjectMetadata | None, version: str, folder: Path, force: bool, env: str | None
 ) -> None:
-    """Write the bundle of VERSION (a number, champion or challenger) to a folder, to serve it."""
+    """Fetch the bundle of VERSION (a number, champion or challenger), to serve it."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
-        raise click.BadParameter(f"{folder} holds something else; name another folder")
+        raise click.BadParameter(
+            f"{folder} contains something other than a bundle; choose another folder"
+        )
     name = _dataset(metadata, env).name
     client = _client()
     from churn_pipeline.tracking.registry import fetch_bundle
@@ -213,13 +217,13 @@ def fetch(
     default="",
     metavar="KEY=VALUE,…",
     callback=_split_params,
-    help="The parameters that the run was given, as for `kedro run`.",
+    help="The parameters that were passed to the run, as for `kedro run`.",
 )
 @click.pass_obj
 def log_results(metadata: ProjectMetadata | None, env: str | None, params: dict[str, Any]) -> None:
-    """Log the results in the folders of data, such as those of a run without MLflow.
+    """Log the results in the data folders, for example those of a run without MLflow.
 
-    They become one run, and the model a version: the challenger.
+    They become one run, and the model becomes a version: the challenger.
     """
     root = project_root(metadata)
     open_store(create=True, write=True)
@@ -232,13 +236,16 @@ def log_results(metadata: ProjectMetadata | None, env: str | None, params: dict[
     with held, KedroSession.create(root, env=env, runtime_params=params) as session:
         logged, left_out = log_workspace(session.load_context())
     if not logged:
-        raise RegistryError("there are no results to log; `dvc repro` (or `kedro run`) makes some")
+        raise RegistryError(
+            "there are no results to log; `dvc repro` (or `kedro run`) creates them"
+        )
     click.echo(f"logged: {', '.join(logged)}")
     if left_out:
         click.echo(
-            f"left out, since older than the model: {', '.join(left_out)}; `dvc repro` (or `kedro "
-            "run --pipelines export,evaluation,acceptance,packaging`) makes and logs those of this "
-            "model"
+            f"not logged, because they are older than the model: {', '.join(left_out)}; `dvc "
+            "repro` (or `kedro "
+            "run --pipelines export,evaluation,acceptance,packaging`) creates and logs those of "
+            "this model"
         )
 
 
@@ -316,7 +323,7 @@ def _no_model() -> RegistryError:
 def _sentence(reason: str) -> str:
     text = " ".join(reason.split())
     if not text:
-        raise click.BadParameter("it is empty; say why, for those who read the history")
+        raise click.BadParameter("the reason is empty; state why, for readers of the history")
     return text
 
 
@@ -360,8 +367,8 @@ def _login_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
         raise RegistryError(
-            "the history needs your name, which nothing here knows; `git config user.name NAME` "
-            "sets it"
+            "the history needs your name, which is not configured; set it with `git config "
+            "user.name NAME`"
         ) from None
 
 

@@ -25,28 +25,32 @@ _ENDINGS = (".csv", ".parquet")
     "--kind",
     default="telco",
     show_default=True,
-    help=f"A file of {KINDS}, such as bank, usage or saas; or the path of a .yml file of your own.",
+    help=f"A file of {KINDS}, such as bank, usage or saas, or the path of your own .yml file.",
 )
 @click.option(
     "--customers",
     type=click.IntRange(min=1),
     default=7043,
     show_default=True,
-    help="How many; of a panel, the number of accounts.",
+    help="Number of customers; in a panel, of accounts.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write, .csv or .parquet; by default data/01_raw/KIND.csv.",
+    help="File to write, .csv or .parquet (default: data/01_raw/KIND.csv).",
 )
 @click.option(
     "--truth",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File of the true churn probabilities, .csv or .parquet; by default beside the output.",
+    help="File for the true churn probabilities, .csv or .parquet (default: next to the output).",
 )
 @click.option(
-    "--knob", "knobs", multiple=True, metavar="NAME=VALUE", help="Another value of a kind's knob."
+    "--set",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a parameter of the kind. Can be repeated.",
 )
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 @click.pass_obj
@@ -57,10 +61,10 @@ def simulate(
     seed: int,
     output: Path | None,
     truth: Path | None,
-    knobs: Sequence[str],
+    parameters: Sequence[str],
     force: bool,
 ) -> None:
-    """Draw customers of some kind of company, with known churn probabilities."""
+    """Simulate customers of a kind of company, with known churn probabilities."""
     from churn_pipeline.simulation import read_kind
     from churn_pipeline.simulation import simulate as draw
 
@@ -75,7 +79,7 @@ def simulate(
     label = f"Drawing {customers:,} customers of {file.stem}"
     with click.progressbar(length=int(number), label=label) as bar:
         drawn = draw(
-            described, customers, seed, _values(knobs), lambda done, of: _show(bar, done, of)
+            described, customers, seed, _values(parameters), lambda done, of: _show(bar, done, of)
         )
         _show(bar, 1, 1)
     for path, table in ((output, drawn.customers), (truth, drawn.truth)):
@@ -85,7 +89,7 @@ def simulate(
 
 def _check_targets(output: Path, truth: Path, force: bool) -> None:
     if output.resolve() == truth.resolve():
-        raise click.ClickException("--output and --truth must be two files")
+        raise click.ClickException("--output and --truth must be different files")
     for option, path in (("--output", output), ("--truth", truth)):
         if path.suffix not in _ENDINGS:
             raise click.ClickException(
@@ -101,14 +105,14 @@ def _places(root: Path, *outputs: Path) -> list[Place]:
     return list(found)
 
 
-def _values(knobs: Sequence[str]) -> dict[str, Any]:
+def _values(parameters: Sequence[str]) -> dict[str, Any]:
     values = {}
-    for knob in knobs:
-        name, is_given, text = knob.partition("=")
+    for parameter in parameters:
+        name, is_given, text = parameter.partition("=")
         value = yaml.safe_load(text) if is_given else None
         if value is None or isinstance(value, str | list | dict):
             raise click.BadParameter(
-                f"{knob!r} is not NAME=VALUE with a number or a date", param_hint="--knob"
+                f"{parameter!r} is not NAME=VALUE with a number or a date", param_hint="--set"
             )
         values[name] = value
     return values

@@ -16,16 +16,16 @@ _SHOWN = 5
 @wait_option
 @click.command(cls=ProjectCommand)
 @environment_option
-@click.option("--dry-run", is_flag=True, help="Say what would be discarded; change nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Show what would be discarded; change nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
 def undo(metadata: ProjectMetadata | None, env: str | None, dry_run: bool, yes: bool) -> None:
-    """Return the parameters and results of a data set to the last commit.
+    """Restore the parameters and results of a data set to the last commit.
 
-    For use after `dvc exp run`, `kedro run --params=…`, or a run that was killed. Other data sets,
-    code, the contract and files that neither git nor DVC tracks stay as they are. Results come from
-    git and DVC's cache, all of them or none: where the cache lacks one, only the parameters go
-    back, and `make repro` makes the results.
+    Use it after `dvc exp run`, `kedro run --params=…`, or a run that was killed. Other data sets,
+    code, the contract and files that neither git nor DVC tracks are not touched. Results are
+    restored from git and DVC's cache, all or none: if the cache lacks one, only the parameters are
+    restored, and `make repro` recreates the results.
     """
     from churn_pipeline.datasets.undo import plan_undo
 
@@ -38,11 +38,11 @@ def undo(metadata: ProjectMetadata | None, env: str | None, dry_run: bool, yes: 
         return
     _say("Parameters to discard", plan.parameters)
     if not plan.missing:
-        _say("Results to replace by those of the last commit", plan.results)
-        _say("Results to remove, which the last commit does not have", plan.surplus)
-        _say("Of these in no cache, so lost for good", plan.unsaved)
+        _say("Results to replace with those of the last commit", plan.results)
+        _say("Results to remove (not in the last commit)", plan.surplus)
+        _say("Of these, not in any cache and lost permanently", plan.unsaved)
     if plan.branch:
-        click.echo(f"Branch to return to, which a killed experiment left: {plan.branch}")
+        click.echo(f"Branch to return to, after a killed experiment: {plan.branch}")
     if dry_run:
         return
     if not yes and sys.stdin.isatty():
@@ -50,15 +50,15 @@ def undo(metadata: ProjectMetadata | None, env: str | None, dry_run: bool, yes: 
     plan.apply()
     if plan.stashes:
         click.echo(
-            f"`git stash list` has {plan.stashes} entries: an experiment that was killed as it "
-            "began leaves your edits there; `git stash pop` brings them back."
+            f"`git stash list` has {plan.stashes} entries: an experiment that was killed at its "
+            "start leaves your edits there; `git stash pop` restores them."
         )
     if plan.missing:
         repro = "make repro" + (f" ENV={env}" if plan.folder != plan.project else "")
         raise click.ClickException(
-            f"{len(plan.missing)} results of the last commit are in no cache here, such as "
-            f"{plan.missing[0]}, so all results stay as they are, with their dvc.lock; the "
-            f"parameters are those of the last commit, and `{repro}` makes their results"
+            f"{len(plan.missing)} results of the last commit are not in a cache here, such as "
+            f"{plan.missing[0]}, so no results and no dvc.lock were changed; the parameters are "
+            f"those of the last commit, and `{repro}` creates their results"
         )
     click.echo("Parameters and results are those of the last commit.")
 

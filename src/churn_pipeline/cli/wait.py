@@ -18,7 +18,7 @@ wait_parameter = click.Option(
     is_flag=True,
     expose_value=False,
     callback=_remember,
-    help=f"Wait until another command on the same data set has ended; {WAIT}=1 does so always.",
+    help=f"Wait until another command on the same data set has finished ({WAIT}=1 always waits).",
 )
 
 

@@ -103,7 +103,7 @@ def _check_spellings(column: Column, section: Section) -> None:
             options = " ".join(map(repr, _THOUSANDS))
             section.fail("thousands", f"is {column.thousands!r}; valid options: {options}")
         if column.thousands == column.decimal:
-            section.fail("thousands", f"is {column.thousands!r}, which stands before the fraction")
+            section.fail("thousands", f"is {column.thousands!r}, which is the decimal separator")
     for text in column.missing_values:
         if text in meant:
             section.fail("missing_values", f"holds {text!r}, which is a value as well")
@@ -128,7 +128,9 @@ def _check_format(text: str, section: Section) -> None:
         found = datetime.min
     # a format without a day, such as '%Y-%m', means the first of the month
     if found not in (day, day.replace(day=1)):
-        section.fail("formats", f"holds {text!r}, which tells no month; such as '%d/%m/%Y'")
+        section.fail(
+            "formats", f"holds {text!r}, which does not give a month; an example is '%d/%m/%Y'"
+        )
 
 
 def _check_roles(column: Column, section: Section) -> None:

@@ -97,7 +97,7 @@ class Expression:
         Raises
         ------
         TypeError
-            If a text stands where a number is needed.
+            If a text is used where a number is needed.
         """
         operands = {name: _operand(values[name]) for name in self.columns}
         with np.errstate(all="ignore"):
@@ -170,7 +170,7 @@ def literal_days(node: ast.AST) -> float | None:
             text = args[0].value if len(args) == 1 and isinstance(args[0], ast.Constant) else None
             days = days_of_text(text) if isinstance(text, str) else None
             if days is None:
-                raise ValueError(f"{ast.unparse(node)!r} is no date; write date('2026-01-31')")
+                raise ValueError(f"{ast.unparse(node)!r} is not a date; write date('2026-01-31')")
             return days
     return None
 
@@ -226,7 +226,7 @@ def _compile(node: ast.expr) -> Evaluator:
             days = literal_days(node)
             return _compile_call(name, args) if days is None else lambda _: days
     raise ValueError(
-        f"{ast.unparse(node)!r} is not allowed in an expression; allowed are columns, numbers, "
+        f"{ast.unparse(node)!r} is not allowed in an expression; use columns, numbers, "
         f"quoted texts, + - * / comparisons, in, and, or, not, date, and {', '.join(FUNCTIONS)}"
     )
 

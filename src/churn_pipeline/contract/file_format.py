@@ -21,7 +21,7 @@ class FileFormat:
     separator : str, optional
         The character between fields.
     quote : {'"', "'", "none"}, optional
-        What encloses fields.
+        Character that encloses fields.
     escape : {"backslash", "none"}, optional
         Whether ``\"`` is a quote within a field.
     skip_rows : int, optional
@@ -83,10 +83,12 @@ def parse_file_format(section: Section) -> FileFormat:
     encoding, separator, sheet = text("encoding"), text("separator"), text("sheet")
     if encoding is not None and not is_encoding(encoding):
         section.fail(
-            "encoding", f"is {encoding!r}, which is no text encoding; valid are utf-8, cp1251, …"
+            "encoding", f"is {encoding!r}, which is not a text encoding; valid are utf-8, cp1251, …"
         )
     if separator is not None and not is_separator(separator):
-        section.fail("separator", f"is {separator!r}; it takes one ASCII character, no quote")
+        section.fail(
+            "separator", f"is {separator!r}; it must be one ASCII character, but not a quote"
+        )
     for key, options in (("quote", QUOTES), ("escape", ESCAPES)):
         if key in section.values:
             section.choice(key, section.values[key], list(options))
@@ -111,5 +113,5 @@ def is_encoding(name: str) -> bool:
 
 
 def is_separator(text: str) -> bool:
-    """Whether a text can stand between fields."""
+    """Whether a text can be a field separator."""
     return len(text) == 1 and text.isascii() and text not in "\"'\r\n\\\0"

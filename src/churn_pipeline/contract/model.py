@@ -20,7 +20,7 @@ class Column:
     Attributes
     ----------
     name : str
-        Name as it stands in the file's header.
+        Name as written in the file's header.
     type : {"text", "category", "integer", "number", "date"}
         How the cells are read.
     roles : tuple of str
@@ -45,11 +45,11 @@ class Column:
     spellings : mapping of str to tuple of str
         Allowed value → how files spell it besides.
     decimal : {".", ","}
-        What stands in files before the fraction of a number.
+        The decimal separator of numbers in files.
     thousands : str or None
-        What parts the digits of a number in files, if anything does.
+        The thousands separator of numbers in files, if there is one.
     strip : tuple of str
-        What may stand before or after a number in files, such as ``$``.
+        Texts that may precede or follow a number in files, such as ``$``.
     negative : tuple of str
         What makes a number in files negative, such as ``DR``.
     formats : tuple of str

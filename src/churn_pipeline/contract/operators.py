@@ -72,7 +72,7 @@ def _ordering(compare: Callable[[Operand, Operand], Operand]) -> Callable[..., O
     def compare_numbers(left: Operand, right: Operand) -> Operand:
         left, right = np.asarray(left), np.asarray(right)
         if not (is_number(left) and is_number(right)):
-            raise TypeError("texts have no order; compare them by ==, != or in")
+            raise TypeError("texts have no order; compare them with ==, != or in")
         return compare(left, right)
 
     return compare_numbers

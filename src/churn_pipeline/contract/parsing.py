@@ -41,7 +41,7 @@ def parse_contract(document: object, source: str = "contract.yml") -> Contract:
     )  # fmt: skip
     columns = {name: parse_column(name, section) for name, section in root.sections("columns")}
     if not columns:
-        root.fail("columns", "is empty; describe at least an id, a target and one feature")
+        root.fail("columns", "is empty; describe at least an id, a target and a feature")
     contract = Contract(
         name=root.text("name"),
         description=root.text("description", default=""),
@@ -87,14 +87,16 @@ def _check_roles(contract: Contract, root: Section) -> None:
     for column in contract.columns.values():
         alone = {"id", "target", "ignored", "snapshot", "customer"} & set(column.roles)
         if alone and len(column.roles) > 1:
-            root.fail(f"columns.{column.name}.role", f"{min(alone)} goes with no other role")
+            root.fail(
+                f"columns.{column.name}.role", f"{min(alone)} cannot be combined with another role"
+            )
     if contract.id.nullable or contract.target.nullable:
         root.fail("columns", "of role id and target cannot be nullable")
     at_most_one: tuple[Role, ...] = ("snapshot", "customer")
     for role in at_most_one:
         found = [column.name for column in contract.with_role(role)]
         if len(found) > 1:
-            root.fail("columns", f"may give role {role} to one column, not {found}")
+            root.fail("columns", f"may give role {role} to at most one column, not {found}")
     if contract.snapshot and contract.snapshot.nullable:
         root.fail(f"columns.{contract.snapshot.name}.nullable", "does not fit role snapshot")
     if contract.target.horizon_days is not None and not contract.snapshot:
@@ -104,7 +106,9 @@ def _check_roles(contract: Contract, root: Section) -> None:
         root.fail("columns", "must give role feature to at least one column")
     if not contract.model_inputs:
         root.fail(
-            "columns", "give the model dates alone, which it does not see; derive a column from one"
+            "columns",
+            "has only dates as features, which the model does not use directly; derive a column "
+            "from one",
         )
     for derived in contract.derived_columns:
         if derived.name in contract.columns:
@@ -114,7 +118,9 @@ def _check_roles(contract: Contract, root: Section) -> None:
 def _check_names(contract: Contract, root: Section) -> None:
     for column in contract.columns.values():
         if column.name != column.name.strip():
-            root.fail("columns", f"names {column.name!r}; the header is read without blanks")
+            root.fail(
+                "columns", f"names {column.name!r}; blanks around names in the header are removed"
+            )
         why = why_reserved(column.name, column.name in contract.key)
         if why is not None:
             root.fail(f"columns.{column.name}", f"cannot have its name: {why}; rename the column")
@@ -129,7 +135,9 @@ def _check_names(contract: Contract, root: Section) -> None:
     for rule in contract.row_rules:
         if rule.name in _RESERVED_RULES:
             names = ", ".join(sorted(_RESERVED_RULES))
-            root.fail(f"row_rules.{rule.name}", f"must be called otherwise; taken are {names}")
+            root.fail(
+                f"row_rules.{rule.name}", f"must have another name; these are reserved: {names}"
+            )
 
 
 def _check_expressions(contract: Contract, root: Section) -> None:

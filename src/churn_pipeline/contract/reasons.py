@@ -24,12 +24,12 @@ def expectation(column: Column, rule: str, contract: Contract) -> str:
     if rule == "not_a_date":
         return f"is not a date of the form {' or '.join((*column.formats, '2026-01-31'))}"
     if rule == "duplicate_id" and contract.snapshot:
-        return f"already stands on an earlier row of the same {contract.snapshot.name}"
+        return f"is already on an earlier row with the same {contract.snapshot.name}"
     if rule == "after_snapshot" and contract.snapshot:
-        return f"was not known yet on the day of {contract.snapshot.name},"
+        return f"was not yet known on the day of {contract.snapshot.name},"
     return {
-        "missing": "is missing, a value is required",
-        "duplicate_id": "already stands on an earlier row",
+        "missing": "is missing, but a value is required",
+        "duplicate_id": "is already on an earlier row",
         "not_a_number": "is not a number",
         "not_an_integer": "is not a whole number",
     }[rule]

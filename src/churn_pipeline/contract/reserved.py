@@ -30,7 +30,7 @@ def why_reserved(name: str, is_key: bool) -> str | None:
         Whether the column is the id or the snapshot.
     """
     if name.startswith(QUARANTINE):
-        return "names that start with rejected_ belong to the quarantine"
+        return "names that start with rejected_ are reserved for the quarantine"
     if is_key and name in KEY_NAMES:
-        return "scores and answers have a field of that name beside the id and the snapshot"
+        return "scores and answers already have a field of that name"
     return None

@@ -68,7 +68,9 @@ class Section:
             self.fail(key, "names a value twice")
         for item in value:
             if item != item.strip():
-                self.fail(key, f"holds {item!r}; cells are compared without blanks around them")
+                self.fail(
+                    key, f"holds {item!r}; cells are compared after surrounding blanks are removed"
+                )
         return list(value)
 
     def number(self, key: str) -> float | None:
@@ -83,7 +85,7 @@ class Section:
         except OverflowError:
             number = math.inf
         if not math.isfinite(number):
-            self.fail(key, "must be a finite number; leave it out where there is no limit")
+            self.fail(key, "must be a finite number; leave it out if there is no limit")
         return number
 
     def whole(self, key: str, least: int) -> int | None:
@@ -92,7 +94,7 @@ class Section:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            self.fail(key, f"must be a whole number from {least} on, not {value!r}")
+            self.fail(key, f"must be a whole number of at least {least}, not {value!r}")
         return int(value)
 
     def date(self, key: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Whole numbers that a program has spelled as floats: ids and codes such as ``100000.0``.
+"""Whole numbers that a program has written as floats: ids and codes such as ``100000.0``.
 
 One missing cell turns a column of integers into floats in most tools, and the next file has
 integers again; without this, the customers of the two files would not be the same.
@@ -15,7 +15,7 @@ SPELLED_AS_FLOAT = r"^(?:[0-9]+\.0+|[1-9](?:\.[0-9]+)?[eE]\+[0-9]{2,3})$"
 
 
 def whole_text(text: str) -> str:
-    """Return the digits of a whole number that is spelled as a float; any other text unchanged.
+    """Return the digits of a whole number that is written as a float; any other text unchanged.
 
     Examples
     --------

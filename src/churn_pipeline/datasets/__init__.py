@@ -1,1 +1,1 @@
-"""Data sets: created, configured, returned to the last commit."""
+"""Data sets: creation, configuration, undo."""

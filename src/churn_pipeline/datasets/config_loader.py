@@ -14,9 +14,9 @@ from churn_pipeline.io.credentials import project_credentials
 class DatasetConfigLoader(OmegaConfigLoader):
     """Reads ``conf/<env>/params.yaml`` as parameters and globals, else the root's ``params.yaml``.
 
-    A params file is complete, so the two are never merged: a knob that is missing from one is
-    reported, not taken from the other. As globals, the same knobs can be used in the catalog. In
-    configuration files ``${params_file:}`` is the path of the file.
+    A params file is complete, so the two are never merged: a parameter that is missing from one is
+    reported, not taken from the other. As globals, the same parameters can be used in the catalog.
+    In configuration files ``${params_file:}`` is the path of the file.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def has_former_stages(project: Path, name: str) -> bool:
-    """Tell whether the stages of a data set lie in ``conf/NAME``, where the root's DVC sees them.
+    """Whether the stages of a data set are in ``conf/NAME``, where the root's DVC sees them.
 
     That is how they were kept formerly; `kedro dvc-yaml --env NAME` moves them.
     """
@@ -40,7 +40,7 @@ def has_former_stages(project: Path, name: str) -> bool:
 def remove_former_stages(project: Path, name: str) -> None:
     """Remove the stages of a data set from ``conf/NAME``, and its results from git's index.
 
-    No result is touched; the next `make repro ENV=NAME` records them anew.
+    No result is touched; the next `make repro ENV=NAME` records them again.
     """
     for file in _FORMER:
         (project / "conf" / name / file).unlink(missing_ok=True)
@@ -55,5 +55,5 @@ def remove_former_stages(project: Path, name: str) -> None:
 
 
 def former_data_sets(project: Path) -> list[str]:
-    """Return the data sets whose stages still lie in ``conf/NAME``."""
+    """Return the data sets whose stages are still in ``conf/NAME``."""
     return [name for name in environments(project) if has_former_stages(project, name)]

@@ -15,7 +15,7 @@ _DETACHED = re.compile(r"checkout: moving from (.+) to [0-9a-f]+")
 
 
 class Git:
-    """The repository that a project lies in.
+    """The git repository that contains a project.
 
     Parameters
     ----------
@@ -25,15 +25,15 @@ class Git:
     Raises
     ------
     UndoError
-        If it lies in no repository, or in one without a commit.
+        If it is not in a repository, or the repository has no commit.
     """
 
     def __init__(self, project: Path) -> None:
         self._project = project
         if self._run("rev-parse", "--git-dir", check=False) is None:
             raise UndoError(
-                f"{project} is not a git repository, so there is no commit to return to; "
-                "`make repro` makes the results of the present parameters"
+                f"{project} is not a git repository, so there is no commit to return to; `make "
+                "repro` creates the results of the current parameters"
             )
         if self._run("rev-parse", "--verify", "-q", "HEAD", check=False) is None:
             raise UndoError("nothing is committed yet, so there is nothing to return to")

@@ -16,7 +16,7 @@ from churn_pipeline.stages.dvc_yaml import render_dvc_yaml
 from churn_pipeline.staging import remove_leftovers, replacing_folder
 
 _HEADER = """\
-# Every knob of the data set {name}. Kedro reads this file as its parameters, DVC as its params:
+# Every parameter of the data set {name}. Kedro and DVC read this file:
 # edit it and run `make repro ENV={name}`, or try a value, in the folder data/{name}, with
 # `dvc exp run -S ../../conf/{name}/params.yaml:training.repeats=5`.
 """
@@ -30,8 +30,8 @@ def create_dataset(
 
     Its stages are written to ``data/NAME``, which becomes a DVC project of its own.
 
-    The parameters are the root's ``params.yaml`` as it stands, comments included, but for the
-    section ``dataset``, the sources, the places of the serving section that lie in the root's data
+    The parameters are the root's ``params.yaml``, including comments, except the section
+    ``dataset``, the sources, the paths of the serving section that are in the root's data
     folder, and the gate of ROC-AUC, which is 0.6.
 
     Parameters
@@ -94,11 +94,13 @@ def _own_params(text: str, name: str, source: str) -> str:
         serving: Mapping[str, Any] = document["serving"] or {}
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
-        raise ParameterError(f"{PARAMS} in the project's root is no YAML: {reason}") from None
+        raise ParameterError(
+            f"{PARAMS} in the project's root is not valid YAML: {reason}"
+        ) from None
     except (KeyError, TypeError):
         raise ParameterError(
             f"{PARAMS} in the project's root lacks the section dataset or serving, which a new "
-            "data set takes over"
+            "data set copies"
         ) from None
     folder = f"data/{name}"
     changes: dict[tuple[str, str], str | float | None] = {

@@ -103,7 +103,9 @@ class Undo:
         ]
         if done.returncode or left:
             said = " ".join([*done.stderr.split(), *left])
-            raise UndoError(f"`dvc checkout` failed, so `make repro` has to make results: {said}")
+            raise UndoError(
+                f"`dvc checkout` failed, so run `make repro` to create the results: {said}"
+            )
 
 
 def plan_undo(project: Path, env: str | None) -> Undo:
@@ -266,8 +268,8 @@ def _refuse_if_at_work(folder: Path) -> None:
     for holder in holders:
         if psutil.pid_exists(holder["pid"]):
             raise UndoError(
-                f"`{Path(holder['cmd']).name}` is at work on this data set (pid {holder['pid']}); "
-                "wait for its end, or end it"
+                f"`{Path(holder['cmd']).name}` is working on this data set (pid {holder['pid']}); "
+                "wait until it has finished, or stop it"
             )
 
 

@@ -1,4 +1,4 @@
-"""Inference of a data contract from a customer table that nobody has described yet."""
+"""Inference of a data contract from an undescribed customer table."""
 
 from churn_pipeline.discovery.hints import Hints
 from churn_pipeline.discovery.inference import Inference, infer_contract

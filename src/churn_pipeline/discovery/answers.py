@@ -41,7 +41,9 @@ def note_answers(plans: Sequence[Plan], hints: Hints, source: str) -> None:
         if not value:
             keys["missing_values"] = [*keys.get("missing_values", []), text]
         elif value not in keys.get("values", []):
-            raise DataError(f"{flag}: {value!r} is no value of {name}, as inferred of {source}")
+            raise DataError(
+                f"{flag}: {value!r} is not a value of {name}, as inferred from {source}"
+            )
         else:
             spellings = keys.setdefault("spellings", {})
             spellings[value] = [*spellings.get(value, []), text]

@@ -48,16 +48,16 @@ def why_no_category(reading: Reading) -> str | None:
     known, name = reading.known, reading.name
     distinct = len(known) / known.n_rows
     if is_email(reading):
-        return "addresses of e-mail: personal data that name a customer and do not describe one"
+        return "e-mail addresses: personal data that identify a customer but do not describe one"
     if is_phone(reading):
-        return "telephone numbers: personal data that name a customer and do not describe one"
+        return "telephone numbers: personal data that identify a customer but do not describe one"
     if names.is_personal(name) and len(known) > _LEAST_ROWS:
         return "names or addresses of persons: personal data that do not describe a customer"
     score = names.identifier_score(name)
     if len(known) > _LISTED_WHOLE and (score >= 4 or (score >= 2 and distinct > 0.5)):
         return "an identifier, which says nothing about other customers"
     if distinct >= _UNIQUE and known.n_rows >= _LISTED_WHOLE:
-        return "all but every row has a text of its own: an identifier or free text"
+        return "nearly every row has a different text: an identifier or free text"
     if distinct > 0.3 and _mean_words(known) >= _WORDS_OF_FREE_TEXT:
         return "free text"
     return None

@@ -62,8 +62,9 @@ def ask_copies(copies: Copies, keys: Keys, customer: str | None, notes: Notes) -
     beside = f"the {keys.id}" if customer is None else f"{keys.id} and {customer}"
     notes.ask(
         f"{n_copies:,} of {n:,} rows equal another in everything but {beside} "
-        f"({percent(n_copies / n)}): are they copies of one customer? Taken as different "
-        "customers, they stand on both sides of the split, and the test's figures are too good.",
+        f"({percent(n_copies / n)}): are they copies of one customer? Treated as different "
+        "customers, they end up in both the training and the test set, and the test figures are "
+        "too good.",
         "remove the copies from the file, or `--id COL` of a column that copies share",
         Cost.LEAK if n_copies > 0.02 * n else Cost.SPELLING,
     )

@@ -15,7 +15,7 @@ _MOST_MISSING = 0.2
 
 
 def find_customer(readings: Mapping[str, Reading], keys: Keys, taken: set[str]) -> str | None:
-    """Return the column that says whose row it is, if customers stand in several rows.
+    """Return the column that identifies the customer of a row, if customers have several rows.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ def find_customer(readings: Mapping[str, Reading], keys: Keys, taken: set[str]) 
 def plan_customer(reading: Reading, keys: Keys, notes: Notes) -> Plan:
     """Return the plan of that column; what is not known is a question."""
     plan: dict[str, Any] = {"type": "text", "role": "customer", "nullable": True}
-    plan["meaning"] = "Whose row it is; a customer has several."
+    plan["meaning"] = "Customer of the row; a customer has several rows."
     if keys.snapshot is None:
         notes.ask(
-            f"{len(reading.known):,} different {reading.name} stand in {reading.n_rows:,} rows: "
-            "which column is the day that a row describes? Without it, customers are parted at "
-            "random instead of by time; the rows of one are kept together either way.",
+            f"{len(reading.known):,} different {reading.name} occur in {reading.n_rows:,} rows: "
+            "which column is the day that a row describes? Without it, customers are split at "
+            "random instead of by time; the rows of a customer are kept together in either case.",
             f"--snapshot COL --id {quoted(reading.name)}  where a day has one row of each",
             Cost.KEY,
         )
-    why = "its values repeat: the rows of one customer are kept on one side of the split"
+    why = "its values repeat: all rows of a customer are kept in the same part of the split"
     return Plan(reading.name, plan, describe(reading), why)

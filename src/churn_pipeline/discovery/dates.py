@@ -48,7 +48,7 @@ class Dates:
     formats : tuple of str
         Besides ISO 8601.
     order : {"day", "month"} or None
-        What stands first where the format leaves it open; None where the question does not arise.
+        What comes first if the format leaves it open; None if the question does not arise.
     is_ambiguous : bool
         Whether the other order reads the column as well.
     is_mixed : bool
@@ -72,7 +72,7 @@ def read_dates(known: Levels, name: str, order: str | None = None) -> Dates | No
     name : str
         Of the column: digits alone are a date only where the name speaks of one.
     order : {"day", "month"}, optional
-        What stands first in other columns of the table: decides where both readings fit.
+        What comes first in other columns of the table: decides if both readings fit.
     """
     sample = known.texts.iloc[:: max(1, len(known) // _SAMPLE)]
     looks = sample.str.contains(_LOOKS_LIKE_DATE, regex=True).to_numpy(dtype=bool)
@@ -106,7 +106,7 @@ def zones(known: Levels) -> list[str]:
 
 
 def sentinel_texts(known: Levels, dates: Dates) -> list[str]:
-    """Return spellings of dates that stand for "never" or "unknown", such as 9999-12-31."""
+    """Return dates that mean "never" or "unknown", such as 9999-12-31."""
     years = dates.values.astype("datetime64[Y]").astype(float) + 1970
     is_odd = np.isin(years, (9999, 9998, 2999, 2099, 1900, 1899, 1970, 1800, 1753, 1))
     usual = years[~is_odd & ~np.isnan(years)]
@@ -175,7 +175,7 @@ def _fill(values: NDArray[np.datetime64], known: Levels, form: str, chosen: list
 
 
 def _order(rest: Levels, pairs: list[tuple[str, str]]) -> tuple[str, bool, bool]:
-    """Say what stands first in the rows left, whether that is a guess and whether it varies."""
+    """Return what comes first in the other rows, whether that is a guess, and whether it varies."""
     reads = []
     for side in (0, 1):
         found = np.full(len(rest), np.datetime64("NaT"), dtype="datetime64[us]")

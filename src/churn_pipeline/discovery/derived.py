@@ -26,7 +26,7 @@ def derive_from_dates(
     epochs : mapping of str to float
         Columns of numbers that count from 1970, with how many of their units make a day.
     snapshot : str or None
-        The column of the day that a row describes.
+        The column with the day that a row describes.
     taken : sequence of str
         Names that are given already.
 

@@ -17,9 +17,9 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, if
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*( [A-Za-z0-9_]+)*")
 _NO_TEXT = {"y", "yes", "n", "no", "true", "false", "on", "off", "null"}  # to YAML 1.1
 _HEAD = """\
-# The data contract of {name}, inferred from the table; {report} says why it is so.
-# Edit it as you like: `docs/contract.md` has the language, `kedro contract check --env {name}` says
-# how many rows it would reject.
+# The data contract of {name}, inferred from the table; {report} gives the reasons.
+# You can edit it: `docs/contract.md` describes the language, `kedro contract check --env {name}`
+# reports how many rows it would reject.
 
 """
 
@@ -43,7 +43,7 @@ def contract_text(document: Mapping[str, Any], comments: Mapping[str, str]) -> s
     lines.append(_entry("name", document["name"], 0))
     lines.append(_entry("description", document["description"], 0) + "\n")
     if "file" in document:
-        lines.append("# how files are laid out where a look at them does not settle it\n")
+        lines.append("# layout of the files, where it cannot be detected\n")
         lines.append(_entry("file", document["file"], 0) + "\n")
     lines.append('# read as "missing" in every column, after trimming blanks\n')
     lines.append(_entry("missing_values", document["missing_values"], 0))
@@ -63,7 +63,7 @@ def contract_text(document: Mapping[str, Any], comments: Mapping[str, str]) -> s
     if yaml.load(text, Loader=_LOADER) != document:
         raise ContractError(
             f"the contract of {document['name']} cannot be written as YAML: a column or a value "
-            "has characters that YAML does not keep; rename it in the file"
+            "has characters that YAML cannot represent; rename it in the file"
         )
     return text
 

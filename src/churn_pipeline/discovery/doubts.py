@@ -28,7 +28,7 @@ def ask_strays(reading: Reading, notes: Notes) -> None:
     stray = list(reading.stray)
     huge = [text for text in stray if _is_beyond(text)]
     if huge:
-        doubt = f"numbers that cannot be computed with, such as {listed(huge[:3])}"
+        doubt = f"numbers too large to compute with, such as {listed(huge[:3])}"
     else:
         doubt = f"{listed(stray[:_MOST_SHOWN])} among its numbers"
     if reading.is_broken:
@@ -40,9 +40,9 @@ def ask_strays(reading: Reading, notes: Notes) -> None:
     if reading.is_broken or action.startswith("these"):
         answer = flags_of_missing(reading.name, stray[:2]) + "  and so on, or correct the file"
     else:
-        answer = f"--drop {quoted(reading.name)}  if they mean anything else, or correct the file"
+        answer = f"--drop {quoted(reading.name)}  if they mean something else, or correct the file"
     cost = Cost.LOST if reading.is_broken else Cost.CODE
-    notes.ask(f"{reading.name} has {doubt}: what do they mean? As it stands, {action}.",
+    notes.ask(f"{reading.name} has {doubt}: what do they mean? For now, {action}.",
               answer, cost)  # fmt: skip
 
 
@@ -64,31 +64,31 @@ def ask_half_read(reading: Reading, plan: Plan, notes: Notes) -> None:
     half = half_read(reading.known)
     if half is not None and half.beyond:
         notes.ask(
-            f"{reading.name} has numbers that cannot be computed with, such as "
+            f"{reading.name} has numbers too large to compute with, such as "
             f"{listed(half.beyond)}. {taken}.",
             "a column of smaller numbers in the file, such as their logarithms",
             cost,
         )
     elif half is not None and half.units:
         notes.ask(
-            f"{reading.name} holds numbers of several units ({', '.join(half.units)}), such as "
+            f"{reading.name} contains numbers in several units ({', '.join(half.units)}), such as "
             f"{listed(reading.known.by_frequency(3).texts)}. {taken}.",
-            "a column of one unit in the file",
+            "a column with one unit in the file",
             cost,
         )
     elif half is not None and half.share < _ALL_READ and half.unreadable:
         notes.ask(
-            f"{percent(half.share)} of {reading.name} can be read as numbers; what of "
-            f"{listed(half.unreadable)}? {taken}.",
+            f"{percent(half.share)} of {reading.name} can be read as numbers; what does "
+            f"{listed(half.unreadable)} mean? {taken}.",
             flags_of_missing(reading.name, list(half.unreadable[:2]))
             + "  and so on where they mean missing, or correct the file",
             cost,
         )
     elif half is not None and half.has_both_marks:
         notes.ask(
-            f"{reading.name} has points and commas, which cannot all stand before fractions, such "
-            f"as {listed(reading.known.by_frequency(3).texts)}. {taken}.",
-            "numbers of one form in the file",
+            f"{reading.name} has points and commas that cannot all be decimal separators, such as "
+            f"{listed(reading.known.by_frequency(3).texts)}. {taken}.",
+            "numbers in one format in the file",
             cost,
         )
     elif half is None:
@@ -125,7 +125,7 @@ def ask_negative(reading: Reading, notes: Notes) -> None:
     pattern = "|".join(style.negative)
     samples = reading.known.texts[reading.known.texts.str.contains(pattern, regex=True)]
     notes.ask(
-        f"{reading.name} has {listed(samples[:2])}, read as negative: is that so?",
+        f"{reading.name} has {listed(samples[:2])}, read as negative: is that correct?",
         f'`negative: []` and `strip: ["{style.negative[0]}"]` under columns.{reading.name}',
         Cost.STYLE,
     )
@@ -143,9 +143,9 @@ def ask_zeros(reading: Reading, notes: Notes) -> None:
     short = texts[is_number][lengths == usual - 1]
     if len(short) and (lengths >= usual - 1).all() and len(short) < 0.5 * len(lengths):
         notes.ask(
-            f"Have some {reading.name} lost a zero in front? Most have {usual} digits, others one "
-            f"fewer, such as {listed(short[:3])}; a file that kept the zeros holds other values.",
-            "export the column as a text, all digits kept",
+            f"Have some {reading.name} lost a leading zero? Most have {usual} digits, others one "
+            f"fewer, such as {listed(short[:3])}; a file that kept the zeros has other values.",
+            "export the column as text, with all digits",
             Cost.SPELLING,
         )
 
@@ -155,8 +155,8 @@ def ask_infinite(reading: Reading, notes: Notes) -> None:
     found = [text for text in reading.missing if "inf" in text.casefold()]
     if found:
         notes.ask(
-            f"{reading.name} has {listed(found)} among its numbers, which nothing can be computed "
-            "with. As it stands, they are read as missing: is that what they mean?",
+            f"{reading.name} has {listed(found)} among its numbers, which cannot be used in "
+            "calculations. For now, they are read as missing: is that what they mean?",
             f"--drop {quoted(reading.name)}  or numbers in the file if it is not",
             Cost.CODE,
         )
@@ -174,7 +174,7 @@ def ask_codes(reading: Reading, notes: Notes) -> None:
         rest = values[~is_code]
         notes.ask(
             f"Does {_plain(value)} in {reading.name} mean that the value is missing? "
-            f"{rows:,} row{'s have' if rows > 1 else ' has'} it, the others lie between "
+            f"{rows:,} row{'s have' if rows > 1 else ' has'} it, the others are between "
             f"{_plain(rest.min())} and {_plain(rest.max())}. It is read as a number.",
             flags_of_missing(reading.name, known.texts[is_code].tolist()),
             Cost.CODE,
@@ -197,7 +197,7 @@ def ask_odd_days(reading: Reading, notes: Notes) -> None:
         text = str(reading.known.texts.iloc[place])
         notes.ask(
             f"Does {text} in {reading.name} mean that the day is not known? "
-            f"{reading.known.counts[place]:,} rows have it, far more than any other day.",
+            f"{reading.known.counts[place]:,} rows have it, many more than any other day.",
             flags_of_missing(reading.name, [text]),
             Cost.CODE,
         )
@@ -208,10 +208,11 @@ def ask_zones(reading: Reading, notes: Notes) -> None:
     found = zones(reading.known)
     if len(found) > 1:
         notes.ask(
-            f"{reading.name} writes times of several zones ({', '.join(found[:_MOST_SHOWN])}; such "
-            f"as {listed(reading.known.texts[:2])}). Is the day that is written the customer's? It "
-            "is taken so.",
-            "one zone in the file if it is not",
+            f"{reading.name} has times in several time zones ({', '.join(found[:_MOST_SHOWN])}; "
+            "such "
+            f"as {listed(reading.known.texts[:2])}). Is the day as written the customer's local "
+            "day? It is read that way.",
+            "one time zone in the file if it is not",
             Cost.STYLE,
         )
 
@@ -229,7 +230,7 @@ def ask_spellings(reading: Reading, is_sensitive: bool, notes: Notes) -> None:
         also = "; fairness would be audited for each of them" if is_sensitive else ""
         first, second = pairs[0]
         notes.ask(
-            f"Are these values of {reading.name} the same? {shown}. They are kept apart{also}.",
+            f"Are these values of {reading.name} the same? {shown}. They are kept separate{also}.",
             f"--same {quoted(f'{reading.name}={second}={first}')}"
             + ("  and so on" if len(pairs) > 1 else ""),
             Cost.CODE if is_sensitive else Cost.SPELLING,

@@ -25,9 +25,9 @@ def hint_lifetime_value(
     name = ranked[0].name
     is_said = names.is_lifetime_value(name)
     notes.hint(
-        f"{name} {'says' if is_said else 'may say'} what each customer is worth. To weigh offers "
-        "by it instead of by one value for all"
-        + ("" if is_said else ", provided that it is the value of the whole time to come")
+        f"{name} {'says' if is_said else 'may say'} the value of each customer. To use it instead "
+        "of one value for all"
+        + ("" if is_said else ", provided that it is the value of the customer's entire future")
         + f": `customer_lifetime_value: {_yaml(name)}` under `economics` in "
         f"conf/{data_set}/params.yaml."
     )

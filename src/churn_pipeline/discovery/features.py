@@ -73,7 +73,7 @@ def plan_feature(
     if reading.kind == "empty":
         return ignored(reading, found, "all of its cells are missing")
     if reading.is_constant:
-        return ignored(reading, found, "all rows hold the same value")
+        return ignored(reading, found, "all rows have the same value")
     if not keep:
         if reading.known.n_rows < _FEW_FILLED and reading.missing_share > 0.9:
             return ignored(reading, found, f"only {reading.known.n_rows} cells are filled")
@@ -99,7 +99,7 @@ def plan_feature(
     if evidence is not None and not keep:
         _suspect(reading, evidence, notes)
     if reading.missing_share > _MOSTLY_MISSING:
-        plan.why = _and(plan.why, "kept, since whether a cell is filled may tell as well")
+        plan.why = _and(plan.why, "kept, because whether a cell is filled may be informative")
     plan.keys["meaning"] = names.sentence(reading.name)
     return plan
 
@@ -112,7 +112,7 @@ def describe(reading: Reading) -> str:
     known = reading.known
     n = len(known)
     if reading.kind == "empty":
-        return "nothing but missing cells"
+        return "only missing cells"
     if reading.flag is not None:
         text = f"flag: {listed(list(known.by_frequency().texts[:8]))}"
     elif reading.dates is not None:
@@ -149,15 +149,15 @@ def _typed(reading: Reading, found: str, notes: Notes, keep: bool) -> Plan:
         if reading.dates.is_ambiguous:
             first, second = reading.dates.formats[0], _swapped(reading.dates.formats[0])
             notes.ask(
-                f"Does {reading.name} write the day first or the month? The cells "
+                f"Does {reading.name} write the day or the month first? The cells "
                 f"({listed(reading.known.texts[:2])}) do not say; {first} is taken.",
                 f"`formats: ['{second}']` under columns.{reading.name}",
                 Cost.STYLE,
             )
         if reading.dates.is_mixed:
             notes.warn(
-                f"{reading.name} mixes dates that write the day first with others that write the "
-                f"month first; where both fit, {reading.dates.formats[0]} is taken."
+                f"{reading.name} mixes dates with the day first and dates with the month first; "
+                f"where both are possible, {reading.dates.formats[0]} is taken."
             )
         ask_odd_days(reading, notes)
         return Plan(reading.name, keys, found)
@@ -185,12 +185,13 @@ def _numeric(reading: Reading, found: str, notes: Notes, keep: bool) -> Plan:
         return ignored(reading, found, why)
     if not keep and names.is_coordinate(reading.name):
         notes.ask(
-            f"May the model use {reading.name} ({found}), a place on the map? It is left out: "
-            "customers would be chosen by where they live, and a reason could only name a number.",
+            f"May the model use {reading.name} ({found}), a geographic coordinate? It is left out: "
+            "customers would be selected by where they live, and a reason could only state a "
+            "number.",
             f"--keep {quoted(reading.name)}",
             Cost.SMALL,
         )
-        return ignored(reading, found, "a place on the map")
+        return ignored(reading, found, "a geographic coordinate")
     labels = read_labels(reading, reading.n_rows)
     if labels is not None:
         why = _and(labels.why, _why_category(labels.category))
@@ -202,7 +203,7 @@ def _numeric(reading: Reading, found: str, notes: Notes, keep: bool) -> Plan:
             f"--keep {quoted(reading.name)}  for the numbers, or a coarser column in the file",
             Cost.SMALL,
         )
-        return ignored(reading, found, "codes, of which too few rows share one")
+        return ignored(reading, found, "codes, each of which too few rows share")
     plan = Plan(reading.name, number_keys(reading), found)
     if epoch_unit(reading.numbers.values, reading.name):
         plan.keys["unit"] = "seconds since 1970" if _is_seconds(reading) else "ms since 1970"
@@ -211,8 +212,7 @@ def _numeric(reading: Reading, found: str, notes: Notes, keep: bool) -> Plan:
         style = reading.numbers.style
         notes.ask(
             f"Is {style.thousands!r} in {reading.name} ({listed(_with(reading, style.thousands))}) "
-            "a thousands separator, as taken, or does it stand before the fraction? Both readings "
-            "fit.",
+            "a thousands separator, as assumed, or the decimal separator? Both are possible.",
             f"`decimal` and `thousands` under columns.{reading.name}",
             Cost.STYLE,
         )
@@ -241,13 +241,13 @@ def _row_number(reading: Reading, values: NDArray[np.float64] | None, notes: Not
         why = "it counts the rows, or numbers the customers: an identifier"
         doubt = f"It is left out: {len(reading.known):,} numbers from {ends} that hardly repeat"
     elif values is not None and follows_rows(values) and not names.unit(name):
-        why = "it rises or falls with the rows of the file: a number in a row, an identifier"
+        why = "it rises or falls along the rows of the file: a row number, an identifier"
         doubt = f"It is left out: its numbers, {ends}, only rise or only fall down the file"
     else:
         return None
     if not names.is_index(name):
         notes.ask(
-            f"Does {name} measure anything of a customer, or number the rows? {doubt}.",
+            f"Does {name} measure something about a customer, or does it number the rows? {doubt}.",
             f"--keep {quoted(name)}",
             Cost.LOST,
         )
@@ -258,13 +258,13 @@ def _leak(reading: Reading, evidence: Evidence | None, notes: Notes) -> str | No
     name = reading.name
     why = None
     if names.is_after_event(name):
-        why = "its name speaks of what is known only after a customer left"
+        why = "its name refers to something that is known only after a customer left"
     elif evidence is None:
         return None
     elif _auc(evidence) >= _LEAK:
         why = (
-            f"it alone tells who left (held-out ROC-AUC {evidence.roc_auc:.3f}): the target in "
-            "other words, or known only afterwards"
+            f"it alone predicts who left (held-out ROC-AUC {evidence.roc_auc:.3f}): the target in "
+            "another form, or known only afterwards"
         )
     elif evidence.filled_churn is not None:
         why = (
@@ -278,8 +278,8 @@ def _leak(reading: Reading, evidence: Evidence | None, notes: Notes) -> str | No
         )
     elif names.may_be_after_event(name) and _auc(evidence) >= _SUSPECT:
         why = (
-            "its name may speak of what is known only after a customer left, and its held-out "
-            f"ROC-AUC of {_auc(evidence):.3f} agrees"
+            "its name may refer to something that is known only after a customer left, and its "
+            f"held-out ROC-AUC of {_auc(evidence):.3f} agrees"
         )
     if why:
         notes.ask(
@@ -315,15 +315,15 @@ def _suspect(reading: Reading, evidence: Evidence, notes: Notes) -> None:
     answer = f"--drop {quoted(name)}  if it is not"
     if _auc(evidence) >= (0.9 if names.speaks_of_leaving(name) else _SUSPECT):
         notes.ask(
-            f"Is {name} surely known before a customer leaves? It alone reaches a held-out ROC-AUC "
+            f"Is {name} really known before a customer leaves? It alone reaches a held-out ROC-AUC "
             f"of {_auc(evidence):.3f} ({_samples(reading)}).",
             answer,
             Cost.LEAK,
         )
     elif names.may_be_after_event(name):
         notes.ask(
-            f"Is {name} known before a customer leaves? Its name may mean either, and nothing else "
-            f"speaks against it, so it is kept ({_samples(reading)}).",
+            f"Is {name} known before a customer leaves? Its name is ambiguous and nothing else "
+            f"suggests otherwise, so it is kept ({_samples(reading)}).",
             answer,
             Cost.LEAK,
         )

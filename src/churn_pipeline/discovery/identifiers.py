@@ -47,14 +47,14 @@ def ask_ids(reading: Reading, notes: Notes, required: bool) -> None:
         notes.warn(f"{reading.n_missing:,} {rows} no {name}; without it a row {what}.")
     is_scientific = texts.str.contains(_SCIENTIFIC, regex=True).to_numpy(dtype=bool)
     values = None if reading.numbers is None else np.abs(reading.numbers.values)
-    as_text = f"export {quoted(name)} as a text, all digits kept"
+    as_text = f"export {quoted(name)} as text, with all digits"
     if counts[is_scientific].sum() > 0.01 * reading.known.n_rows and texts[
         is_scientific
     ].str.contains(r"[.+]", regex=True).any():  # fmt: skip
         notes.ask(
             f"Which digits did {name} have? {percent(counts[is_scientific].sum() / counts.sum())} "
             f"of its cells are rounded by a program ({listed(texts[is_scientific][:3])}); files "
-            "with all digits will not join.",
+            "with all digits will not match.",
             as_text,
             Cost.KEY,
         )
@@ -64,14 +64,14 @@ def ask_ids(reading: Reading, notes: Notes, required: bool) -> None:
         if values is not None and np.nanmax(values) >= LARGEST_EXACT_INTEGER:
             notes.ask(
                 f"Are the last digits of {name} right? It was stored as a float "
-                f"({listed(texts[is_float][:2])}), which holds 15 digits for sure.",
+                f"({listed(texts[is_float][:2])}), which is exact for 15 digits only.",
                 as_text,
                 Cost.KEY,
             )
         else:
             notes.warn(
-                f"{name} is spelled as a float ({listed(texts[is_float][:2])}) and read as whole "
-                "numbers, also in the files and requests to come."
+                f"{name} is written as a float ({listed(texts[is_float][:2])}) and read as whole "
+                "numbers, also in later files and requests."
             )
     digits = texts[texts.str.contains(r"^[0-9]+$", regex=True)]
     has_zero = digits.str.startswith("0") & (digits.str.len() > 1)
@@ -81,9 +81,9 @@ def ask_ids(reading: Reading, notes: Notes, required: bool) -> None:
         short = digits[~has_zero & (lengths < usual)]
         if len(short) and (lengths[has_zero] == usual).mean() > 0.9:
             notes.ask(
-                f"Have some {name} lost their zeros in front? Most have {usual} digits, such as "
+                f"Have some {name} lost their leading zeros? Most have {usual} digits, such as "
                 f"{listed(digits[has_zero][:2])}, {len(short):,} have fewer, such as "
-                f"{listed(short[:2])}; they join with no other file.",
+                f"{listed(short[:2])}; they would not match other files.",
                 as_text,
                 Cost.KEY,
             )

@@ -95,7 +95,7 @@ def infer_contract(
     Raises
     ------
     DataError
-        If the table lacks a column of the hints, or the target cannot be told.
+        If the table lacks a column of the hints, or the target cannot be determined.
     """
     hints = hints or Hints()
     hints = checked_hints(hints, list(raw.cells.columns), raw.name)
@@ -122,7 +122,7 @@ def infer_contract(
     copies = Copies(churned)
     plans = []
     for number, (column, reading) in enumerate(readings.items()):
-        progress(f"weighed column {number + 1} of {len(readings)}")
+        progress(f"examined column {number + 1} of {len(readings)}")
         if column == target.name:
             plans.append(plan_target(reading, target, hints, notes))
         elif column in hints.drop:
@@ -156,15 +156,15 @@ def infer_contract(
     report_keys(keys, hints, readings, notes)
     if hints.horizon_days is not None and keys.snapshot is None:
         raise DataError(
-            f"--horizon-days counts from a snapshot, of which {raw.name} has none; name a column "
-            "of dates by --snapshot"
+            f"--horizon-days counts from a snapshot, but {raw.name} has none; choose a date column "
+            "with --snapshot"
         )
     features = [plan.name for plan in plans if "feature" in plan.roles]
     if not features:
         raise DataError(
-            f"{raw.name} has no column that a model could learn from: "
+            f"{raw.name} has no column that a model can learn from: "
             + "; ".join(f"{p.name} ({p.why})" for p in plans if p.roles == ["ignored"])[:1000]
-            + "; --keep COL takes one nevertheless"
+            + "; use --keep COL to use one anyway"
         )
     for made in plans:
         if made.name in raw.integers and made.keys["type"] == "text":

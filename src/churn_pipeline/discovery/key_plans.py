@@ -30,23 +30,23 @@ def plan_target(reading: Reading, target: Target, hints: Hints, notes: Notes) ->
     plan["meaning"] = "Whether the customer left."
     why = {
         0: "--target names it",
-        1: "its name speaks of churn and it has two values",
-        2: "its name speaks of leaving and it has two values",
-        3: "its name speaks of staying and it has two values",
+        1: "its name refers to churn and it has two values",
+        2: "its name refers to leaving and it has two values",
+        3: "its name refers to staying and it has two values",
         4: "its name is usual for a target and it has two values",
-        5: "of the columns with two values only its name speaks of churn",
+        5: "it is the only column with two values whose name refers to churn",
     }[target.tier]
     if target.is_inverted:
         notes.ask(
-            f"Does {target.positive!r} in {target.name} say that a customer left? It is taken so, "
-            "since the name speaks of those who stayed.",
+            f"Does {target.positive!r} in {target.name} mean that a customer left? This is "
+            "assumed, because the name refers to customers who stayed.",
             "--positive VALUE",
             Cost.TARGET,
         )
     if target.tier >= 4:
         notes.ask(
             f"Does {target.name} say whether a customer left, with {target.positive!r} for those "
-            "who did? Its name is all that speaks for it.",
+            "who did? Only its name suggests so.",
             "--target COL, --positive VALUE",
             Cost.TARGET,
         )
@@ -72,10 +72,10 @@ def plan_generated_id(columns: list[str], notes: Notes) -> Plan:
         "type": "text",
         "role": "id",
         "generated": True,
-        "meaning": "Identifier, made of the row's cells since the file has none.",
+        "meaning": "Identifier, generated from the row's cells because the file has none.",
     }
     notes.ask(
-        "Which column identifies a customer? None does, so ids are made of the rows' cells.",
+        "Which column identifies a customer? None does, so ids are generated from the rows' cells.",
         "--id COL",
         Cost.KEY,
     )
@@ -93,17 +93,18 @@ def report_target(reading: Reading, target: Target, notes: Notes) -> float:
         )
     if min(rate, 1 - rate) < _RARE:
         notes.warn(
-            f"{rate:.2%} of the customers left: with {positives:,} churners, measures will have "
-            "wide intervals; look at average precision rather than accuracy."
+            f"{rate:.2%} of the customers left: with {positives:,} churners, metrics will have "
+            "wide intervals; use average precision rather than accuracy."
         )
     elif positives < _FEW_CHURNERS or reading.n_rows < _FEW_ROWS:
         notes.warn(
-            f"{reading.n_rows:,} rows with {positives:,} churners are few: measures will have wide "
+            f"{reading.n_rows:,} rows with {positives:,} churners are few: metrics will have wide "
             "intervals."
         )
     if rate > 0.5:
         notes.ask(
-            f"{rate:.1%} of the customers left, which is much: does {target.positive!r} mean that?",
+            f"{rate:.1%} of the customers left, which is a lot: does {target.positive!r} mean "
+            "that?",
             "--positive VALUE",
             Cost.TARGET,
         )
@@ -116,11 +117,11 @@ def report_keys(keys: Keys, hints: Hints, readings: Mapping[str, Reading], notes
         alike = f"{keys.id} and {keys.snapshot}" if keys.snapshot in readings else keys.id
         rows = "row repeats" if keys.repeated == 1 else "rows repeat"
         notes.warn(
-            f"{keys.repeated:,} {rows} the {alike} of an earlier one; of such rows the first "
-            "stays, later ones will be rejected."
+            f"{keys.repeated:,} {rows} the {alike} of an earlier one; the first of such rows is "
+            "kept, later ones will be rejected."
         )
     if keys.question:
-        answer = "--snapshot COL  or, of a column of dates that is none, `--drop COL`"
+        answer = "--snapshot COL  or, for a date column that is not a snapshot, `--drop COL`"
         notes.ask(keys.question, answer, Cost.KEY)
     if keys.snapshot in readings and hints.horizon_days is None:
         notes.ask(

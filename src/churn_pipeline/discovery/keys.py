@@ -38,7 +38,7 @@ class Keys:
     why_id, why_snapshot : str
         Sentences for the report.
     repeated : int
-        Rows whose key stands on an earlier row.
+        Rows whose key is on an earlier row.
     question : str
         What the user should say of the snapshot; empty where nothing is open.
     """
@@ -104,14 +104,14 @@ def find_keys(
             unique = f"no two rows of one {snapshot} share a value"
         if repeated <= (1 - _UNIQUE) * reading.n_rows:
             if repeated:
-                unique = f"all but {repeated:,} rows have another value"
+                unique = f"all but {repeated:,} rows have a different value"
             named = "Its name says so and " if score >= 1 else "Its values are codes and "
             return Keys(name, snapshot, f"{named}{unique}.", why_snapshot, repeated, question)
     if snapshot is None:
         found = _by_dates([name for score, name in candidates if score >= 2], free, cells)
         if found is not None:
             return found
-    why = "There is not a column of unique identifiers."
+    why = "There is no column of unique identifiers."
     return Keys(None, snapshot, why, why_snapshot, 0, question)
 
 
@@ -218,13 +218,13 @@ def _by_dates(ids: list[str], readings: Mapping[str, Reading], cells: pd.DataFra
                 return Keys(
                     name,
                     date,
-                    f"Its name says so and all but {repeated:,} rows have a {date} of their own."
+                    f"Its name says so and all but {repeated:,} rows have their own {date}."
                     if repeated
                     else f"Its name says so and no two rows of one {date} share a value.",
-                    f"It tells the rows of one {name} apart.",
+                    f"It distinguishes the rows of one {name}.",
                     repeated,
-                    f"Is {date} the day on which its row describes the customer? It is taken as "
-                    f"the snapshot, since it tells the rows of one {name} apart.",
+                    f"Is {date} the day on which its row describes the customer? It is used as the "
+                    f"snapshot, because it distinguishes the rows of one {name}.",
                 )
     return None
 
@@ -242,7 +242,7 @@ def _find_snapshot(
         if reading is None or reading.kind != "date":
             shown = ", ".join(map(repr, reading.known.texts[:3])) if reading else "other uses"
             raise DataError(
-                f"the column {snapshot} of {source} is no column of dates (it has {shown}); "
+                f"the column {snapshot} of {source} is not a date column (it has {shown}); "
                 "--snapshot needs the day that each row describes"
             )
         return snapshot, "--snapshot names it."
@@ -257,7 +257,7 @@ def _find_snapshot(
             return name, f"Its name says so and all rows share {days}."
     constant = [name for name, days in dates.items() if days == 1 and readings[name].n_rows > 1]
     if len(constant) == 1 and not names.is_after_event(constant[0]):
-        return constant[0], "It is the one date that all rows share."
+        return constant[0], "It is the only date that all rows share."
     return None, ""
 
 

@@ -1,4 +1,4 @@
-"""The distinct values of a column and how often each stands there."""
+"""The distinct values of a column and their frequencies."""
 
 from dataclasses import dataclass
 

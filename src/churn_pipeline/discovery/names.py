@@ -282,7 +282,7 @@ def is_snapshot(name: str) -> bool:
 
 
 def is_moment(name: str) -> bool:
-    """Whether the name says that numbers may stand for a point in time."""
+    """Whether the name suggests that numbers may represent a point in time."""
     return bool(_MOMENTS & set(words(name))) or joined(name).endswith(("date", "timestamp"))
 
 

@@ -42,7 +42,7 @@ _UNITS = _CURRENCIES | {
 _DEBIT = ("DR", "Dr", "dr", "DB")
 _CREDIT = ("CR", "Cr", "cr")
 _GAPS = " '"
-# what stands beside the digits is looked up afterwards: long alternatives make this slow
+# texts beside the digits are looked up afterwards: long alternatives make this slow
 _SPELLED = (
     r"^(?P<sign>[+-]?) *(?P<before>[^0-9 .,'+-][^0-9+-]*)?"
     r"(?P<digits>(?:[0-9][0-9.,' ]*[0-9.,]|[0-9]|[.,][0-9]+))"
@@ -61,7 +61,7 @@ class NumberStyle:
     ----------
     decimal : {".", ","}
     thousands : str or None
-        What stands between groups of three digits; a comma also between India's of two.
+        The separator of groups of three digits; a comma also of India's groups of two.
     strip : tuple of str
         Signs and units before or after the digits.
     negative : tuple of str
@@ -90,7 +90,7 @@ class Numbers:
         NaN where a level is no number, or one that cannot be computed with.
     style : NumberStyle
     decimal : str or None
-        What surely stands before a fraction; None where the column does not tell.
+        What is certainly the decimal separator; None if the column does not show it.
     """
 
     values: NDArray[np.float64]
@@ -175,13 +175,13 @@ def _may_be_numbers(known: Levels) -> bool:
 
 
 def _has_fraction(known: Levels) -> bool:
-    """Whether dots surely stand before fractions: not before three digits alone."""
+    """Whether dots are certainly decimal separators: not if only before three digits."""
     pattern = r"\.[0-9]{1,2}(?:[eE]|$)|\.[0-9]{4}|^[+-]?0?\.[0-9]"
     return bool(known.texts.str.contains(pattern, regex=True).any())
 
 
 def _are_labels(known: Levels) -> bool:
-    """Whether digits stand for labels: 00123, or more digits than a number keeps."""
+    """Whether digits are labels: 00123, or more digits than a number can represent."""
     has_zero = known.texts.str.contains(r"^0[0-9]+$", regex=True).to_numpy(dtype=bool)
     is_long = known.texts.str.contains(r"^[0-9]{16,}$", regex=True).to_numpy(dtype=bool)
     return bool(
@@ -204,7 +204,7 @@ def _usable(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _parts(texts: pd.Series) -> pd.DataFrame:
     """Take numbers apart: sign, before, digits, exponent, after, mark; digits are missing where
-    what stands beside them is no known unit."""
+    the text beside them is not a known unit."""
     fields = pc.extract_regex(pa.array(texts), _SPELLED)
     named = zip(fields.type, fields.flatten(), strict=True)
     parts = pd.DataFrame({field.name: values.to_pandas() for field, values in named}, dtype="str")

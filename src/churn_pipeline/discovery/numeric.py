@@ -37,16 +37,16 @@ def why_no_amount(reading: Reading) -> str | None:
     distinct = len(known) / known.n_rows
     score = names.identifier_score(reading.name)
     if len(known) > _LABELS and (score >= 4 or (score >= 2 and distinct > 0.2)):
-        return "an identifier: its digits are no amount"
+        return "an identifier: its digits are not an amount"
     is_long = float(np.nanmedian(np.abs(values))) >= _TELEPHONE  # rather than calls by telephone
     if names.is_personal(reading.name) and (distinct > 0.5 or is_long):
-        return "numbers of persons, such as telephones: personal data, and no amount"
+        return "numbers of persons, such as telephone numbers: personal data, not an amount"
     if score >= 2 and not is_whole(values):
-        return "an identifier: digits beyond what a number keeps"
+        return "an identifier: more digits than a number can represent"
     lengths = np.unique(np.floor(np.log10(np.maximum(np.abs(values), 1))))
     if distinct == 1 and known.n_rows >= _LABELS and len(lengths) == 1:
         if lengths[0] >= 7 and not names.unit(reading.name) and values.min() > 0:
-            return "every row has another number of as many digits: an identifier"
+            return "every row has a different number with the same number of digits: an identifier"
     return None
 
 
@@ -65,7 +65,7 @@ def read_labels(reading: Reading, n_rows: int) -> Labels | None:
     numbers = np.unique(values[~np.isnan(values)])
     is_coded = False
     if len(numbers) == 2 and set(numbers) <= {-1.0, 0.0, 1.0, 2.0, 3.0}:
-        why = "two small numbers are the two values of a category"
+        why = "two small numbers, read as the two values of a category"
     elif len(numbers) == 1:
         why = "one value, or none"
     elif names.is_sensitive(reading.name) and len(numbers) > _FEW_GROUPS:
@@ -73,7 +73,7 @@ def read_labels(reading: Reading, n_rows: int) -> Labels | None:
     elif (names.is_code(reading.name) or names.identifier_score(reading.name) >= 2) and numbers[
         0
     ] >= 0:
-        is_coded, why = True, "its name says that numbers are labels"
+        is_coded, why = True, "its name suggests that the numbers are labels"
     else:
         return None
     spelled = _whole_texts(reading.known, values)

@@ -69,7 +69,7 @@ class Reading:
 
     @property
     def is_constant(self) -> bool:
-        """Whether all rows hold the same value."""
+        """Whether all rows have the same value."""
         return len(self.known) == 1 and not self.n_missing
 
 

@@ -34,9 +34,9 @@ def render_report(
         Its share among the rows with a target.
     """
     name = document["name"]
-    lines = [f"# What was inferred of {escape_markdown(raw.name)}", ""]
+    lines = [f"# What was inferred from {escape_markdown(raw.name)}", ""]
     lines.append(
-        f"{len(raw.cells):,} rows of {raw.cells.shape[1]:,} columns make the data set "
+        f"{len(raw.cells):,} rows of {raw.cells.shape[1]:,} columns form the data set "
         f"{code_span(name)}. {_decided(plans, positive, churn_rate)}"
     )
     lines += ["", "## Questions", ""]
@@ -46,15 +46,15 @@ def render_report(
     ]
     if asked:
         lines += [
-            "What the table alone does not tell, first what a wrong answer costs most. Answer by "
-            "the flag in `kedro contract infer … --force`, which writes the contract anew and "
-            f"keeps nothing of it, or by the key in {code_span(f'conf/{name}/contract.yml')}.",
+            "What the table alone cannot answer, ordered by the cost of a wrong answer. Answer "
+            "with the flag in `kedro contract infer … --force`, which replaces the contract and "
+            f"loses your changes, or with the key in {code_span(f'conf/{name}/contract.yml')}.",
             "",
             *asked[:_MOST_AT_ONCE],
         ]
         if asked[_MOST_AT_ONCE:]:
             more = len(asked) - _MOST_AT_ONCE
-            lines += ["", f"<details><summary>{more} more, which cost less</summary>", ""]
+            lines += ["", f"<details><summary>{more} more, of lower cost</summary>", ""]
             lines += [*asked[_MOST_AT_ONCE:], "", "</details>"]
     else:
         lines.append("There are none.")
@@ -65,7 +65,7 @@ def render_report(
     lines += ["", "## Columns", ""]
     if missing:
         shown = ", ".join(map(code_span, missing))
-        lines += [f"Besides empty cells, these mean that a value is missing: {shown}.", ""]
+        lines += [f"In addition to empty cells, these mean that a value is missing: {shown}.", ""]
     lines += ["| column | type | role | what was found | decision |", "|---|---|---|---|---|"]
     for plan in plans:
         cells = (
@@ -102,7 +102,7 @@ def _decided(plans: Sequence[Plan], positive: str, churn_rate: float) -> str:
         text += f", {code_span(named('snapshot')[0])} is the day that a row describes"
     text += f". The model sees {len(named('feature')):,} columns"
     if ignored:
-        text += f"; {len(ignored):,} are left alone"
+        text += f"; {len(ignored):,} are ignored"
     return text + "."
 
 

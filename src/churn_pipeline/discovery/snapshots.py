@@ -75,7 +75,7 @@ def settle_dates(
             "default": str(default),
             "meaning": "Day on which the row describes the customer.",
         }
-        why = "the latest date of the file, since it does not say when it was taken"
+        why = "the latest date in the file, because it does not say when it was taken"
         plans = [Plan(name, snapshot, "not in the file", why), *plans]
         notes.ask(
             f"On which day was the table taken? {default}, its latest date, is assumed.",
@@ -122,17 +122,17 @@ def _wrong_century(
     days = dates.values.astype("datetime64[D]")
     first, last = np.nanmin(days), np.nanmax(days)
     if last - first > _LONGEST:
-        why = f"its years of two digits would reach from {first} to {last}"
+        why = f"its two-digit years would reach from {first} to {last}"
     elif sure is None and names.is_age_or_birth(plan.name):
-        why = f"its years of two digits, up to {last}, may be of another century"
+        why = f"its two-digit years, up to {last}, may be of another century"
     elif sure is not None and last > sure + _YEAR and not names.is_end(plan.name):
-        why = f"its years of two digits would reach to {last}, while other dates end on {sure}"
+        why = f"its two-digit years would reach to {last}, while other dates end on {sure}"
     else:
         return plan
     notes.warn(f"{plan.name} is left out: {why}.")
     notes.ask(
-        f"Of which century are the years of {plan.name}? They have two digits.",
-        "years of four digits in the file",
+        f"Which century are the two-digit years of {plan.name} in?",
+        "four-digit years in the file",
         Cost.LOST,
     )
     return ignored(readings[plan.name], plan.found, why)
@@ -140,10 +140,10 @@ def _wrong_century(
 
 def _of_no_day(plan: Plan, readings: dict[str, Reading], notes: Notes) -> Plan:
     """Leave out a date of birth where no day says how old that is."""
-    why = "without the day on which the table was taken, a date of birth is no age"
+    why = "without the day on which the table was taken, a date of birth gives no age"
     notes.ask(
-        f"On which day was the table taken? {plan.name} is left out, since that is not known.",
-        "a column of that day in the file, or one of ages",
+        f"On which day was the table taken? {plan.name} is left out, because that is not known.",
+        "a column with that day in the file, or one with ages",
         Cost.LOST,
     )
     return ignored(readings[plan.name], plan.found, why)
@@ -162,10 +162,10 @@ def _not_later(
     if later > _LATER:
         why = f"{later:.1%} of its dates are later than the snapshot, so it may be known only later"
         if np.nanmax(days[plan.name] - limit) <= 1:
-            why += " (by one day at most: it may be of another time zone)"
+            why += " (by one day at most: it may be in another time zone)"
         notes.ask(
             f"{plan.name} is left out: {why}. Is it known on the day that a row describes?",
-            "a column of days left in the file, which may be used",
+            "a column with the number of days in the file, which can be used",
             Cost.LOST,
         )
         return ignored(readings[plan.name], plan.found, why)

@@ -113,14 +113,14 @@ def _by_name(
         if len(found) > 1:
             raise DataError(
                 f"{source} has several columns that could say who left: {', '.join(found)}; "
-                f"say which by --target {found[0]!r}"
+                f"choose one with --target {found[0]!r}"
             )
         few = [name for name in named if 0 < len(readings[name].known) <= _MOST_LISTED]
         if len(few) == 1 and tier != 3:
             raise DataError(_not_two_values(readings[few[0]], source))
     listed = ", ".join(list(flags)[:_MOST_LISTED]) + (", …" if len(flags) > _MOST_LISTED else "")
     raise DataError(
-        f"the names of {source} do not tell which column says who left; say it by --target COL"
+        f"the names of {source} do not show which column says who left; state it with --target COL"
         + (f", one of the columns with two values: {listed}" if flags else
            ", but there is not a single column with two values")
     )  # fmt: skip
@@ -142,10 +142,10 @@ def _not_two_values(reading: Reading, source: str) -> str:
     count = len(reading.known)
     has = f"{count:,} values ({shown})" if count != 1 else f"the one value {levels[0]!r}"
     if not count:
-        has = "nothing but missing cells"
+        has = "only missing cells"
     return (
-        f"the column {reading.name} of {source} has {has}; a target has two, left or stayed: "
-        "make it so in the file, or name another column by --target"
+        f"the column {reading.name} of {source} has {has}; a target needs two, left and stayed: "
+        "correct the file, or choose another column with --target"
     )
 
 
@@ -157,8 +157,8 @@ def _positive(flag: Flag, reading: Reading, positive: str | None, source: str) -
         found = positive_value(flag.values, names.means_staying(target))
         if found is None:
             raise DataError(
-                f"the target {target} of {source} is {options}; say which means that the customer "
-                f"left, such as --positive {rarer!r}"
+                f"the target {target} of {source} is {options}; state which one means that the "
+                f"customer left, such as --positive {rarer!r}"
             )
         return found
     for value in flag.values:

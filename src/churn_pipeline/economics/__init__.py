@@ -1,1 +1,1 @@
-"""What decisions earn."""
+"""Profit of decisions."""

@@ -52,7 +52,7 @@ def expected_maximum_profit(
     ----------
     target : array-like of 0 and 1, (n,)
     churn_probability : array-like of float, (n,)
-        Customers of equal expected profit cannot be parted.
+        Customers of equal expected profit cannot be separated.
     lifetime_values : array-like of float, (n,) or one for all
     economics : Economics
 

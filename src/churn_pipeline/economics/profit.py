@@ -31,7 +31,7 @@ def lifetime_values(
     Raises
     ------
     ParameterError
-        If there is no such column, or it does not hold numbers.
+        If there is no such column, or it does not contain numbers.
     DataError
         If a value is missing, infinite or negative.
     """
@@ -40,7 +40,9 @@ def lifetime_values(
         return np.full(len(customers), float(name))
     key = f"{params_yaml()}: economics.customer_lifetime_value is {name!r}"
     if name not in customers or not _is_numeric(customers[name]):
-        what = "does not hold numbers" if name in customers else "is no column of the customers"
+        what = (
+            "does not contain numbers" if name in customers else "is not a column of the customers"
+        )
         usable = [str(column) for column in customers if _is_usable(customers[column])]
         raise ParameterError(f"{key}, which {what}; give a number or one of {usable}")
     values = customers[name].to_numpy(dtype=np.float64, na_value=np.nan)

@@ -1,1 +1,1 @@
-"""What the test side says of a model: metrics, calibration, explanations, fairness, gates."""
+"""Evaluation on the test set: metrics, calibration, explanations, fairness, gates."""

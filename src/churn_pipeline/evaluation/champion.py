@@ -26,7 +26,7 @@ class Champion:
     def other_split(self, split: Mapping[str, Any]) -> str | None:
         """Say how its split differs from this one; None if it does not, as far as is known.
 
-        With another split it was trained on customers of the test side, so that it looks better
+        With another split it was trained on customers of the test set, so that it looks better
         on them than it is.
         """
         changed = [

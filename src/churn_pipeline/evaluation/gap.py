@@ -1,4 +1,4 @@
-"""Whether a model does otherwise on the test side than in cross-validation, beyond noise."""
+"""Whether a model performs differently on the test set and in cross-validation, beyond noise."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def validation_gap(
     Parameters
     ----------
     validated, tested : ndarray of float, (n,) and (m,)
-        Log loss of each row, out of fold and on the test side.
+        Log loss of each row, out of fold and on the test set.
     validated_customers, tested_customers : ndarray of int, optional
         Whose row it is, 0 … n_customers - 1; by default each row is another customer.
 
@@ -63,20 +63,20 @@ def gap_sentences(gap: dict[str, Any], is_by_time: bool) -> list[str]:
     if not gap["beyond_noise"]:
         return []
     figures = (
-        f"the log loss is {gap['test']:.4f} on the test side and {gap['cross_validation']:.4f} in "
+        f"the log loss is {gap['test']:.4f} on the test set and {gap['cross_validation']:.4f} in "
         f"cross-validation, {abs(gap['standard_errors']):.1f} standard errors apart"
     )
     if gap["difference"] < 0:
         return [
-            f"The test side is easier than the training side beyond noise: {figures}. Its "
-            "customers differ from those that the model learnt from."
+            f"The test set is easier than the training set beyond noise: {figures}. Its customers "
+            "differ from those that the model learned from."
         ]
-    causes = ["the same customer may stand in several rows under different ids"]
+    causes = ["the same customer may be in several rows under different ids"]
     if is_by_time:
         causes.append("customers may have changed since the training rows")
     else:
-        causes.append("the two sides may hold different customers")
+        causes.append("the two sets may contain different customers")
     return [
-        f"The model does worse on the test side than in cross-validation beyond noise: {figures}. "
-        f"Trust the test side; {', or '.join(causes)}."
+        f"The model does worse on the test set than in cross-validation beyond noise: {figures}. "
+        f"Rely on the test set; {', or '.join(causes)}."
     ]

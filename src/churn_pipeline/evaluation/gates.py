@@ -81,7 +81,7 @@ class Measured:
     Attributes
     ----------
     metrics : mapping of str to mapping
-        Metric → ``value``, ``low``, ``high``, on the test side.
+        Metric → ``value``, ``low``, ``high``, on the test set.
     scoring_milliseconds : float or None
         See :func:`time_scoring`; needed if that gate is on.
     regression : Regression or None
@@ -181,7 +181,7 @@ def compare_with_champion(
     against the margin. The new model fails if the whole interval lies above 0 and its upper end
     above the margin: it is worse beyond noise, and by an amount that may matter. It passes if the
     upper end is at most the margin, however significant so small a difference is, and if the
-    interval holds 0; where it holds both 0 and the margin, the detail says that the test side is
+    interval holds 0; where it holds both 0 and the margin, the detail says that the test set is
     too small to rule out a loss of the margin. A champion that cannot be loaded
     or cannot score these customers is not passed over: a gate that opens whenever it cannot look
     would guard nothing. Who changed the contract on purpose switches the gate off for that run.
@@ -240,7 +240,9 @@ def compare_with_champion(
     test = corrected_resampled_t_test(differences, 0.0, confidence=level)
     passed, verdict = _judge(test.low, test.high, margin)
     if not passed:
-        verdict += "; if the file changed since, it may know some of these customers"
+        verdict += (
+            "; if the file has changed since, it may have been trained on some of these customers"
+        )
     detail = (
         f"log loss {_signed(test.difference)} against the champion's, {level:.0%} interval "
         f"{_signed(test.low)} to {_signed(test.high)}, margin {margin:g}: {verdict}"
@@ -255,8 +257,8 @@ def _judge(low: float, high: float, margin: float) -> tuple[bool, str]:
     if low > 0:
         return False, "worse beyond noise, and by more than the margin allows"
     return True, (
-        "not worse beyond noise, but there are too few test customers to rule out a loss of more "
-        "than the margin"
+        "not worse beyond noise, but there are too few test customers to rule out a loss above the "
+        "margin"
     )
 
 

@@ -1,1 +1,1 @@
-"""What the model sees: derived columns, the split, and the encoders of the candidates."""
+"""Inputs of the models: derived columns, combinations and encoders."""

@@ -129,7 +129,7 @@ def find_combinations(
     Parameters
     ----------
     customers : DataFrame
-        The training side, with the contract's model inputs.
+        The training set, with the contract's model inputs.
     churned : ndarray of 0 and 1, (n,)
     contract : Contract
     most : int
@@ -137,7 +137,7 @@ def find_combinations(
     max_columns : int
         Numbers to combine at most, those that matter most to the trees.
     max_customers : int
-        Of a larger training side; see :func:`churn_pipeline.splits.sampling.first_customers`.
+        Of a larger training set; see :func:`churn_pipeline.splits.sampling.first_customers`.
     confidence : float
         Of the test, over all combinations of a round.
     seed : int
@@ -198,7 +198,7 @@ class _Search:
             fitted = encoder.fit_transform(inputs.iloc[train], churned[train])
             self._matrices.append((fitted, encoder.transform(inputs.iloc[held_out])))
         self._kept: list[NDArray[np.float32]] = []
-        self._margin, importance = self._out_of_fold([])
+        self._log_odds, importance = self._out_of_fold([])
         self._taken = {*contract.columns, *(column.name for column in contract.derived_columns)}
         candidates = {
             name: customers[name].to_numpy(dtype=np.float64)
@@ -217,20 +217,20 @@ class _Search:
         self, significance: float, number: int, report: list[dict[str, object]]
     ) -> DerivedColumn | None:
         """Return the column that improves the trees most clearly, None if there is none."""
-        probability = expit(self._margin)
+        probability = expit(self._log_odds)
         errors, weights = self._churned - probability, probability * (1 - probability)
         if self._numbers_of_rows is not None:
             weights = self._weights_of_customers(errors, weights)
         tested = list(self._tested(errors, weights))
         tested.sort(key=lambda item: item[0])
-        loss = self._losses(self._margin)
+        loss = self._losses(self._log_odds)
         for log_p, combination in tested[:_TRIED]:
             log_p += np.log(len(tested))
             if log_p > np.log(significance):
                 break
             values = combination.values(self._numbers).astype(np.float32)
-            margin, _ = self._out_of_fold([values])
-            gain = loss - self._losses(margin)
+            log_odds, _ = self._out_of_fold([values])
+            gain = loss - self._losses(log_odds)
             error = self._standard_error(gain)
             kept = bool(gain.mean() > _LEAST_T * error and gain.mean() > _LEAST_GAIN * loss.mean())
             column = self._free(combination.derived_column(self._contract))
@@ -247,7 +247,7 @@ class _Search:
             )
             if kept:
                 self._kept.append(values)
-                self._margin = margin
+                self._log_odds = log_odds
                 self._taken.add(column.name)
                 return column
         return None
@@ -304,7 +304,7 @@ class _Search:
     def _out_of_fold(self, added: Sequence[NDArray[np.float32]]) -> tuple[Floats, Floats]:
         """Return the trees' log-odds and importances, with further columns added."""
         more = [*self._kept, *added]
-        margin = np.empty(len(self._churned))
+        log_odds = np.empty(len(self._churned))
         importance = np.zeros(self._matrices[0][0].shape[1] + len(more))
         for (train, held_out), (fitted, scored) in zip(self._splits, self._matrices, strict=True):
             model = LGBMClassifier(
@@ -316,12 +316,12 @@ class _Search:
             matrix = np.column_stack([fitted, *(values[train] for values in more)])
             model.fit(matrix, self._churned[train])
             matrix = np.column_stack([scored, *(values[held_out] for values in more)])
-            margin[held_out] = model.predict(matrix, raw_score=True)
+            log_odds[held_out] = model.predict(matrix, raw_score=True)
             importance += model.feature_importances_
-        return margin, importance
+        return log_odds, importance
 
-    def _losses(self, margin: Floats) -> Floats:
-        return np.logaddexp(0, margin) - self._churned * margin
+    def _losses(self, log_odds: Floats) -> Floats:
+        return np.logaddexp(0, log_odds) - self._churned * log_odds
 
     def _free(self, column: DerivedColumn) -> DerivedColumn:
         name, number = column.name, 1

@@ -42,7 +42,7 @@ def search_columns(
     Forward selection: each round fits the model on the inputs so far with and without every
     proposal, on the same folds of a repeated stratified cross-validation, and tests "the log loss
     is lower with it" by the corrected resampled t-test (Nadeau and Bengio, 2003), adjusted for the
-    number of proposals (Holm, 1979). Where nothing helps, the chance that a search keeps anything
+    number of proposals (Holm, 1979). If nothing helps, the probability that a search keeps anything
     is at most ``1 - confidence``.
 
     Kept is, as among the candidates, the simplest of those that are not significantly worse than
@@ -51,8 +51,8 @@ def search_columns(
     columns, then what has the lower log loss.
 
     A proposal that is linear in the inputs (a sum or a count of what the model sees) is not tested:
-    it would change nothing but the penalty. One that does not lower the mean log loss of the first
-    repeat is not fitted in the others; it counts as a proposal all the same.
+    it would only change the penalty. One that does not lower the mean log loss of the first
+    repeat is not fitted in the others; it still counts as a proposal.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ class LevelLogOdds(TransformerMixin, BaseEstimator):
 
     Micci-Barreca (2001), with the empirical-Bayes weights and the cross-fitting of scikit-learn's
     ``TargetEncoder``: a training customer's number comes from other customers, so that a model does
-    not trust rare levels too much. Rows are taken in blocks: the training side is ordered by a
+    not trust rare levels too much. Rows are taken in blocks: the training set is ordered by a
     hash of the customer, so that the rows of one stay together. Missing values are a level of
     their own.
 

@@ -1,4 +1,4 @@
-"""What happens around a run: parameters are checked, progress is told, MLflow mirrors."""
+"""Around a run: parameters are checked, progress is shown, results are logged to MLflow."""
 
 from churn_pipeline.hooks.parameters import ParameterHooks
 from churn_pipeline.hooks.progress import ProgressHooks

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class ProgressHooks:
-    """Tells what is done, and what came out."""
+    """Shows progress and prints a summary."""
 
     def __init__(self) -> None:
         self._started: dict[str, float] = {}

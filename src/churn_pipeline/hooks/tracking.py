@@ -90,10 +90,10 @@ class TrackingHooks:
             logger.debug("MLflow failed", exc_info=True)
             self._log.abandon()
             self._log = None
-            logger.warning("%s; the run goes on without it", unavailable(error))
+            logger.warning("%s; the run continues without it", unavailable(error))
             self._how_to_log_later = (
-                "MLflow holds nothing, or a part only, of this run; all results are in the files. "
-                f"When its store is back, `{self._command}` logs them"
+                "MLflow has nothing, or only a part, of this run; all results are in the files. "
+                f"When its store is available again, `{self._command}` logs them"
             )
 
 

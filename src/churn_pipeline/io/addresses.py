@@ -25,8 +25,8 @@ _COMPRESSIBLE = ("text", "json_lines")
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _REMEDIES = {
     ".xls": "; save it as .xlsx", ".xlsb": "; save it as .xlsx", ".ods": "; save it as .xlsx",
-    ".json": "; write an object a line (.jsonl)", ".zip": "; name it as the file in it, with .zip "
-    "behind, such as customers.csv.zip",
+    ".json": "; write one object per line (.jsonl)",
+    ".zip": "; add .zip to the name of the file in it, such as customers.csv.zip",
 }  # fmt: skip
 _DATABASES: dict[str, DatabaseKind] = {
     "sqlite": "sqlite",
@@ -52,14 +52,14 @@ class Address:
         Path or ``s3://`` address of a file; path of an embedded database; address of a server.
     part : str, optional
         The sheet of a workbook (None: the first), the table or the query of a database.
-    knob : str
+    setting : str
         What the address was given by, for the messages.
     """
 
     kind: FileKind | DatabaseKind
     place: str
     part: str | None
-    knob: str
+    setting: str
 
     @property
     def is_database(self) -> bool:
@@ -96,51 +96,51 @@ class Address:
         return f"{name}::{part if len(part) <= 60 else part[:57] + '...'}"
 
 
-def parse_address(source: str, knob: str) -> Address:
+def parse_address(source: str, setting: str) -> Address:
     """Read an address.
 
     Parameters
     ----------
     source : str
         The path or address; docs/sources.md lists the forms.
-    knob : str
+    setting : str
         Key of ``params.yaml`` that it is from, for the messages.
 
     Raises
     ------
     DataError
-        If it is of no known form, or holds a password.
+        If it is of no known form, or contains a password.
     """
-    refuse_password(source, knob)
+    refuse_password(source, setting)
     place, part = _parts(source)
     scheme = _SCHEME.match(place)
     if scheme is None:
-        return _file(place, part, knob)
+        return _file(place, part, setting)
     name = scheme.group(1).lower()
     if name == "s3":
-        return _file("s3" + place[2:], part, knob)
+        return _file("s3" + place[2:], part, setting)
     if name not in _DATABASES:
         raise DataError(
-            f"{knob} starts with {name}://; it takes files, s3://, sqlite:///, duckdb:/// and "
+            f"{setting} starts with {name}://; it takes files, s3://, sqlite:///, duckdb:/// and "
             "postgresql://"
         )
     if not part:
         raise DataError(
-            f"{place} names no table; write {knob} as {place}::TABLE or {place}::select …"
+            f"{place} names no table; write {setting} as {place}::TABLE or {place}::select …"
         )
     kind = _DATABASES[name]
     if kind == "postgresql":
-        return Address(kind, "postgresql" + place[len(name) :], part, knob)
+        return Address(kind, "postgresql" + place[len(name) :], part, setting)
     path = place[len(name) + 3 :]
     if not path.startswith("/") or path == "/":
         raise DataError(
-            f"{place} names no file; write {knob} as {name}:///FILE::TABLE, with four slashes "
+            f"{place} names no file; write {setting} as {name}:///FILE::TABLE, with four slashes "
             f"before an absolute path"
         )
-    return Address(kind, path[1:], part, knob)
+    return Address(kind, path[1:], part, setting)
 
 
-def parse_sink(address: str, knob: str) -> Address:
+def parse_sink(address: str, setting: str) -> Address:
     """Read the address of a table to write.
 
     Raises
@@ -148,10 +148,10 @@ def parse_sink(address: str, knob: str) -> Address:
     DataError
         If it is not a table of a database.
     """
-    parsed = parse_address(address, knob)
+    parsed = parse_address(address, setting)
     if not parsed.is_database or parsed.is_query:
         raise DataError(
-            f"{knob} is {parsed.name}, but takes a table of a database only, such as "
+            f"{setting} is {parsed.name}, but takes a table of a database only, such as "
             "postgresql://HOST/DATABASE::TABLE or sqlite:///FILE::TABLE"
         )
     return parsed
@@ -204,15 +204,16 @@ def from_project(source: str, project: Path) -> str:
 
 
 def shown(source: str) -> str:
-    """Return the address for messages: as it is, unless it holds a password."""
-    return "an address that holds a password" if _holds_password(source) else source
+    """Return the address for messages: as it is, unless it contains a password."""
+    return "an address that contains a password" if _holds_password(source) else source
 
 
-def refuse_password(source: str, knob: str) -> None:
-    """Raise a DataError, which does not show it, if the address holds a password."""
+def refuse_password(source: str, setting: str) -> None:
+    """Raise a DataError, which does not show it, if the address contains a password."""
     if _holds_password(source):
         raise DataError(
-            f"{knob} holds a password, and that would be logged and committed; take it out and put "
+            f"{setting} contains a password, which would be logged and committed; remove it and "
+            "put "
             "user and password into conf/local/credentials.yml (docs/sources.md) or PGUSER and "
             "PGPASSWORD"
         )
@@ -234,11 +235,11 @@ def _parts(source: str) -> tuple[str, str | None]:
     return source[:start], source[start + 2 :].strip().rstrip(";")
 
 
-def _file(place: str, part: str | None, knob: str) -> Address:
+def _file(place: str, part: str | None, setting: str) -> Address:
     name = place.rpartition("/")[2]
     if not name or (place.startswith("s3://") and place.count("/") < 3):
         raise DataError(
-            f"{place or 'an empty text'} names no file; set {knob} to a file"
+            f"{place or 'an empty text'} names no file; set {setting} to a file"
             f"{', such as s3://BUCKET/FOLDER/customers.csv' if place.startswith('s3:') else ''}"
         )
     path = Path(name.lower())
@@ -246,23 +247,24 @@ def _file(place: str, part: str | None, knob: str) -> Address:
     ending = Path(path.stem).suffix if is_compressed else path.suffix
     kind = _FILES.get(ending)
     if kind is None or (is_compressed and kind not in _COMPRESSIBLE):
-        raise DataError(_no_kind(place, name, knob))
+        raise DataError(_no_kind(place, name, setting))
     if part is not None and kind != "excel":
         raise DataError(
-            f"{name} has no parts; {knob} takes :: behind workbooks (a sheet) and databases only"
+            f"{name} cannot be followed by ::; in {setting} that is for workbooks (a sheet) and "
+            "databases"
         )
-    return Address(kind, place, part or None, knob)
+    return Address(kind, place, part or None, setting)
 
 
-def _no_kind(place: str, name: str, knob: str) -> str:
+def _no_kind(place: str, name: str, setting: str) -> str:
     if not place.startswith("s3://") and Path(place).is_dir():
         files = sorted(entry.name for entry in Path(place).iterdir() if entry.is_file())
         more = f" and {len(files) - 5} more" if len(files) > 5 else ""
         shown = ", ".join(files[:5]) + more or "it has none"
-        return f"{place} is a folder; {knob} needs one file, of which it has: {shown}"
+        return f"{place} is a folder; {setting} needs one file, of which it has: {shown}"
     ending = Path(name).suffix
     has = f"has the ending {ending!r}" if ending else "has no ending"
     return (
-        f"{name} {has}; {knob} takes {', '.join(_FILES)} files ({', '.join(_COMPRESSED)} behind "
+        f"{name} {has}; {setting} takes {', '.join(_FILES)} files ({', '.join(_COMPRESSED)} behind "
         f"those of text), s3:// and addresses of databases{_REMEDIES.get(ending.lower(), '')}"
     )

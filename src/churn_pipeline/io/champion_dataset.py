@@ -67,7 +67,7 @@ class ChampionDataset(AbstractDataset[NoReturn, Champion | LostChampion | None])
         raise DatasetError("the champion is changed by `kedro model promote`, not by a pipeline")
 
     def _exists(self) -> bool:
-        return True  # None stands for no champion
+        return True  # None means no champion
 
     def _describe(self) -> dict[str, Any]:
         return {"model_name": self._model_name, "tracking_uri": mlflow_tracking_uri()}

@@ -21,7 +21,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
                     raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key.value!r} stands here twice", key.start_mark
+                        None, None, f"the key {key.value!r} occurs twice", key.start_mark
                     )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
@@ -75,7 +75,7 @@ class ContractDataset(AbstractDataset[Contract, Contract]):
 
     def save(self, data: Contract) -> None:
         if not self._writable:
-            raise ContractError(f"{self._filepath.name} is written by people, not by the pipeline")
+            raise ContractError(f"{self._filepath.name} is written by hand, not by the pipeline")
         text = yaml.safe_dump(
             contract_document(data), sort_keys=False, width=100, allow_unicode=True
         )

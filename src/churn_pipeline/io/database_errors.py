@@ -32,7 +32,7 @@ def explained(
     """
     original = getattr(error, "orig", None) or error
     reason = _reason(original, secrets)
-    server = Address(address.kind, address.place, None, address.knob).name
+    server = Address(address.kind, address.place, None, address.setting).name
     state = getattr(original, "sqlstate", None)
     if "lock on file" in reason or "database is locked" in reason or state == _LOCKED:
         return DataError(
@@ -47,9 +47,9 @@ def explained(
     if address.kind == "postgresql" and state is None:
         # the server's own words: it is running
         remedy = (
-            f"check the database, the user and the options in {address.knob} and its credentials"
+            f"check the database, the user and the options in {address.setting} and its credentials"
             if "FATAL" in reason
-            else f"is the server running, and is {address.knob} its address?"
+            else f"is the server running, and is {address.setting} its address?"
         )
         verb = "refused the connection" if "FATAL" in reason else "cannot be reached"
         return DataError(f"{server} {verb} ({reason}); {remedy}")
@@ -57,7 +57,7 @@ def explained(
         _NO_PRIVILEGE: "a sink needs SELECT, INSERT and DELETE on the table"
         if write
         else "a source needs SELECT on the table and USAGE on its schema",
-        _NO_SCHEMA: f"create the schema, or set {address.knob} to one that exists",
+        _NO_SCHEMA: f"create the schema, or set {address.setting} to one that exists",
         _CANCELLED: "raise statement_timeout for this user",
         _IDLE_TOO_LONG: "raise idle_in_transaction_session_timeout for this user",
     }

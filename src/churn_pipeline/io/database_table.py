@@ -24,7 +24,7 @@ class DatabaseTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         Such as ``postgresql://host/database::table``; None: nothing is written.
     keys : list of str
         Columns whose values identify a run.
-    knob : str
+    setting : str
         Key of ``params.yaml`` that the address is from, for the messages.
     credentials : dict, optional
         ``url``, ``user`` and ``password``; see docs/sources.md.
@@ -37,13 +37,13 @@ class DatabaseTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         *,
         address: str | None,
         keys: list[str],
-        knob: str,
+        setting: str,
         credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._address = address
         self._keys = keys
-        self._knob = knob
+        self._setting = setting
         self._credentials = credentials
         self.metadata = metadata
 
@@ -66,7 +66,7 @@ class DatabaseTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
     def load(self) -> pd.DataFrame:
         if self._address is None:
-            raise DatasetError(f"{self._knob} is null, so there is no table")
+            raise DatasetError(f"{self._setting} is null, so there is no table")
         from churn_pipeline.io.databases import connection, quoted, run
 
         address = self._parsed()
@@ -78,7 +78,7 @@ class DatabaseTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
     def _parsed(self) -> Address:
         assert self._address is not None
-        return parse_sink(self._address, self._knob).within(project_folder())
+        return parse_sink(self._address, self._setting).within(project_folder())
 
     def _exists(self) -> bool:
         if self._address is None:

@@ -1,4 +1,4 @@
-"""Connections to SQLite, DuckDB and PostgreSQL, whose problems are told in one sentence."""
+"""Connections to SQLite, DuckDB and PostgreSQL, whose problems are reported in one sentence."""
 
 import os
 import sqlite3
@@ -111,7 +111,7 @@ def quoted(table: str) -> str:
 
 
 def run(opened: sa.Connection, sql: str) -> sa.CursorResult[Any]:
-    """Execute SQL as it stands: no character of it marks a parameter."""
+    """Execute SQL verbatim: no character marks a parameter."""
     return opened.execution_options(no_parameters=True).exec_driver_sql(sql)
 
 
@@ -134,7 +134,7 @@ def _engine(address: Address, secrets: Mapping[str, str], write: bool, folder: s
     if write:
         path.parent.mkdir(parents=True, exist_ok=True)
     elif not path.is_file():
-        raise DataError(f"{path} does not exist; set {address.knob} to a database that does")
+        raise DataError(f"{path} does not exist; set {address.setting} to a database that does")
     return _sqlite(path, write) if address.kind == "sqlite" else _duckdb(path, write, folder)
 
 
@@ -144,7 +144,8 @@ def _postgresql(address: Address, secrets: Mapping[str, str], write: bool) -> sa
         known = sa.make_url(secrets["url"]) if "url" in secrets else url
     except (sa.exc.ArgumentError, ValueError):
         raise DataError(
-            f"{address.knob} or the url of its credentials is no address of a server; write "
+            f"{address.setting} or the url of its credentials is not the address of a server; "
+            "write "
             "postgresql://HOST:PORT/DATABASE"
         ) from None
     url = url.set(

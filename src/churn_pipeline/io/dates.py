@@ -10,7 +10,7 @@ from churn_pipeline.io.sink_types import typed
 
 
 def dated(
-    table: pd.DataFrame, contract: Contract, column: str, date: str | None, knob: str
+    table: pd.DataFrame, contract: Contract, column: str, date: str | None, setting: str
 ) -> pd.DataFrame:
     """Type a table for a database, and add the day of each row, which tells runs apart there.
 
@@ -23,7 +23,7 @@ def dated(
         Name of the new column.
     date : str or None
         The day of all rows (ISO); None for each row's snapshot.
-    knob : str
+    setting : str
         Key of ``params.yaml`` that it is from, for the error.
 
     Raises
@@ -35,7 +35,7 @@ def dated(
     """
     if column in table:
         raise DataError(
-            f"the table has a column {column!r}, which {knob.partition('.')[0]} adds; rename it"
+            f"the table has a column {column!r}, which {setting.partition('.')[0]} adds; rename it"
         )
     table = typed(table, contract)
     if date is not None:
@@ -43,7 +43,7 @@ def dated(
     snapshot = contract.snapshot
     if snapshot is None or snapshot.name not in table:
         raise ParameterError(
-            f"{knob} is null and the table has no snapshot date; set {knob} to the day that the "
-            "rows are of: it tells runs apart in the sink"
+            f"{setting} is null and the table has no snapshot date; set {setting} to the day that "
+            "the rows describe, by which the sink distinguishes runs"
         )
     return table.assign(**{column: pd.to_datetime(table[snapshot.name]).dt.date})

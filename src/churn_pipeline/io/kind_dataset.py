@@ -28,7 +28,7 @@ class KindDataset(AbstractDataset[None, Kind]):
         return read_kind(self._filepath)
 
     def save(self, data: None) -> None:
-        raise SimulationError(f"{self._filepath.name} is written by people, not by the pipeline")
+        raise SimulationError(f"{self._filepath.name} is written by hand, not by the pipeline")
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}

@@ -1,4 +1,4 @@
-"""The customer table as it stands in the user's source: every cell as text, with its line."""
+"""The customer table as read from the user's source: every cell as text, with its line."""
 
 import hashlib
 from collections.abc import Mapping
@@ -71,7 +71,7 @@ class RawTable:
 
 def read_raw_table(
     source: str,
-    knob: str = "ingestion.source",
+    setting: str = "ingestion.source",
     credentials: Mapping[str, Any] | None = None,
     folder: Path | None = None,
     file: FileFormat = UNKNOWN,
@@ -83,7 +83,7 @@ def read_raw_table(
     ----------
     source : str
         Path or address.
-    knob : str
+    setting : str
         What it was given by (a key of ``params.yaml``, or a flag), for the messages.
     credentials : mapping, optional
         Of a server: ``url``, ``user``, ``password``; of S3: ``key``, ``secret``, ``token``,
@@ -101,12 +101,12 @@ def read_raw_table(
     DataError
         If there is no such table, or it cannot be read, in one sentence.
     """
-    address = parse_address(source, knob).within(folder)
+    address = parse_address(source, setting).within(folder)
     if address.is_database:
         from churn_pipeline.io.readers.database import read_database  # takes half a second
 
         contents = read_database(address, credentials)
-        require_rows(contents, address.name, "", address.knob)
+        require_rows(contents, address.name, "", address.setting)
         return _raw_table(address.name, _sha256_of_cells(contents.cells), contents)
     if address.is_on_s3:
         from churn_pipeline.io.readers.storage import fetched
@@ -115,13 +115,13 @@ def read_raw_table(
             return _read_file(path, address, file, look)
     path = Path(address.place)
     if not path.is_file():
-        raise DataError(_absent(path, knob))
+        raise DataError(_absent(path, setting))
     return _read_file(path, address, file, look)
 
 
-def _absent(path: Path, knob: str) -> str:
+def _absent(path: Path, setting: str) -> str:
     """Say that there is no such file, and what could be meant."""
-    remedy = f"set {knob} in {params_yaml()} to" if "." in knob else f"give as {knob}"
+    remedy = f"set {setting} in {params_yaml()} to" if "." in setting else f"give as {setting}"
     if path.is_dir():
         return f"{path} is a folder; {remedy} one file of it: {_files_in(path)}"
     close = ""
@@ -140,14 +140,14 @@ def _files_in(folder: Path) -> str:
 
 def _read_file(path: Path, address: Address, file: FileFormat, look: bool) -> RawTable:
     if not path.stat().st_size:
-        raise DataError(f"{address.name} is empty; a table of customers is needed")
+        raise DataError(f"{address.name} is empty; a customer table is needed")
     contents = finish(_contents(path, address, file), file, address.name, look)
     kind = NAMES.get(contents.separator or "")
-    require_rows(contents, address.name, f"{kind}-separated" if kind else "", address.knob)
+    require_rows(contents, address.name, f"{kind}-separated" if kind else "", address.setting)
     if look and contents.separator is not None and contents.cells.shape[1] == 1:
         raise DataError(
             f"{address.name} has the one column {contents.cells.columns[0]!r}; if another "
-            "character than , ; tab or | separates the fields, name it by --separator"
+            "character than , ; tab or | separates the fields, pass it with --separator"
         )
     with path.open("rb") as opened:
         sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
@@ -208,7 +208,7 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
     ----------
     filepath : str or None
         Path or address; see :func:`read_raw_table`. None for ``default``.
-    knob : str
+    setting : str
         Key of ``params.yaml`` that it is from, for the messages.
     default : str, optional
         What is read where ``filepath`` is None.
@@ -224,7 +224,7 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
         self,
         *,
         filepath: str | None,
-        knob: str = "ingestion.source",
+        setting: str = "ingestion.source",
         default: str | None = None,
         credentials: dict[str, Any] | None = None,
         contract: str | None = None,
@@ -233,9 +233,9 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
         self._contract = contract
         source = default if filepath is None else filepath
         if source is None:
-            raise DataError(f"{knob} is null; set it in {params_yaml()} to your customer table")
+            raise DataError(f"{setting} is null; set it in {params_yaml()} to your customer table")
         self._filepath = source
-        self._knob = knob
+        self._setting = setting
         self._credentials = credentials
         self.metadata = metadata
         self._loaded: RawTable | None = None
@@ -245,7 +245,7 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
         if self._loaded is None:
             folder = project_folder()
             self._loaded = read_raw_table(
-                self._filepath, self._knob, self._credentials, folder, self._file(folder)
+                self._filepath, self._setting, self._credentials, folder, self._file(folder)
             )
         return self._loaded
 
@@ -259,12 +259,12 @@ class RawTableDataset(AbstractDataset[None, RawTable]):
         self._loaded = None
 
     def save(self, data: None) -> None:
-        name = parse_address(self._filepath, self._knob).name
-        raise DataError(f"{name} is the user's table; the pipeline never writes it")
+        name = parse_address(self._filepath, self._setting).name
+        raise DataError(f"{name} is the user's table; the pipeline never writes to it")
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": shown(str(self._filepath))}
 
     def _exists(self) -> bool:
-        path = parse_address(self._filepath, self._knob).within(project_folder()).local_path
+        path = parse_address(self._filepath, self._setting).within(project_folder()).local_path
         return path is None or path.exists()  # what is elsewhere is only known by reading it

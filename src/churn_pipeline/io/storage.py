@@ -9,17 +9,17 @@ from churn_pipeline.errors import StorageError
 
 _REMEDIES = {
     ENOSPC: "free some space",
-    EDQUOT: "free some space, or ask for a larger quota",
+    EDQUOT: "free some disk space, or ask for a larger quota",
     EROFS: "mount the folder writable, or use a writable copy of the project",
     EACCES: "give this user the right to do so",
     EPERM: "give this user the right to do so",
-    EISDIR: "a folder has its name; move it away",
-    EEXIST: "a file has the name of its folder; move it away",
-    ENOTDIR: "a file has the name of its folder; move it away",
+    EISDIR: "there is a folder of that name; move it",
+    EEXIST: "there is a file with the name of its folder; move it",
+    ENOTDIR: "there is a file with the name of its folder; move it",
     ENAMETOOLONG: "shorten the path",
-    EIO: "the disk does not work as it should",
+    EIO: "check the disk",
 }
-_AGAIN = "then run again: what was written before is whole"
+_AGAIN = "then run again; files written before are complete"
 
 
 def storage_error(error: OSError, path: Path | None = None) -> StorageError | None:

@@ -54,7 +54,7 @@ def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Se
     """
     for key in keys:
         if table[key].isna().any():
-            raise DataError(f"rows for {name} have no {key}, by which they are replaced")
+            raise DataError(f"rows for {name} have no {key}, which is needed to replace them")
     schema, _, plain = name.rpartition(".")
     if opened.dialect.name == "postgresql":
         _wait_for_turn(opened, schema, plain)
@@ -96,8 +96,8 @@ def _require_columns(opened: sa.Connection, name: str, target: sa.Table) -> None
     columns = [sa.schema.CreateColumn(column).compile(dialect=opened.dialect) for column in absent]
     additions = [f"ALTER TABLE {table} ADD COLUMN {column};" for column in columns]
     raise DataError(
-        f"the table {name} has no column {', '.join(column.name for column in absent)}; let its "
-        f"owner run {' '.join(additions)} or name another table, which will be created"
+        f"the table {name} has no column {', '.join(column.name for column in absent)}; ask its "
+        f"owner to run {' '.join(additions)} or choose another table, which will be created"
     )
 
 
@@ -114,8 +114,9 @@ def _create(opened: sa.Connection, name: str, target: sa.Table, keys: Sequence[s
             raise
         sql = " ".join(str(statement.compile(dialect=opened.dialect)).split())
         raise DataError(
-            f"the table {name} does not exist, and this user may not create it; let an owner of "
-            f"the schema run {sql}; and grant SELECT, INSERT and DELETE on it, or set the sink to "
+            f"the table {name} does not exist, and this user may not create it; ask an owner of "
+            f"the schema to run {sql}; and grant SELECT, INSERT and DELETE on it, or set the sink "
+            "to "
             "a table that exists"
         ) from None
 
@@ -127,8 +128,8 @@ def _require_distinct(table: pd.DataFrame, name: str) -> None:
         other = known.setdefault(column.lower(), column)
         if other != column:
             raise DataError(
-                f"the columns {other!r} and {column!r} differ by case only, which the database of "
-                f"{name} does not tell apart; rename one of them"
+                f"the columns {other!r} and {column!r} differ only in case, which the database of "
+                f"{name} does not distinguish; rename one of them"
             )
 
 

@@ -31,7 +31,7 @@ _COMMAND, _WRITER = ".command.lock", ".writer.lock"
 _POLL_SECONDS = 0.2
 _SECONDS_BETWEEN_MESSAGES = 30.0
 _SECONDS_UNTIL_NAMED = 0.5  # between taking a lock and saying who did
-_NAMELESS = "which has not said its name yet"
+_NAMELESS = "which has not given its name yet"
 _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 _LAYERS = "[0-9][0-9]_*"  # Kedro's; other folders in a data set's may be other data sets
 
@@ -125,8 +125,8 @@ def _acquire(place: Place, wait: bool, writes: bool, option: str, stack: ExitSta
             variable = f"{WAIT}=1"
             ways = variable if option == variable else f"{option} (or {variable})"
             raise BusyError(
-                f"another run of {place.title} is going on ({other}); wait for it with {ways}, or "
-                "end it"
+                f"another run of {place.title} is in progress ({other}); wait for it with {ways}, "
+                "or stop it"
             )
         if said is None or now - said >= _SECONDS_BETWEEN_MESSAGES:
             said = now
@@ -176,12 +176,12 @@ def _take(file: Path, stack: ExitStack) -> bool:
 def _unusable(file: Path, error: OSError) -> ChurnPipelineError:
     if error.errno in _NO_LOCKS:
         return ChurnPipelineError(
-            f"the file system of {file.parent} keeps no locks ({error.strerror}), so that two "
-            "commands could mix their results; keep the data set on another one"
+            f"the file system of {file.parent} does not support locks ({error.strerror}), so two "
+            "commands could mix their results; move the data set to another file system"
         )
     return ChurnPipelineError(
-        f"{file} cannot be written ({error.strerror}), and no command works on a data set without "
-        "this lock; make its folder writable"
+        f"{file} cannot be written ({error.strerror}), and no command can work on a data set "
+        "without this lock; make its folder writable"
     )
 
 

@@ -43,7 +43,7 @@ class Place:
 
 
 def place(project: Path, env: str | None) -> Place:
-    """Return the place of the data set that a Kedro environment stands for.
+    """Return the place of the data set that a Kedro environment represents.
 
     Where its params file cannot be read, that is the folder which a new data set gets: whoever
     uses the parameters reports the fault.
@@ -97,7 +97,7 @@ def all_places(project: Path) -> list[Place]:
 def project_of_repository(root: Path) -> Path | None:
     """Return the project that a DVC repository belongs to; None if it is not one of these.
 
-    The repository is the project itself, or lies in it.
+    The repository is the project itself, or contained in it.
     """
     for folder in (root, *root.parents):
         config = folder / "pyproject.toml"

@@ -1,1 +1,1 @@
-"""Candidate models, their comparison, and the metrics of a probabilistic classifier."""
+"""Candidate models: definition, comparison, choice and recalibration."""

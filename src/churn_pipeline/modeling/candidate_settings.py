@@ -81,7 +81,7 @@ def _check_plain(name: str, key: str, value: Any) -> None:
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     family = FAMILIES[name]
     if family.settings[key] in family.sizes and not (is_whole and value >= 1):
-        raise ParameterError(f"{where}; it must be a whole number from 1 on")
+        raise ParameterError(f"{where}; it must be a whole number of at least 1")
 
 
 def _check_fits(name: str, space: SearchSpace) -> None:
@@ -94,7 +94,7 @@ def _check_fits(name: str, space: SearchSpace) -> None:
             if (alone := _problem(name, {key: value})) is not None:
                 raise _unusable(name, key, value, alone)
         raise ParameterError(
-            f"{params_yaml()}: candidates.{name} cannot be used with these settings together: "
+            f"{params_yaml()}: candidates.{name} cannot be used with this combination of settings: "
             f"{problem}"
         )
     together = {**space.fixed, **first, **(space.starts[0] if space.starts else {})}

@@ -74,7 +74,7 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> None:
         where = f"{params_yaml()}: candidates.{name}.{key}"
         if key not in names:
             fixed = (
-                " that can be changed: the project sets it itself" if key in family.fixed else ""
+                " that can be changed, because the project sets it" if key in family.fixed else ""
             )
             raise ParameterError(
                 f"{where} is not a setting{fixed}{_guess(key, names)}; "
@@ -82,7 +82,7 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> None:
             )
         other = given.setdefault(names[key], key)
         if other != key:
-            raise ParameterError(f"{where} is the same setting as {other}; keep one of them")
+            raise ParameterError(f"{where} is the same setting as {other}; keep only one of them")
 
 
 def _guess(name: str, valid: Iterable[str]) -> str:

@@ -47,11 +47,11 @@ def fit_on(
         if beyond is not None:
             raise DataError(
                 f"the column {beyond} has numbers beyond ±{LARGEST_NUMBER:g}, which candidate "
-                f"{name} cannot compute with; set it to role ignored in contract.yml, or limit it "
-                "by minimum and maximum there"
+                f"{name} cannot handle; give it the role ignored in contract.yml, or limit it "
+                "there with minimum and maximum"
             ) from error
         raise ParameterError(
-            f"candidate {name} cannot be fitted: {' '.join(str(error).split())}; look at "
+            f"candidate {name} cannot be fitted: {' '.join(str(error).split())}; check "
             f"candidates.{name} in {params_yaml()}"
         ) from error
 

@@ -75,7 +75,7 @@ def _comparison(
 
 
 def _versus_baseline(champion: str, comparisons: Sequence[Mapping[str, Any]]) -> str:
-    """Say it where the effort was not worth it."""
+    """Return a sentence if the champion does not beat the baseline significantly."""
     pairs = ({c["candidate"], c["other"]} for c in comparisons)
     if {champion, BASELINE} not in pairs:
         return ""
@@ -104,7 +104,7 @@ def _reason(
         if len(worse) == len(set(figures) - {best, BASELINE}):
             rest = "all others are significantly worse" if worse else "it is the only candidate"
         else:
-            rest = "none of those that are not significantly worse scores a customer at less cost"
+            rest = "no candidate that is cheaper to score is statistically as good"
         return f"{best} has the lowest mean log loss ({loss:.4f}), and {rest}."
     comparison = _comparison(champion, best, comparisons)
     gap = figures[champion]["log_loss"]["mean"] - loss

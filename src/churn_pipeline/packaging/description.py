@@ -27,7 +27,7 @@ def describe(
     dict
         ``name``, ``candidate`` and its ``settings``, ``calibration``; ``contract`` (name and hash);
         ``data``: name and hash of the file, how many customers it held, how many the model was
-        trained and tested on; ``metrics`` on the test side; ``break_even_probability`` (None with
+        trained and tested on; ``metrics`` on the test set; ``break_even_probability`` (None with
         individual lifetime values), ``gates_passed`` (how many).
     """
     champion = selection["champion"]

@@ -39,12 +39,12 @@ def passed_gates(gates: Mapping[str, Any], scorer: Bundle, candidate: str) -> in
         return sum(gate["passed"] is True for gate in gates["gates"])
     n = len(failed)
     again = (
-        " (`dvc repro --force --single-item evaluation` measures and prints anew)"
+        " (`dvc repro --force --single-item evaluation` measures and prints again)"
         if any(gate["value"] is None for gate in failed)
         else ""
     )
     raise GateError(
-        f"the model ({candidate}) is not accepted, it failed {n} "
+        f"the model ({candidate}) is not accepted: it failed {n} "
         f"gate{'s' if n > 1 else ''}: {', '.join(map(_describe, failed))}{again}; "
         f"improve the model, or change the limits under gates in {params_yaml()} "
         "(null or false switches a gate off)"

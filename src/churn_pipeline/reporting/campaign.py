@@ -16,7 +16,7 @@ class Campaign:
     base : str
         Which customers those are, in words.
     contacted : int
-        Of them, as many as on the test side in proportion.
+        Of them, as many as on the test set in proportion.
     profit : mapping
         ``value``, ``low`` and ``high`` of the expected profit of the whole campaign.
     contact_cost, offer_cost : float
@@ -40,7 +40,7 @@ class Campaign:
 def plan_campaign(
     economics: Mapping[str, Any], precision: float, split_record: Mapping[str, Any]
 ) -> Campaign:
-    """Extend the test side's figures per customer to the present customers.
+    """Extend the test set's figures per customer to the present customers.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def _base(record: Mapping[str, Any]) -> tuple[int, str]:
         if latest:
             last = max(latest, key=lambda entry: str(entry["period"]))
             return last["rows"], f"the customers of {last['period']}, the latest {record['period']}"
-        return record["sides"]["test"]["rows"], "the rows of the test side"
+        return record["sides"]["test"]["rows"], "the rows of the test set"
     sides = [record["sides"][side] for side in ("training", "test")]
     counts = [side["rows"] if side["customers"] is None else side["customers"] for side in sides]
     both = record["customers_on_both_sides"] or 0

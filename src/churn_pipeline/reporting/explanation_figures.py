@@ -28,7 +28,7 @@ def importance(table: pd.DataFrame) -> Figure:
     shown = table.head(_MOST_BARS)
     figure = Figure(figsize=(4.6, 0.9 + 0.42 * len(shown)), dpi=DPI, layout="constrained")
     axes = figure.subplots()
-    style(axes, "What moves the churn probability most")
+    style(axes, "What influences the churn probability most")
     axes.set_xlabel("Mean absolute SHAP value (log-odds)", color=INK)
     places = np.arange(len(shown))
     sizes = shown["mean_absolute_shap"].to_numpy(dtype=float)
@@ -39,7 +39,7 @@ def importance(table: pd.DataFrame) -> Figure:
     axes.set_xlim(0, max(float(sizes.max(initial=0)), 1e-6) * 1.02)
     for place, name, share, meaning in zip(
         places, shown["input"], shown["share"], shown["meaning"], strict=True
-    ):  # the words stand above their bar, where long ones have room
+    ):  # labels above their bars, where long ones have room
         words = f"{share:.0%}  {name}"
         rest = shorten(str(meaning), _LONGEST - len(words) - 2) if meaning else ""
         words = f"{words}: {rest}" if rest else textwrap.shorten(words, _LONGEST, placeholder=" …")
@@ -57,7 +57,7 @@ def shorten(meaning: str, longest: int) -> str:
 def dependence(table: pd.DataFrame) -> Figure:
     """Values of each input against their SHAP values, one plot an input.
 
-    Numbers are points along an axis, those that are missing stand left of it. Categories and
+    Numbers are points along an axis, missing ones to the left of it. Categories and
     numbers of few values are strips with their median; rare levels share one.
 
     Parameters

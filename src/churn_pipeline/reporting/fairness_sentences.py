@@ -65,7 +65,7 @@ def _holm(p_value: float) -> str:
 def tell_not_judged(
     columns: Mapping[str, Any], not_judged: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """Return one sentence for each comparison that too few customers stand behind."""
+    """Return one sentence for each comparison with too few customers."""
     sentences = []
     for entry in not_judged:
         column, group, metric = entry["column"], entry["group"], entry["metric"]

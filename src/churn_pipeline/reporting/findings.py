@@ -9,7 +9,7 @@ from typing import Any
 
 from churn_pipeline.reporting import formats
 
-FEW_CHURNERS = 100  # on the test side, below which most intervals are too wide to decide by
+FEW_CHURNERS = 100  # on the test set, below which most intervals are too wide to decide by
 MANY_REJECTED = 0.01  # of the rows
 SIMULATED = "simulated.csv"  # what the simulation writes
 
@@ -76,7 +76,7 @@ def _profit(outputs: Outputs) -> Iterator[str]:
     if model["contacted_share"] == 0:
         yield "At the assumed costs it pays to contact nobody."
     elif model["profit_per_customer"]["low"] <= 0:
-        yield "The profit may be nil or a loss: its interval is not all above 0."
+        yield "The profit may be zero or a loss: its interval is not entirely above 0."
     elif policies["contact_everyone"]["difference_to_model"]["low"] <= 0:
         yield "The model may earn no more than contacting everyone: the difference is within noise."
 

@@ -20,12 +20,12 @@ def _fixed(value: float, decimals: int, sign: bool = False) -> str:
 
 
 def count(value: int) -> str:
-    """Write a whole number, thousands parted by commas."""
+    """Write a whole number with commas between thousands."""
     return f"{value:,}"
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Write a number with so many significant digits, thousands parted by commas."""
+    """Write a number with this many significant digits and commas between thousands."""
     if value is None:
         return UNDEFINED
     return _fixed(value, _decimals(abs(value), digits))

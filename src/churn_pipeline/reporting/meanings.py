@@ -1,12 +1,12 @@
 """What metrics and policies mean, in words for people."""
 
 METRIC_MEANINGS = {
-    "roc_auc": "chance that a churner ranks above another customer; a guess has 0.5",
-    "average_precision": "precision over all depths of the ranking; a guess has the churn rate",
-    "log_loss": "how far the probabilities are from what happened; lower is better",
+    "roc_auc": "probability that a churner ranks above another customer; guessing gives 0.5",
+    "average_precision": "mean precision over the ranking; guessing gives the churn rate",
+    "log_loss": "how far the probabilities are from the outcomes; lower is better",
     "brier_score": "mean squared error of the probabilities; lower is better",
     "expected_calibration_error": "mean gap between probability and churn rate; lower is better",
-    "accuracy": "share of customers who churned if contacted, stayed if not",
+    "accuracy": "share of customers who were contacted and churned, or not contacted and stayed",
     "precision": "share of the contacted customers who churned",
     "recall": "share of the churners who are contacted",
     "f1": "harmonic mean of precision and recall",
@@ -20,17 +20,17 @@ POLICY_NAMES = {
     "model": "contact by the model",
     "contact_everyone": "contact everyone",
     "contact_no_one": "contact no one",
-    "random": "contact as many, at random",
+    "random": "contact the same number at random",
 }
 
 # name in params.yaml → symbol of Verbraken et al. (2013), meaning
 ASSUMPTIONS = {
-    "customer_lifetime_value": ("CLV", "what a customer who stays is worth"),
-    "incentive_cost": ("d", "cost of the offer, for whoever takes it"),
+    "customer_lifetime_value": ("CLV", "value of a customer who stays"),
+    "incentive_cost": ("d", "cost of the offer, for each customer who accepts it"),
     "contact_cost": ("f", "cost of a contact"),
-    "acceptance_alpha": ("α", "the share of contacted churners who take the offer and stay, γ, is"
-                         " drawn from Beta(α, β)"),
-    "acceptance_beta": ("β", "the larger α + β, the surer is that share"),
+    "acceptance_alpha": ("α", "the share of contacted churners who accept the offer and stay, γ,"
+                         " has the distribution Beta(α, β)"),
+    "acceptance_beta": ("β", "the larger α + β, the less uncertain that share"),
 }  # fmt: skip
 
 AMOUNTS = frozenset({"customer_lifetime_value", "incentive_cost", "contact_cost"})  # of money

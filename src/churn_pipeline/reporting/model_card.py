@@ -21,12 +21,12 @@ from churn_pipeline.reporting.templates import markdown_templates
 # file → (what it shows, for those who cannot see it; caption)
 FIGURES = {
     "roc_curve.png": (
-        "ROC curve of the test side",
-        "How well the ranking parts churners from the others.",
+        "ROC curve of the test set",
+        "How well the ranking separates churners from the others.",
     ),
     "precision_recall_curve.png": (
-        "Precision against recall on the test side",
-        "Of those contacted, who would have churned.",
+        "Precision against recall on the test set",
+        "How many of those contacted would have churned.",
     ),
     "gains_curve.png": (
         "Share of the churners found against share of customers contacted",
@@ -34,23 +34,23 @@ FIGURES = {
     ),
     "confusion.png": (
         "Contacted or not against churned or stayed, in customers",
-        "Right and wrong decisions on the test side.",
+        "Right and wrong decisions on the test set.",
     ),
     "calibration_curve.png": (
         "Churn rate against mean churn probability, by bin",
-        "Whether 30% means 30%; large points stand for many customers.",
+        "Whether 30% means 30%; larger points represent more customers.",
     ),
     "metrics_by_period.png": (
-        "Churn rate, ROC-AUC, log loss and lift against time, on both sides",
-        "How the model does from period to period; the training side is scored out of fold.",
+        "Churn rate, ROC-AUC, log loss and lift against time, for both sets",
+        "How the model performs from period to period; the training set is scored out of fold.",
     ),
     "profit_curve.png": (
         "Expected profit per customer against share of customers contacted",
-        "What contacting more customers earns, those of the highest expected profit first.",
+        "What contacting more customers earns, highest expected profit first.",
     ),
     "shap_importance.png": (
         "Bars of the mean absolute SHAP value of each input",
-        "What moves the churn probability most, on average over the test side.",
+        "What influences the churn probability most, on average over the test set.",
     ),
     "shap_dependence.png": (
         "SHAP value against value, for the most important inputs",
@@ -95,9 +95,9 @@ def write_model_card(
     shap_importance : DataFrame
         ``input``, ``meaning``, ``mean_absolute_shap``, ``share``; the largest first.
     test_predictions : DataFrame
-        One line a row of the test side.
+        One line a row of the test set.
     train : DataFrame
-        The training side.
+        The training set.
     split_record : mapping
         See :func:`churn_pipeline.splits.split_record.record_split`.
     metrics_by_period : DataFrame
@@ -114,7 +114,7 @@ def write_model_card(
     str
         What comes before the first heading of the second level is for those who decide; it has the
         table of key figures, what to do next, what to know before, and two figures. The figures of
-        :data:`FIGURES` lie beside it.
+        :data:`FIGURES` are next to it.
     """
     sides = {
         "training": _count(churned(train, contract)),
@@ -145,7 +145,7 @@ def write_model_card(
                 "churners": sides["test"]["churners"],
             }
         ),
-        parted=split_record,
+        split_record=split_record,
         periods=_periods(metrics_by_period),
         dates=_date_ranges(train, contract),
         contract=contract,

@@ -31,7 +31,7 @@ def render_page(markdown: str, **pictures: bytes) -> str:
 
     Raw HTML in the Markdown is shown, not obeyed. What comes before the first heading of the second
     level is the first screen: its first table becomes key figures (a label, a value and a note a
-    row), its pictures stand beside the rest. Every heading of the second level begins a section
+    row), its pictures are next to the rest. Every heading of the second level begins a section
     that unfolds. A paragraph of pictures alone becomes figures with the pictures' titles as
     captions.
 

@@ -52,7 +52,7 @@ def _draw(
     axes: Axes, rows: pd.DataFrame, metric: str, places: list[int], color: str, label: str
 ) -> None:
     value, low, high = (rows[f"{metric}{end}"].to_numpy() for end in ("", "_low", "_high"))
-    around = np.clip([value - low, high - value], 0, None)  # a draw may lie on one side only
+    around = np.clip([value - low, high - value], 0, None)  # a replicate may lie on one side only
     axes.errorbar(places, value, yerr=around, fmt="o", color=color, markersize=4, label=label)
     if metric == "churn_rate":
         probability = rows["mean_churn_probability"]

@@ -25,12 +25,12 @@ def summarise_scoring(report: Mapping[str, Any], folder: str) -> str:
         "Scored",
         f"{rows['scored']:,} rows of {source['name']}{_as_of(report)} by model "
         f"{model['version']}{trained}, into {outputs}/scores.csv",
-        f"{report['contacted']:,} are worth a contact, expected to bring "
-        f"{report['expected_profit']:,.0f} in all",
+        f"{report['contacted']:,} are worth contacting, with a total expected profit of "
+        f"{report['expected_profit']:,.0f}",
     )
     why = []
     if rows["left"]:
-        why.append(f"{rows['left']:,} of customers who have left, as {report['target']} says")
+        why.append(f"{rows['left']:,} of customers who have left, according to {report['target']}")
     if rows["absent"]:
         why.append(f"{rows['absent']:,} of customers with no row in the latest period")
     if rows["earlier"]:
@@ -53,14 +53,14 @@ def summarise_scoring(report: Mapping[str, Any], folder: str) -> str:
         if outcome["unreadable"]:
             lines += _beside(
                 "",
-                f"{report['target']} of {outcome['unreadable']:,} rows is none of the contract's "
-                "values, so whether they have left is taken as open",
+                f"{report['target']} of {outcome['unreadable']:,} rows is not a value of the "
+                "contract, so their outcome is treated as open",
             )
     if source["is_training_file"]:
         lines += _beside(
             "Note",
-            f"{source['name']} is the file that the model was made from: the scores of customers "
-            "it was trained on flatter",
+            f"{source['name']} is the file that the model was trained on: the scores of its "
+            "training customers are too good",
         )
     return "\n".join(lines)
 

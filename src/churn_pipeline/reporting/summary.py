@@ -1,4 +1,4 @@
-"""The closing words of a run in the terminal."""
+"""The summary that a run prints at its end."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ from churn_pipeline.reporting.findings import find
 from churn_pipeline.reporting.names import METRIC_NAMES
 
 _WIDTH = 100
-_INDENT = " " * 11  # of what stands beside a label
+_INDENT = " " * 11  # of text beside a label
 
 
 def summarise_data(data_quality: Mapping[str, Any], folder: str) -> str:
-    """Say how many rows were read and rejected, and where in the data's folder those are."""
+    """Return how many rows were read and rejected, and where the rejected ones are."""
     rejected = data_quality["rows_rejected"]
     where = f", see {folder}/02_intermediate/rejected.parquet" if rejected else ""
     text = (
@@ -44,10 +44,10 @@ def summarise(
     currency: str,
     folder: str,
 ) -> str:
-    """Say what was read, which candidate won and why, how it does on the test side, what is next.
+    """Summarise the data, the champion, its test metrics, the decisions and what to do next.
 
     ``churned`` holds a 1 for every test customer who churned and a 0 for the others; ``currency``
-    is that of all amounts; ``folder`` is where the files are.
+    is that of all amounts; ``folder`` is the data folder.
     """
     findings = find(
         {
@@ -67,7 +67,7 @@ def summarise(
         summarise_data(data_quality, folder),
         f"Champion   {champion} (cross-validated log loss {loss['mean']:.4f} ± {loss['std']:.4f})",
         *_beside(selection["reason"]),
-        f"Test side  {_rows(len(churned), split_record)}, {sum(churned):,} churned; "
+        f"Test set   {_rows(len(churned), split_record)}, {sum(churned):,} churned; "
         f"{evaluation['confidence']:.0%} intervals, top {evaluation['top_share']:.0%}",
     ]
     lines += [
@@ -83,7 +83,7 @@ def summarise(
     ]
     following = {
         "README.md": "how to bring your own customers",
-        f"{folder}/08_reporting/tuning.html": "what was tried for each candidate",
+        f"{folder}/08_reporting/tuning.html": "what tuning tried for each candidate",
         "make kedro-viz": "the pipelines in the browser",
         "make mlflow-ui": "the runs in the browser",
     }
@@ -94,7 +94,7 @@ def summarise(
 
 
 def _rows(count: int, split_record: Mapping[str, Any]) -> str:
-    """Count the test side: customers, or rows where a customer has several."""
+    """Count the test set: customers, or rows where a customer has several."""
     side = split_record["sides"]["test"]
     if side["customers"] in (None, side["rows"]):
         return f"{count:,} customers"
@@ -124,9 +124,9 @@ def _decisions(economics: Mapping[str, Any], campaign: Campaign, currency: str) 
     policies = economics["policies"]
     threshold = economics["threshold"]
     whom = (
-        "whose expected profit is positive (each has a break-even of their own)"
+        "whose expected profit is positive (each has their own break-even)"
         if threshold is None
-        else f"of churn probability above {threshold:.3f}, the break-even"
+        else f"whose churn probability exceeds the break-even, {threshold:.3f}"
     )
     profit = _plain_blanks(formats.interval(policies["model"]["profit_per_customer"]))
     everyone = formats.number(policies["contact_everyone"]["profit_per_customer"]["value"])
@@ -135,11 +135,13 @@ def _decisions(economics: Mapping[str, Any], campaign: Campaign, currency: str) 
     between = _plain_blanks(formats.about_bounds(campaign.profit))
     return [
         f"Decisions  contact the {policies['model']['contacted_share']:.1%} of customers {whom}",
-        *_beside(f"profit {profit} {currency} a customer; contacting everyone {everyone}"),
-        *_beside(f"{total} {between} among {campaign.base} ({campaign.customers:,})"),
         *_beside(
-            f"expected maximum profit (EMPC) {empc} {currency} a customer, "
-            f"{economics['empc_fraction']['value']:.0%} of perfect"
+            f"profit {profit} {currency} per customer; contacting everyone would earn {everyone}"
+        ),
+        *_beside(f"{total} {between} in total for {campaign.base} ({campaign.customers:,})"),
+        *_beside(
+            f"expected maximum profit (EMPC) {empc} {currency} per customer, "
+            f"{economics['empc_fraction']['value']:.0%} of the optimum"
         ),
     ]
 

@@ -65,7 +65,7 @@ class Bundle:
 
 
 def to_json(content: object, sort_keys: bool = True) -> bytes:
-    """Return JSON of readable lines, the same for the same content; keys sorted unless told."""
+    """Return readable JSON, the same for the same content; keys are sorted by default."""
     text = json.dumps(content, indent=2, sort_keys=sort_keys, allow_nan=False, ensure_ascii=False)
     return (text + "\n").encode()
 
@@ -73,7 +73,7 @@ def to_json(content: object, sort_keys: bool = True) -> bytes:
 def read_bundle(folder: Path) -> Bundle:
     """Read a bundle and verify every file.
 
-    A bundle that takes the place of another meanwhile is read anew: what is returned is one of
+    A bundle that replaces another meanwhile is read again: what is returned is one of
     the two.
 
     Raises
@@ -106,12 +106,12 @@ def _identity(folder: Path) -> object:
 
 def _read_bundle(folder: Path) -> Bundle:
     if not folder.is_dir():
-        raise BundleError(f"{folder} is no folder; `dvc repro` makes the bundle")
+        raise BundleError(f"{folder} is not a folder; `dvc repro` creates the bundle")
     expected = _sums(folder)
     found = _names(folder)
     for name in found:
         if name not in expected:
-            raise BundleError(f"{folder / name} is not of the bundle; {_REMEDY}")
+            raise BundleError(f"{folder / name} does not belong to the bundle; {_REMEDY}")
     files = {}
     for name, digest in sorted(expected.items()):
         path = folder / name
@@ -142,7 +142,7 @@ def _bytes(path: Path) -> bytes:
         raise BundleError(f"{path} cannot be read ({error.strerror}); {_REMEDY}") from None
 
 
-_REMEDY = "nothing of it is used: take the whole folder from where it was packaged"
+_REMEDY = "nothing in it is used: copy the whole folder again from where it was packaged"
 
 
 def _sums(folder: Path) -> dict[str, str]:
@@ -151,18 +151,18 @@ def _sums(folder: Path) -> dict[str, str]:
         manifest = json.loads(path.read_bytes())
         version, sums = manifest["format"], {**manifest["files"]}
     except FileNotFoundError:
-        raise BundleError(f"{path} is missing; {folder} holds no bundle") from None
+        raise BundleError(f"{path} is missing; {folder} contains no bundle") from None
     except OSError as error:
         raise BundleError(f"{path} cannot be read ({error.strerror}); {_REMEDY}") from None
     except (ValueError, TypeError, KeyError, RecursionError):
         raise BundleError(f"{path} is not the manifest of a bundle; {_REMEDY}") from None
     if version != FORMAT:
         raise BundleError(
-            f"{path} is of format {version!r}, this program reads {FORMAT}; package the model again"
+            f"{path} is of format {version!r}, this version reads {FORMAT}; package the model again"
         )
     for name, digest in sums.items():
         if not (isinstance(digest, str) and _NAME.fullmatch(name)) or name == MANIFEST:
-            raise BundleError(f"{path} names {name!r}, which no bundle holds; {_REMEDY}")
+            raise BundleError(f"{path} names {name!r}, which no bundle contains; {_REMEDY}")
     return sums
 
 

@@ -367,14 +367,14 @@ def request_columns(contract: Contract, lifetime_value: float | str) -> tuple[Co
     Raises
     ------
     ParameterError
-        If the lifetime value is that of a column which does not hold numbers.
+        If the lifetime value is that of a column which does not contain numbers.
     """
     if isinstance(lifetime_value, str):
         usable = [c.name for c in contract.columns.values() if c.is_numeric and c != contract.id]
         if lifetime_value not in usable:
             raise ParameterError(
                 f"{params_yaml()}: economics.customer_lifetime_value is {lifetime_value!r}, which "
-                f"is no column of numbers in the contract; give a number or one of {usable}"
+                f"is not a numeric column of the contract; give a number or one of {usable}"
             )
     wanted = {contract.id.name, lifetime_value} | {column.name for column in contract.read_columns}
     return tuple(

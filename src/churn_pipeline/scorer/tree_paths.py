@@ -31,7 +31,7 @@ class PathGroup:
     input : ndarray of int
         Position of the number or the category in the row.
     level : ndarray of int
-        The level of the category that the column stands for; -1 for a number.
+        The level of the category that the column represents; -1 for a number.
     low, high : ndarray of float
     takes_missing : ndarray of bool
         Whether a missing number meets the conditions.
@@ -95,7 +95,7 @@ class TreePaths:
     groups : list of PathGroup
     n_explained : int
     level_numbers : mapping of int to ndarray of float, optional
-        By position in the row, the numbers that stand for a category of many levels: of a missing
+        By position in the row, the numbers that represent a category with many levels: of a missing
         value, then of its levels.
     """
 

@@ -1,4 +1,4 @@
-"""How a column is drawn; each class is one way, told by the keys it has in the kind's file."""
+"""How a column is drawn; each class is one way, identified by its keys in the kind's file."""
 
 from __future__ import annotations
 
@@ -432,7 +432,7 @@ AnyColumn = Annotated[
     Discriminator(
         _key,
         custom_error_type="unknown_draw",
-        custom_error_message=f"says not how it is drawn; name one of {', '.join(DRAWS)}",
+        custom_error_message=f"does not say how it is drawn; give one of {', '.join(DRAWS)}",
     ),
 ]
 
@@ -446,6 +446,6 @@ def round_to(values: NDArray[np.float64], step: float) -> NDArray[np.float64]:
 
 
 def _number(formula: Formula, population: Population) -> float:
-    """Value of a formula of knobs alone."""
+    """Value of a formula of parameters alone."""
     values = population.evaluate(formula)
     return float(values[0]) if values.size else 0.0

@@ -177,7 +177,7 @@ def draw_texts(
 def _choices(place: str, parts: Mapping[str, Sequence[str]]) -> Sequence[str]:
     options = _PLACES.get(place) or parts.get(place.strip("{}"))
     if not options:
-        raise ValueError(f"{place} names no part; parts: {', '.join(parts) or 'none'}")
+        raise ValueError(f"{place} is not a known part; parts: {', '.join(parts) or 'none'}")
     return options
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from churn_pipeline.errors import SimulationError
 from churn_pipeline.simulation.columns import AnyColumn, Chance
-from churn_pipeline.simulation.kind import Kind, Knob, Panel
+from churn_pipeline.simulation.kind import Kind, Panel, Parameter
 from churn_pipeline.simulation.population import Population
 from churn_pipeline.simulation.spelling import spell, spell_table
 
@@ -42,7 +42,7 @@ def simulate(
     kind: Kind,
     customers: int,
     seed: int,
-    knobs: Mapping[str, Knob] | None = None,
+    parameters: Mapping[str, Parameter] | None = None,
     progress: Progress = lambda done, of: None,
 ) -> Simulation:
     """Draw customers.
@@ -61,8 +61,8 @@ def simulate(
         Number of customers, at least 1; of a panel, the number of accounts.
     seed
         Seed of the random numbers, not negative.
-    knobs
-        Other values of some of the kind's knobs.
+    parameters
+        Other values of some of the kind's parameters.
     progress
         Called after each snapshot of a panel.
 
@@ -78,7 +78,7 @@ def simulate(
     """
     if customers < 1:
         raise SimulationError(f"customers must be at least 1, got {customers}")
-    kind = kind.with_knobs(knobs or {})
+    kind = kind.with_parameters(parameters or {})
     rng = np.random.Generator(np.random.PCG64(seed))
     row = np.arange(1, customers + 1)
     population = Population(size=customers, values={"row": row}, constants=kind.constants)
@@ -119,7 +119,9 @@ def _draw_panel(
     progress: Progress,
 ) -> list[Population]:
     """Draw each snapshot of the accounts that have joined and not yet churned."""
-    first, count = (int(accounts.constants[knob]) for knob in (panel.first, panel.snapshots))
+    first, count = (
+        int(accounts.constants[parameter]) for parameter in (panel.first, panel.snapshots)
+    )
     days = month_ends(first, count)
     is_active = np.ones(accounts.size, dtype=np.bool_)
     parts = []

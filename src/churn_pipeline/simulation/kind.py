@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from churn_pipeline.errors import SimulationError
 from churn_pipeline.simulation.columns import DRAWS, AnyColumn, Chance, Section
 
-Knob = date | bool | float
+Parameter = date | bool | float
 """A date is to formulas the number of days since 1970-01-01."""
 
 EPOCH = date(1970, 1, 1)
@@ -25,15 +25,15 @@ class Panel(Section):
     Attributes
     ----------
     first
-        Name of the knob that holds the first snapshot's date, the last day of a month.
+        Name of the parameter that holds the first snapshot's date, the last day of a month.
     snapshots
-        Name of the knob that holds their number.
+        Name of the parameter that holds their number.
     entry
         The column, in days since 1970-01-01, from which on an account is in the panel.
     date
         The column that holds the snapshot's date.
     columns
-        Columns drawn anew at each snapshot, target included; accounts that churned are in no
+        Columns drawn again at each snapshot, including the target; accounts that churned are in no
         later one. Formulas may name ``month`` (0 for the first), ``snapshot`` and
         ``last_snapshot`` (days since 1970-01-01).
     """
@@ -58,7 +58,7 @@ class Kind(Section):
         Columns. The target's second level is churn.
     treatment
         A column of two levels whose effect on the target is part of the truth.
-    knobs
+    parameters
         Values that formulas may name.
     columns
         In the order in which they are drawn; formulas may name earlier ones and ``row``, the
@@ -74,7 +74,7 @@ class Kind(Section):
     id: str
     target: str
     treatment: str | None = None
-    knobs: dict[str, Knob] = Field(default_factory=dict)
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
     columns: dict[str, AnyColumn]
     panel: Panel | None = None
     table: Annotated[list[str], Field(min_length=1)]
@@ -93,33 +93,35 @@ class Kind(Section):
 
     @property
     def constants(self) -> dict[str, float]:
-        """The knobs as numbers."""
+        """The parameters as numbers."""
         return {
             name: float((value - EPOCH).days if isinstance(value, date) else value)
-            for name, value in self.knobs.items()
+            for name, value in self.parameters.items()
         }
 
-    def with_knobs(self, knobs: Mapping[str, Knob]) -> Kind:
-        """Return the kind with other values of some knobs.
+    def with_parameters(self, parameters: Mapping[str, Parameter]) -> Kind:
+        """Return the kind with other values of some parameters.
 
         Raises
         ------
         SimulationError
-            If the kind has no such knob, or the value is not like the one it replaces.
+            If the kind has no such parameter, or the value is not like the one it replaces.
         """
-        for name, value in knobs.items():
-            if name not in self.knobs:
-                valid = ", ".join(self.knobs) or "none"
-                raise SimulationError(f"{self.source} has no knob {name!r}; knobs: {valid}")
-            if isinstance(value, date) is not isinstance(self.knobs[name], date):
-                like = self.knobs[name]
+        for name, value in parameters.items():
+            if name not in self.parameters:
+                valid = ", ".join(self.parameters) or "none"
+                raise SimulationError(
+                    f"{self.source} has no parameter {name!r}; parameters: {valid}"
+                )
+            if isinstance(value, date) is not isinstance(self.parameters[name], date):
+                like = self.parameters[name]
                 raise SimulationError(f"{self.source}: {name} is {value}, but must be like {like}")
-        return self.model_copy(update={"knobs": {**self.knobs, **knobs}})
+        return self.model_copy(update={"parameters": {**self.parameters, **parameters}})
 
-    @field_validator("knobs", mode="before")
+    @field_validator("parameters", mode="before")
     @classmethod
-    def _knobs(cls, knobs: object) -> object:
-        return knobs or {}
+    def _parameters(cls, parameters: object) -> object:
+        return parameters or {}
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Kind:
@@ -131,12 +133,15 @@ class Kind(Section):
         }
         if self.panel:
             named |= {"panel.entry": self.panel.entry, "panel.date": self.panel.date}
-            for key, knob in (("first", self.panel.first), ("snapshots", self.panel.snapshots)):
-                if knob not in self.knobs:
-                    raise ValueError(f"panel.{key} is {knob!r}, which is no knob")
+            for key, parameter in (
+                ("first", self.panel.first),
+                ("snapshots", self.panel.snapshots),
+            ):
+                if parameter not in self.parameters:
+                    raise ValueError(f"panel.{key} is {parameter!r}, which is not a parameter")
         for key, name in [*named.items(), *(("table", name) for name in self.table)]:
             if name is not None and name not in columns:
-                raise ValueError(f"{key} is {name!r}, which is none of the columns")
+                raise ValueError(f"{key} is {name!r}, which is not a column")
         for drawn in (self.target, self.treatment):
             if drawn is not None and not isinstance(columns[drawn], Chance):
                 raise ValueError(f"{drawn} must be drawn by a chance")
@@ -187,7 +192,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands here twice", node.start_mark
+                    None, None, f"the key {key!r} occurs twice", node.start_mark
                 )
         return super().construct_mapping(node, deep)
 

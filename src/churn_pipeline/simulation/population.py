@@ -15,7 +15,7 @@ from churn_pipeline.contract.expressions import Expression
 from churn_pipeline.simulation.draws import LOGIT_UNIT
 
 Formula = str | float
-"""A number, or an expression of the contract's language over earlier columns and knobs."""
+"""A number, or an expression of the contract's language over earlier columns and parameters."""
 
 Rows = NDArray[np.intp]
 
@@ -37,7 +37,7 @@ class Population:
     levels
         Texts of each category's levels.
     constants
-        What else formulas may name: the knobs, and in a panel ``month`` and ``snapshot``.
+        What else formulas may name: the parameters, and in a panel ``month`` and ``snapshot``.
     chances
         Probability behind each column that was drawn from one.
     intercepts
@@ -203,7 +203,9 @@ class _Positions(ast.NodeTransformer):
         if isinstance(side, ast.Tuple | ast.List):
             return ast.Tuple([self._coded(item, column) for item in side.elts], ast.Load())
         if not isinstance(side, ast.Constant):
-            raise ValueError(f"{ast.unparse(side)!r} is compared with {column}, but no level of it")
+            raise ValueError(
+                f"{ast.unparse(side)!r} is compared with {column}, but is not one of its levels"
+            )
         return ast.Constant(_code(str(side.value), column, self._levels[column]))
 
 
@@ -218,5 +220,5 @@ def _column(node: ast.AST) -> str | None:
 
 def _code(level: str, column: str, levels: tuple[str, ...]) -> int:
     if level not in levels:
-        raise ValueError(f"{level!r} is no level of {column}; levels: {', '.join(levels[:12])}")
+        raise ValueError(f"{level!r} is not a level of {column}; levels: {', '.join(levels[:12])}")
     return levels.index(level)

@@ -14,7 +14,7 @@ from churn_pipeline.simulation.population import Population
 
 
 def spell_table(kind: Kind, parts: Sequence[Population]) -> pd.DataFrame:
-    """Return the visible columns of all parts, one below the other."""
+    """Return the visible columns of all parts, concatenated."""
     tables = [
         pd.DataFrame({name: spell(name, kind.all_columns[name], part) for name in kind.table})
         for part in parts

@@ -1,1 +1,1 @@
-"""Who is on which side of a split and in which fold."""
+"""Which rows are in the training set, the test set and each fold."""

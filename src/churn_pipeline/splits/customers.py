@@ -1,4 +1,4 @@
-"""Rows and customers: where the contract names a snapshot, a customer may stand in several rows."""
+"""Rows and customers: if the contract names a snapshot, a customer may have several rows."""
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ def keys_of(table: pd.DataFrame, contract: Contract) -> list[str]:
 
 
 def customer_numbers(table: pd.DataFrame, contract: Contract) -> Numbers | None:
-    """Number the customers of the rows, if any customer stands in several.
+    """Number the customers of the rows, if any customer has several rows.
 
     Where ids are generated, each row is a customer: copies of a row are kept on one side of the
     split, but may well be customers who are alike.

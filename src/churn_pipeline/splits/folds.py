@@ -22,7 +22,7 @@ def check_folds(
     churned : ndarray of 0 and 1, (n,)
     folds : int
     key : str
-        The knob, for the message.
+        The setting, for the message.
     customer_numbers : ndarray of int, (n,), optional
         Whose row it is; by default each row is another customer.
     """
@@ -32,8 +32,8 @@ def check_folds(
         smallest = min(len(np.unique(customer_numbers[churned == kind])) for kind in (0, 1))
     if smallest < folds:
         raise DataError(
-            f"the training side has only {smallest} customers of the rarer kind, fewer than "
-            f"{key} ({folds}); bring more customers or lower {key}"
+            f"the training set has only {smallest} customers with the rarer outcome, fewer than "
+            f"{key} ({folds}); provide more customers or lower {key}"
         )
 
 
@@ -58,7 +58,7 @@ def stratified_splits(
         Whose row it is, 0 … n_customers - 1; None where each row is another customer.
     folds, seed : int
     repeats : int, optional
-        How often to deal out anew; by default once, by ``StratifiedKFold``.
+        How often to assign again; by default once, by ``StratifiedKFold``.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def _rows(
     mask = is_validation[numbers]
     if min(np.bincount(churned[part], minlength=2).min() for part in (mask, ~mask)) == 0:
         raise DataError(
-            "a fold of the cross-validation has no rows of one kind, since so few customers have "
-            "them; bring more customers or lower tuning.folds and training.folds"
+            "a fold of the cross-validation has no rows with one of the outcomes, because too few "
+            "customers have it; provide more customers or lower tuning.folds and training.folds"
         )
     return np.flatnonzero(~mask), np.flatnonzero(mask)

@@ -1,15 +1,15 @@
-"""The part of a large training side that searches and comparisons look at."""
+"""The part of a large training set that searches and comparisons look at."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-_FEWEST = 500  # customers of the rarer kind that a sample shall have
+_FEWEST = 500  # customers with the rarer outcome that a sample should have
 
 
 def first_customers(churned: NDArray[np.int8], most: int | None) -> slice:
     """Return the rows to look at: the first ``most``, and more where churners are rare.
 
-    The training side is ordered by a hash of the customer, so that its first rows are a random
+    The training set is ordered by a hash of the customer, so that its first rows are a random
     sample, which only grows with ``most``.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What is told of a split: who is on which side, and what that means for the figures."""
+"""The record of a split: which rows are in which set, and what that means for the figures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ EVERYTHING = "all"  # the period of rows without a date
 
 
 @dataclass(frozen=True)
-class Parting:
+class DatedSplit:
     """A split by time.
 
     Attributes
     ----------
     sides : TimeSplit
     gap : DataFrame
-        The rows on neither side.
+        The rows in neither set.
     gap_days : int
     source : {"split.gap_days", "horizon_days", "none"}
         Where the length of the gap comes from.
@@ -39,16 +39,16 @@ class Parting:
 def record_split(
     train: pd.DataFrame,
     test: pd.DataFrame,
-    parting: Parting | None,
+    dated: DatedSplit | None,
     contract: Contract,
     split: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Describe how the customers were parted.
+    """Describe how the customers were split.
 
     Parameters
     ----------
     train, test : DataFrame
-    parting : Parting or None
+    dated : DatedSplit or None
         None of a split by customer.
     contract : Contract
     split : mapping
@@ -63,22 +63,22 @@ def record_split(
         (None of a split by customer) → ``rows``, ``customers``, ``churners`` (rows),
         ``churn_rate``, ``first_snapshot``, ``last_snapshot``;
         ``customers_on_both_sides``; ``periods``: ``period``, ``side``, ``rows``, ``churners``,
-        ``churn_rate``; ``notes``: sentences on what the figures of the test side mean. Customers
+        ``churn_rate``; ``notes``: sentences on what the figures of the test set mean. Customers
         are not counted where the file has no ids.
     """
     sides = {"training": train, "test": test}
-    gap = {} if parting is None else {"gap": parting.gap}
-    unit = _unit([train, test], parting, contract, split)
+    gap = {} if dated is None else {"gap": dated.gap}
+    unit = _unit([train, test], dated, contract, split)
     customers = [set(keys_of(side, contract)) for side in sides.values()]
     both = None if contract.id.is_generated else len(customers[0] & customers[1])
     record: dict[str, Any] = {
-        "method": "customer" if parting is None else "time",
+        "method": "customer" if dated is None else "time",
         "period": unit,
-        "test_periods": None if parting is None else parting.sides.test_periods,
-        "gap_days": None if parting is None else parting.gap_days,
-        "gap_from": None if parting is None else parting.source,
-        "last_training_snapshot": None if parting is None else str(parting.sides.last_train),
-        "first_test_snapshot": None if parting is None else str(parting.sides.first_test),
+        "test_periods": None if dated is None else dated.sides.test_periods,
+        "gap_days": None if dated is None else dated.gap_days,
+        "gap_from": None if dated is None else dated.source,
+        "last_training_snapshot": None if dated is None else str(dated.sides.last_train),
+        "first_test_snapshot": None if dated is None else str(dated.sides.first_test),
         "sides": {name: _describe(side, contract) for name, side in (sides | gap).items()},
         "customers_on_both_sides": both,
         "periods": [
@@ -105,12 +105,12 @@ def label_periods(table: pd.DataFrame, contract: Contract, unit: Unit | None) ->
 
 def _unit(
     sides: list[pd.DataFrame],
-    parting: Parting | None,
+    dated: DatedSplit | None,
     contract: Contract,
     split: Mapping[str, Any],
 ) -> Unit | None:
-    if parting is not None:
-        return parting.sides.unit
+    if dated is not None:
+        return dated.sides.unit
     if contract.snapshot is None:
         return None
     days = [snapshots_of(side, contract) for side in sides]
@@ -163,41 +163,40 @@ def _notes(record: Mapping[str, Any], contract: Contract, split: Mapping[str, An
         if len(days) == 1:
             notes.append(
                 f"All rows have the snapshot {days.pop()}, so the split is by customer: the test "
-                "says how the model does on other customers of that day, not on later ones."
+                "shows how the model performs on other customers of that day, not on later ones."
             )
         else:
             notes.append(
                 "The split is by customer although the rows have several snapshots "
-                "(split.method): training saw rows of the same time as the test side, so the test "
-                "says nothing of how the model does later."
+                "(split.method): training used rows from the same time as the test set, so the "
+                "test does not show how the model performs later."
             )
         return notes
     gap = record["gap_days"]
     if record["gap_from"] == "none":
         notes.append(
             "Neither split.gap_days nor the target's horizon_days says after how many days an "
-            "outcome is known, so no gap was left: outcomes of the last training rows may have "
-            "come about in the test window, and the test figures may be too good."
+            "outcome is known, so there is no gap: outcomes of the last training rows may have "
+            "occurred in the test window, and the test figures may be too good."
         )
     elif horizon is not None and gap < horizon:
         notes.append(
             f"The gap of {gap} days is shorter than the {horizon} days after which an outcome is "
-            "known: outcomes of the last training rows came about in the test window, and the "
+            "known: outcomes of the last training rows occurred in the test window, and the "
             "test figures may be too good."
         )
     if record["period"] != split["period"]:
         notes.append(
-            f"All snapshots lie in one {split['period']}, so the periods are of one "
-            f"{record['period']} each."
+            f"All snapshots are in one {split['period']}, so each period is one {record['period']}."
         )
     if record["test_periods"] > split["test_periods"]:
         notes.append(
-            f"The test side holds the latest {record['test_periods']} periods rather than "
+            f"The test set holds the latest {record['test_periods']} periods rather than "
             f"{split['test_periods']}, since fewer have under {FEWEST} rows of either outcome."
         )
     if contract.id.is_generated:
         notes.append(
-            "The file has no id: which rows are of one customer is not known, so intervals and "
-            "folds take each row for another customer."
+            "The file has no id: it is not known which rows belong to one customer, so intervals "
+            "and folds treat each row as a different customer."
         )
     return notes

@@ -1,4 +1,4 @@
-"""Split customers by a hash of their id, so that nobody ever changes sides."""
+"""Split customers by a hash of their id, so that nobody ever moves between the sets."""
 
 import hashlib
 from collections.abc import Iterable
@@ -41,23 +41,23 @@ def customer_keys(ids: Iterable[str], is_generated: bool) -> list[str]:
     -------
     list of str
         The ids; of generated ones what is before the ``-``, so that equal rows are one customer
-        and cannot stand on both sides of a split.
+        and cannot be in both parts of a split.
     """
     names = map(str, ids)
     return [name.partition("-")[0] for name in names] if is_generated else list(names)
 
 
 def is_test_customer(ids: Iterable[str], test_share: float, seed: int) -> NDArray[np.bool_]:
-    """Say which customers belong to the test side.
+    """Return which customers belong to the test set.
 
     The answer depends on the id and the seed alone: adding, removing or reordering customers moves
-    nobody, and raising ``test_share`` only adds customers to the test side.
+    nobody, and raising ``test_share`` only adds customers to the test set.
 
     Parameters
     ----------
     ids : iterable of str
     test_share : float
-        Expected share of the test side, between 0 and 1.
+        Expected share of the test set, between 0 and 1.
     seed : int
 
     Returns

@@ -14,20 +14,20 @@ _TRAINING_TO_TEST = 2  # rows of the rarer outcome that training keeps, for each
 
 @dataclass(frozen=True)
 class TimeSplit:
-    """Who is on which side, and where the sides were cut.
+    """Which rows are in which set, and where the cut is.
 
     Attributes
     ----------
     is_train, is_test : ndarray of bool, (n,)
-        Rows that are neither lie in the gap.
+        Rows that are in neither are in the gap.
     unit : {"day", "week", "month", "quarter"}
         Of the periods.
     test_periods : int
-        Latest periods on the test side.
+        Latest periods on the test set.
     first_test : datetime64[D]
-        Earliest snapshot of the test side.
+        Earliest snapshot of the test set.
     last_train : datetime64[D]
-        Latest snapshot that the gap allows on the training side.
+        Latest snapshot that the gap allows on the training set.
     """
 
     is_train: NDArray[np.bool_]
@@ -46,14 +46,14 @@ def split_by_time(
     gap_days: int,
     period: Unit,
 ) -> TimeSplit:
-    """Put the rows of the latest periods on the test side and those before a gap into training.
+    """Put the rows of the latest periods into the test set and those before a gap into training.
 
     A row may train the model if its snapshot is at least ``gap_days`` before the first of the test
-    side: then its outcome was known when the first test row was drawn.
+    set: then its outcome was known when the first test row was drawn.
 
-    While the test side has fewer than 50 rows of either outcome, the next earlier period joins it,
+    While the test set has fewer than 50 rows of either outcome, the next earlier period joins it,
     as long as training keeps twice as many rows of the rarer outcome. That counts outcomes and
-    looks at nothing else. Later rows never move a row from training to the test side: they can
+    looks at nothing else. Later rows never move a row from training to the test set: they can
     only make the cut later.
 
     Parameters
@@ -62,10 +62,10 @@ def split_by_time(
         Of at least two days.
     churned : ndarray of 0 and 1, (n,)
     test_periods : int
-        Latest periods on the test side, at least.
+        Latest periods on the test set, at least.
     gap_days : int
     period : {"day", "week", "month", "quarter"}
-        Unit of the periods; a finer one is taken where all rows lie in one.
+        Unit of the periods; a finer one is used if all rows are in one.
 
     Returns
     -------
@@ -85,11 +85,11 @@ def split_by_time(
         raise DataError(
             f"split.test_periods is {test_periods}, but the snapshots make only {len(starts)} "
             f"periods (unit: {unit}), none of which would be left for training; lower it, or "
-            "bring earlier snapshots"
+            "provide earlier snapshots"
         )
 
     def cut(periods: int) -> tuple[int, np.datetime64, int]:
-        """Return where the test side begins, its first snapshot, and how many rows train."""
+        """Return where the test set begins, its first snapshot, and how many rows train."""
         begin = int(np.searchsorted(ordered, starts[-periods]))
         last = _last_train(ordered[begin], gap_days)
         return begin, ordered[begin], int(np.searchsorted(ordered, last, side="right"))
@@ -105,16 +105,16 @@ def split_by_time(
     last = _last_train(first, gap_days)
     if n_train == 0:
         raise DataError(
-            f"no row is early enough to train on: the test side begins at {first} and the gap is "
+            f"no row is early enough to train on: the test set begins at {first} and the gap is "
             f"{gap_days} days, so training needs snapshots of {last} or earlier, but the earliest "
-            f"is {ordered[0]}; lower split.test_periods or split.gap_days, or bring earlier "
+            f"is {ordered[0]}; lower split.test_periods or split.gap_days, or provide earlier "
             "snapshots"
         )
     return TimeSplit(days <= last, days >= first, unit, test_periods, first, last)
 
 
 def _last_train(first_test: np.datetime64, gap_days: int) -> np.datetime64:
-    # rows of the first test day are on the test side, whatever the gap
+    # rows of the first test day are on the test set, whatever the gap
     return first_test - np.timedelta64(max(gap_days, 1), "D")
 
 

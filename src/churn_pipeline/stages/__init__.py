@@ -1,1 +1,1 @@
-"""The stages of DVC, made from the Kedro pipelines."""
+"""DVC stages, generated from the Kedro pipelines."""

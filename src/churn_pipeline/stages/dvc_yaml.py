@@ -25,8 +25,8 @@ _HEADER = """\
 _NO_STAGES = ("__default__", *ON_DEMAND)
 _CATALOG = "conf/{env}/catalog.yml"
 _LOCK = "requirements.lock"
-_KNOB = re.compile(r"\$\{(?:runtime_params:[^$]*\$\{)?globals:([\w.]+)\}{1,2}")
-_LITERAL = "dataset."  # knobs that make a data set: another value is another dvc.yaml
+_PARAMETER = re.compile(r"\$\{(?:runtime_params:[^$]*\$\{)?globals:([\w.]+)\}{1,2}")
+_LITERAL = "dataset."  # parameters that define a data set: another value is another dvc.yaml
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,18 @@ class _Environment:
 
     @property
     def folder(self) -> str:
-        """Return where its ``dvc.yaml`` lies and its stages run, from the project's root."""
+        """Return where its ``dvc.yaml`` is and its stages run, from the project's root."""
         return self.value("dataset.folder") if self.name else "."
 
     def path(self, entry: str) -> str:
-        """Return a catalog entry's path; a knob in it becomes DVC's own interpolation."""
+        """Return a catalog entry's path; a parameter in it becomes DVC's own interpolation."""
 
-        def knob(match: re.Match[str]) -> str:
+        def parameter(match: re.Match[str]) -> str:
             key = match[1]
             return str(self.value(key)) if key.startswith(_LITERAL) else f"${{{key}}}"
 
-        path = _KNOB.sub(knob, self.catalog[entry]["filepath"])
-        # what the knobs hold now says whether the path is absolute
+        path = _PARAMETER.sub(parameter, self.catalog[entry]["filepath"])
+        # the present values decide whether the path is absolute
         return path if Path(self.location(entry)).is_absolute() else self.from_folder(path)
 
     def from_folder(self, path: str) -> str:
@@ -71,15 +71,17 @@ class _Environment:
         return Path(os.path.relpath(path, self.folder)).as_posix()
 
     def value(self, key: str) -> Any:
-        """Return the value of a knob, such as ``ingestion.source``."""
+        """Return the value of a parameter, such as ``ingestion.source``."""
         value: Any = self.parameters
         for part in key.split("."):
             value = value[part]
         return value
 
     def location(self, entry: str) -> str:
-        """Return an entry's path or address, its knobs filled in."""
-        return _KNOB.sub(lambda match: str(self.value(match[1])), self.catalog[entry]["filepath"])
+        """Return an entry's path or address, its parameters filled in."""
+        return _PARAMETER.sub(
+            lambda match: str(self.value(match[1])), self.catalog[entry]["filepath"]
+        )
 
     def is_address(self, entry: str) -> bool:
         """Tell whether DVC cannot see an entry's content: a table of a database, say."""
@@ -117,7 +119,7 @@ def render_dvc_yaml(
     DatasetNameError
         If there is no such data set.
     ParameterError
-        If an output of the data set would lie outside of its folder.
+        If an output of the data set would be outside of its folder.
     """
     root = Path(metadata.project_path)
     name = params_name(root, env) if params_text is None else str(env)
@@ -206,7 +208,7 @@ def _stage(
 def _params(
     pipeline: PipelineSnapshot, environment: _Environment, entries: list[str]
 ) -> list[str | dict[str, list[str]]]:
-    knobs = sorted(
+    keys = sorted(
         {
             name.removeprefix("params:")
             for node in pipeline.nodes
@@ -219,9 +221,9 @@ def _params(
         files.setdefault(environment.files[name], []).append(name)
     catalogs = [{environment.from_folder(file): files[file]} for file in sorted(files)]
     if not environment.name:
-        return [*knobs, *catalogs]
+        return [*keys, *catalogs]
     own = environment.from_folder(f"conf/{environment.name}/{PARAMS}")
-    return [*([{own: knobs}] if knobs else []), *catalogs]
+    return [*([{own: keys}] if keys else []), *catalogs]
 
 
 def _plots(pipelines: list[PipelineSnapshot], environment: _Environment) -> list[Any]:

@@ -1,1 +1,1 @@
-"""Tests and intervals as a statistician would look for them."""
+"""Statistical tests and intervals."""

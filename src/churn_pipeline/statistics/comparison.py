@@ -64,8 +64,8 @@ def corrected_resampled_t_test(
         "less": stdtr(n - 1, statistic),
         "two-sided": 2 * stdtr(n - 1, -abs(statistic)),
     }[alternative]
-    margin = float(stdtrit(n - 1, (1 + confidence) / 2)) * error
-    return CorrectedTTest(mean, mean - margin, mean + margin, float(p_value))
+    half_width = float(stdtrit(n - 1, (1 + confidence) / 2)) * error
+    return CorrectedTTest(mean, mean - half_width, mean + half_width, float(p_value))
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:

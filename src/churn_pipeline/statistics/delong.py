@@ -79,13 +79,13 @@ def delong_test(
         p_value = 0.0 if difference else 1.0
     else:
         p_value = float(2 * ndtr(-abs(difference) / error))
-    margin = float(ndtri((1 + confidence) / 2)) * error
+    half_width = float(ndtri((1 + confidence) / 2)) * error
     return AucDifference(
         first=float(positives_1.mean()),
         second=float(positives_2.mean()),
         difference=difference,
-        low=difference - margin,
-        high=difference + margin,
+        low=difference - half_width,
+        high=difference + half_width,
         p_value=p_value,
     )
 

@@ -1,4 +1,4 @@
-"""Log what lies in the folders of data, for runs that could not log it themselves."""
+"""Log the files in the data folders, for runs that could not log them."""
 
 from functools import partial
 from pathlib import Path

@@ -18,7 +18,7 @@ _CLOCK_TOLERANCE = 10.0  # seconds that a correction of the clock may move a pro
 
 @dataclass(frozen=True)
 class SharedRun:
-    """The MLflow run of one ``dvc`` process, told from stage to stage by a small file.
+    """The MLflow run of one ``dvc`` process, passed from stage to stage in a small file.
 
     Attributes
     ----------

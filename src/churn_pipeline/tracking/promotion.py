@@ -49,7 +49,7 @@ class Promotion:
     def record(self, client: MlflowClient, model: RegisteredModel) -> Self:
         """Move the alias, after adding to the history: no promotion is left unrecorded."""
         number = 1 + max(map(_number, _keys(model)), default=0)
-        # two people at the same time may take the same number: neither shall overwrite the other
+        # two people at the same time may take the same number: neither may overwrite the other
         key = f"{_PREFIX}{number:06d}.{uuid4().hex[:8]}"
         text = json.dumps(asdict(self), ensure_ascii=False)
         client.set_registered_model_tag(model.name, key, text)
@@ -107,7 +107,7 @@ def promote(
     verdict = gates_verdict(found[number], unlogged)
     if not force and verdict == "missing":
         raise RegistryError(
-            f"version {number} has not been through the gates; run `dvc repro` to the end, or "
+            f"version {number} has not been checked by the gates; run `dvc repro` to the end, or "
             "add --force"
         )
     if not force and verdict != "passed":
@@ -119,8 +119,9 @@ def promote(
     if not force and before and compared_with and compared_with != before:
         then = "there was no champion" if compared_with == "none" else f"it was {compared_with}"
         raise RegistryError(
-            f"version {before} is the champion now, but when version {number} went through the "
-            f"gates {then}; where its model lies, `dvc repro --force --single-item evaluation` "
+            f"version {before} is the champion now, but when version {number} was checked by the "
+            f"gates {then}; in the copy of the project that has its model, `dvc repro --force "
+            "--single-item evaluation` "
             "compares the two, or add --force"
         )
     return Promotion("promote", who, when, why, before, number, verdict).record(client, model)

@@ -141,9 +141,9 @@ def fetch_bundle(
     wanted : str
         The version's number or one of its aliases.
     folder : Path
-        What stands there is replaced.
+        Its contents are replaced.
     force : bool
-        Whether it is no obstacle that a later evaluation found a gate failed.
+        Whether to fetch it although a later evaluation found a failed gate.
 
     Raises
     ------
@@ -163,8 +163,8 @@ def fetch_bundle(
     run_id = found.tags.get("bundle_run_id")
     if run_id is None:
         raise RegistryError(
-            f"version {number} of {name} has no bundle: it was not packaged, since it failed "
-            "a gate or its run stopped before; `dvc repro` packages the present model"
+            f"version {number} of {name} has no bundle: it was not packaged, because it failed a "
+            "gate or its run stopped earlier; `dvc repro` packages the current model"
         )
     is_champion = model is not None and alias(model, CHAMPION) == number
     if found.tags.get("gates") == "failed" and not (force or is_champion):
@@ -178,7 +178,7 @@ def fetch_bundle(
     if bundle.version != packaged:
         raise BundleError(
             f"the bundle of version {number} of {name} is {bundle.version}, but {packaged} "
-            "was packaged; `dvc repro` packages the present model"
+            "was packaged; `dvc repro` packages the current model"
         )
     write_bundle(bundle, folder)
     return bundle

@@ -182,7 +182,7 @@ class RunLog:
             self.end("KILLED")
 
     def _forget_deleted(self, client: Any) -> None:
-        """Start anew where somebody deleted the run of the earlier stages."""
+        """Start a new run if somebody deleted the run of the earlier stages."""
         from mlflow import MlflowException
 
         assert self._shared is not None

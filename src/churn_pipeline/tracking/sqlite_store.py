@@ -110,7 +110,7 @@ def _check_header(path: Path) -> None:
     if not header:
         return  # SQLite takes an empty file for a new database
     if not header.startswith(_SQLITE[: len(header)]):
-        raise _error(path, "it is no SQLite database", _MOVE_AWAY)
+        raise _error(path, "it is not an SQLite database", _MOVE_AWAY)
     if len(header) == _HEADER_BYTES:
         (page_size,) = struct.unpack(">H", header[16:18])
         (pages,) = struct.unpack(">I", header[28:32])
@@ -121,7 +121,7 @@ def _check_header(path: Path) -> None:
             time.sleep(_SECONDS_OF_A_COMMIT)
             is_whole = path.stat().st_size >= size
     if len(header) < _HEADER_BYTES or (is_counted and not is_whole):
-        raise _error(path, "it is cut short", "restore it from a backup, or " + _MOVE_AWAY)
+        raise _error(path, "it is truncated", "restore it from a backup, or " + _MOVE_AWAY)
 
 
 def _check_revision(path: Path, database: sqlite3.Connection) -> None:
@@ -129,7 +129,7 @@ def _check_revision(path: Path, database: sqlite3.Connection) -> None:
     if not tables:
         return
     if "experiments" not in tables:
-        raise _error(path, "it is a database of something else", _MOVE_AWAY)
+        raise _error(path, "it is a database of another program", _MOVE_AWAY)
     if "alembic_version" not in tables:
         return  # MLflow's first versions; it brings them up to date
     found = database.execute("SELECT version_num FROM alembic_version").fetchone()
@@ -138,7 +138,7 @@ def _check_revision(path: Path, database: sqlite3.Connection) -> None:
     migrations = folder / "store" / "db_migrations" / "versions"
     known = {file.name.partition("_")[0] for file in migrations.glob("*.py")}
     if found and known and found[0] not in known:
-        reason = f"a newer MLflow made it: its schema is {found[0]}"
+        reason = f"a newer MLflow created it: its schema is {found[0]}"
         raise _error(path, reason, "install that MLflow, or " + _MOVE_AWAY)
 
 
@@ -181,7 +181,7 @@ def _connect(path: Path, write: bool) -> sqlite3.Connection:
     )
 
 
-_MOVE_AWAY = "move it away, and the next run makes a new one"
+_MOVE_AWAY = "move it, and the next run creates a new one"
 
 
 @contextmanager
@@ -193,7 +193,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise _error(path, error.strerror or str(error), remedy) from error
     except sqlite3.Error as error:
         remedies = {
-            "locked": "end the program that holds it, such as a database browser",
+            "locked": "close the program that has it locked, such as a database browser",
             "malformed": "restore it from a backup, or " + _MOVE_AWAY,
             "not a database": "restore it from a backup, or " + _MOVE_AWAY,
         }

@@ -37,7 +37,7 @@ def tracking_root() -> Path:
     real DVC project in ``DVC_ROOT``: their runs belong into the same store as all others.
     """
     root = Path(os.environ.get("DVC_ROOT", PROJECT_ROOT)).resolve()
-    # of a data set: the DVC project lies within this project
+    # of a data set: the DVC project is within this project
     folders = (folder for folder in (root, *root.parents) if (folder / "pyproject.toml").is_file())
     return next(folders, root)
 
@@ -139,7 +139,7 @@ def unavailable(error: BaseException) -> TrackingError:
     uri = mlflow_tracking_uri()
     reason = _reason(error)
     if path := sqlite_path(uri):
-        remedy = "make the file, its folder and mlartifacts writable, and the disk not full"
+        remedy = "make the file, its folder and mlartifacts writable, and free disk space"
         if "database schema" in reason:
             remedy = f"back it up and run `mlflow db upgrade {uri}`"
         return TrackingError(
@@ -148,8 +148,8 @@ def unavailable(error: BaseException) -> TrackingError:
         )
     address = _PASSWORD.sub("://", uri)
     return TrackingError(
-        f"MLflow's store at {address} cannot be used ({reason}); see that it runs and that "
-        "MLFLOW_TRACKING_URI and its credentials are right, or unset MLFLOW_TRACKING_URI "
+        f"MLflow's store at {address} cannot be used ({reason}); check that it is running and that "
+        "MLFLOW_TRACKING_URI and its credentials are correct, or unset MLFLOW_TRACKING_URI "
         f"to use {STORE} in the project's root"
     )
 

@@ -65,7 +65,7 @@ def test_lists_of_defaults_are_tried_one_after_the_other() -> None:
 
 
 def test_every_default_of_a_list_lies_in_the_range() -> None:
-    with pytest.raises(ParameterError, match=r"depth\.default is 9, which the range does not hold"):
+    with pytest.raises(ParameterError, match=r"depth\.default is 9, which is outside the range"):
         parse_search_space("forest", {"depth": {"low": 1, "high": 8, "default": [3, 9]}})
 
 
@@ -84,16 +84,16 @@ def test_no_settings_are_an_empty_space(settings: dict[str, Any] | None) -> None
         ({"choices": [1], "low": 1}, r"depth\.low is not a key .* valid keys: choices, default"),
         ({"low": 2, "high": 1}, "low <= high"),
         ({"low": 0.0, "high": 1.0, "log": True}, "low > 0"),
-        ({"low": 1, "high": 2, "log": "yes"}, "log is 'yes', neither true nor false"),
+        ({"low": 1, "high": 2, "log": "yes"}, "log is 'yes', not true or false"),
         ({"low": 1, "high": 9, "log": True, "step": 2}, "step"),
         ({"low": 1, "high": 9, "step": 3}, "not divisible"),
         ({"low": 1, "high": 9, "step": 0}, "step > 0"),
         ({"low": True, "high": 2}, "low is True, not a number"),
         ({"low": 0.1, "high": float("inf")}, "high is inf, not a number"),
         ({"low": float("nan"), "high": 1.0}, "low is nan, not a number"),
-        ({"low": None, "high": 1.0}, "is no search space"),
+        ({"low": None, "high": 1.0}, "is not a valid search space"),
         ({"low": "a", "high": 1.0}, "'a'"),
-        ({"low": 1, "high": 6, "default": 7}, r"depth\.default is 7, which the range does not"),
+        ({"low": 1, "high": 6, "default": 7}, r"depth\.default is 7, which is outside the range"),
         ({"low": 0, "high": 1, "step": 0.5, "default": 0.3}, r"default is 0\.3, which"),
         ({"choices": ["a"], "default": "b"}, r"default is 'b', which"),
         ({"choices": "abc"}, "choices is 'abc', not a list"),

@@ -90,7 +90,7 @@ def malformed_rows(
     fields: list[int],
     reasons: list[str],
 ) -> pd.DataFrame:
-    """Return the table of rows that do not fit: where they stand, their text, and why."""
+    """Return the table of rows that do not fit: their lines, their text, and why."""
     return pd.DataFrame(
         {
             "line": np.asarray(lines, dtype=np.int64),

@@ -31,7 +31,7 @@ class Encoding:
     guesses : tuple of Guess
         Where it was guessed: what it may be, the best first, with samples.
     has_escapes : bool
-        Whether a quote stands behind a backslash somewhere.
+        Whether a quote follows a backslash somewhere.
     zero_line : int, optional
         The first line with a NUL character.
     """
@@ -74,7 +74,10 @@ def find_encoding(path: Path, given: str | None = None) -> Encoding:
         if given is not None:
             return _checked(path, given)
         if len(_CONTROLS.findall(start[:4096])) > len(start[:4096]) // 100:
-            raise DataError(f"{path.name} is no text (it has control characters); bring a table")
+            raise DataError(
+                f"{path.name} is not a text file (it contains control characters); a table is "
+                "needed"
+            )
         if _is_mostly_utf8(path):
             raise _not(path, "utf-8", scan)
         return _guessed(path)
@@ -106,8 +109,8 @@ def _of_zeros(start: bytes, path: Path) -> str | None:
         return name
     if head.count(0) > len(head) // 8:
         raise DataError(
-            f"{path.name} has zero bytes and no byte-order mark: it is no text, or UTF-16 or "
-            f"UTF-32 without its mark; {_REMEDY}"
+            f"{path.name} has zero bytes and no byte-order mark: it is not text, or it is UTF-16 "
+            f"or UTF-32 without a mark; {_REMEDY}"
         )
     return None
 
@@ -141,7 +144,7 @@ def _scan(path: Path, encoding: str) -> _Scan:
                 text = decoder.decode(chunk, final=not chunk)
                 found.is_ascii = found.is_ascii and text.isascii()
         except UnicodeDecodeError as error:
-            # what the decoder kept of the chunk before stands in front of the chunk
+            # what the decoder kept of the previous chunk precedes the chunk
             found.bad_line = line + error.object[: error.start].count(b"\n")
             found.bad_bytes = error.object[error.start : error.end][:4]
             return found
@@ -184,9 +187,9 @@ def _guessed(path: Path) -> Encoding:
         worst = worst or (guess.name, scan)
     scan = worst[1] if worst else _scan(path, "utf-8")
     raise DataError(
-        f"{path.name} is text of no encoding that is known here (line {scan.bad_line} is neither "
-        f"UTF-8{f' nor {worst[0]}' if worst else ''}); {_REMEDY}, or name its encoding "
-        "(--encoding, the key file.encoding of the contract)"
+        f"{path.name} has an unknown text encoding (line {scan.bad_line} is neither "
+        f"UTF-8{f' nor {worst[0]}' if worst else ''}); {_REMEDY}, or state its encoding "
+        "(--encoding, or the key file.encoding of the contract)"
     )
 
 
@@ -210,7 +213,7 @@ def _not(path: Path, name: str, scan: _Scan) -> DataError:
     shown = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8"}.get(name, name.upper())
     remedy = _REMEDY
     if name not in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
-        remedy += ", or name its encoding (--encoding, the key file.encoding of the contract)"
+        remedy += ", or state its encoding (--encoding, or the key file.encoding of the contract)"
     return DataError(
         f"{path.name} is not {shown} text (line {scan.bad_line}, byte 0x{scan.bad_bytes.hex()}); "
         f"{remedy}"

@@ -1,4 +1,4 @@
-r"""Text files in which a backslash stands before a quote within a field, as MySQL writes them."""
+r"""Text files in which a backslash precedes a quote within a field, as MySQL writes them."""
 
 import codecs
 import io
@@ -56,7 +56,7 @@ def count_escapes(path: Path, encoding: str, separator: str) -> tuple[int, int, 
     Returns
     -------
     inner : int
-        How many stand within a field, since neither separator, line end nor quote follows.
+        How many are within a field, because neither separator, line end nor quote follows.
     at_end : int
         How many may also be a backslash at the end of a field.
     line : int

@@ -105,17 +105,17 @@ def _what_else(path: Path, error: Exception) -> str:
         return f"is {kind}; save it again as .xlsx without a password, or as CSV"
     if kind is not None and kind != "an Excel workbook":
         return (
-            f"is {kind} whatever its name says, not an Excel workbook; open it in the program that "
-            "it is from and save the table as .xlsx or CSV"
+            f"is {kind} in spite of its name, not an Excel workbook; open it in the program that "
+            "created it and save the table as .xlsx or CSV"
         )
     with path.open("rb") as file:
         start = file.read(4096)
     if start and not zipfile.is_zipfile(path) and 0 not in start and b"\n" in start:
-        return "is a text file whatever its name says, not an Excel workbook; name it .csv"
+        return "is a text file in spite of its name, not an Excel workbook; rename it to .csv"
     reason = " ".join(str(error).split())[:100] or type(error).__name__
     return (
-        f"is not an Excel workbook that can be read ({reason}); save it again as .xlsx without a "
-        "password, or bring a CSV"
+        f"is not a readable Excel workbook ({reason}); save it again as .xlsx without a "
+        "password, or use a CSV file"
     )
 
 
@@ -144,12 +144,14 @@ def _choose(name: str, sizes: list[_Size], remarks: list[Remark]) -> str:
     rivals = [s for s in tables[1:] if s.rows * s.columns * _OBVIOUS > best.rows * best.columns]
     if best.is_hidden or rivals:
         raise DataError(
-            f"{name} has several sheets that may hold the table; its sheets (rows × columns) are "
-            f"{listed}; name one as {name}::{best.name}, or by --sheet (key file.sheet)"
+            f"{name} has several sheets that may contain the table; its sheets (rows × columns) "
+            "are "
+            f"{listed}; choose one with {name}::{best.name}, or with --sheet (key file.sheet)"
         )
     remarks.append(
         Remark(
-            f"Is {best.name} the sheet of the customers? It is taken, being far the largest of "
+            f"Is {best.name} the sheet of the customers? It is used, because it is by far the "
+            "largest of "
             f"{listed} (rows × columns).",
             "--sheet NAME (key file.sheet)",
         )
@@ -173,8 +175,8 @@ def _refuse_unsaved(path: Path, page: Any) -> None:
     raise DataError(
         f"{path.name} has {len(places):,} formulas whose results were not saved (sheet "
         f"{page.title}, column{'s' if len(columns) > 1 else ''} {', '.join(columns[:10])}, first "
-        f"in {places[0][0]}{places[0][1]}): the program that wrote it does not calculate; open it "
-        "in Excel or LibreOffice, save it there, and try again"
+        f"in {places[0][0]}{places[0][1]}): the program that wrote it does not compute formulas; "
+        "open it in Excel or LibreOffice, save it, and try again"
     )
 
 
@@ -225,7 +227,9 @@ def _read_sheet(
             table.append(row + [""] * (len(header) - len(row)))
     if n_errors:
         remarks.append(
-            Remark(f"{n_errors:,} cells hold an error of Excel (such as #N/A), read as empty.")
+            Remark(
+                f"{n_errors:,} cells contain an Excel error (such as #N/A) and are read as empty."
+            )
         )
     pieces = Pieces(len(header))
     for start in range(0, len(table), _ROWS_A_PIECE):

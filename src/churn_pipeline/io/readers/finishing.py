@@ -59,10 +59,10 @@ def finish(contents: Contents, given: FileFormat, name: str, look: bool) -> Cont
             contents = _found(
                 contents,
                 Remark(
-                    f"Is the row below the header ({shown}) a second header? It is taken for one."
+                    f"Is the row below the header ({shown}) a second header? It is treated as one."
                     if header_rows == 2
                     else f"Are the {header_rows - 1} rows below the header (first {shown}) header "
-                    "too? They are taken for it.",
+                    "too? They are treated as such.",
                     "--header-rows 1 (key file.header_rows)",
                 ),
                 header_rows=header_rows,
@@ -81,7 +81,7 @@ def finish(contents: Contents, given: FileFormat, name: str, look: bool) -> Cont
 
 
 def _without_second_table(contents: Contents) -> Contents:
-    """Set rows aside that stand below a blank row and have values in far fewer columns."""
+    """Quarantine rows below a blank row that have values in far fewer columns."""
     gaps = np.flatnonzero(np.diff(contents.lines) > contents.spans[:-1]) + 1
     gaps = gaps[gaps > len(contents.lines) // 2] if len(contents.lines) else gaps
     if not len(gaps) or contents.cells.shape[1] < 3:
@@ -101,7 +101,7 @@ def _without_second_table(contents: Contents) -> Contents:
         Remark(
             f"Set aside: {counted(n_rows, 'row')} from line {contents.lines[gap]} on, below a "
             "blank row, with values in far fewer columns. Is it another table?",
-            "take it out of the file",
+            "remove it from the file",
         )
     )
     aside = malformed_rows(
@@ -109,7 +109,7 @@ def _without_second_table(contents: Contents) -> Contents:
         contents.spans[gap:],
         texts,
         filled[gap:].tolist(),
-        ["stands below a blank row and has values in far fewer columns."] * n_rows,
+        ["is below a blank row and has values in far fewer columns."] * n_rows,
     )
     return contents.set_aside(np.arange(len(filled)) < gap, aside)
 
@@ -122,7 +122,7 @@ def _remark_on_malformed(contents: Contents) -> None:
         return
     reason = malformed["reason"].mode().iloc[0]
     first = malformed.iloc[0]
-    swallowed = " A quote that is never closed?" if (malformed["span"] > 20).any() else ""
+    swallowed = " Is there a quote that is never closed?" if (malformed["span"] > 20).any() else ""
     contents.remarks.append(
         Remark(
             f"Set aside: {counted(len(malformed), 'row')} ({share:.0%} of the lines) that "
@@ -138,8 +138,8 @@ def _look_for_header(contents: Contents, name: str) -> int:
     if looks_like_no_header(names, head):
         raise DataError(
             f"{name} seems to have no header: its first row ({_shown(names)}) looks like the rows "
-            "below; with --header-rows 0 the columns are called column_1, column_2 …, with "
-            "--header-rows 1 that row is the header"
+            "below; use --header-rows 0 to name the columns column_1, column_2 …, or --header-rows "
+            "1 if that row is the header"
         )
     return 1 + leading_header_rows(head)
 
@@ -165,8 +165,7 @@ def _with_header(contents: Contents, header_rows: int, name: str) -> Contents:
         raise DataError(
             f"the row below the header of {name} (line {contents.lines[len(header) - 1]}: "
             f"{_shown(header[-1])}) looks like a customer, and file.header_rows is {header_rows}; "
-            "is the second header missing in this file? Put it in, or take the key out of the "
-            "contract"
+            "is the second header missing in this file? Add it, or remove the key from the contract"
         )
     cells = cells.set_axis(joined_names([names, *header]), axis=1)
     return replace(contents, cells=cells).keep(np.arange(len(cells)) >= header_rows - 1)
@@ -197,8 +196,8 @@ def _without_repeated_header(contents: Contents) -> Contents:
     )
     contents.remarks.append(
         Remark(
-            f"Set aside: {counted(len(rows), 'row')} with the names of the header once more (first "
-            f"on line {contents.lines[rows[0]]}). Was the file put together of several?"
+            f"Set aside: {counted(len(rows), 'row')} repeating the header (first on line "
+            f"{contents.lines[rows[0]]}). Was the file assembled from several files?"
         )
     )
     return contents.set_aside(~repeats, aside)
@@ -217,7 +216,8 @@ def _with_names(contents: Contents) -> Contents:
     if left:
         contents.remarks.append(
             Remark(
-                f"The header names no column {', '.join(n.removeprefix('column_') for n in left)}: "
+                "The header does not name column "
+                f"{', '.join(n.removeprefix('column_') for n in left)}: "
                 f"called {', '.join(left)} here."
             )
         )
@@ -226,7 +226,7 @@ def _with_names(contents: Contents) -> Contents:
         contents.remarks.append(
             Remark(
                 f"Column {min(inner) + 1} has neither name nor value. Are there two tables side by "
-                "side? All columns are taken as one table.",
+                "side? All columns are treated as one table.",
                 "--drop COL",
             )
         )
@@ -270,7 +270,8 @@ def _look_for_footer(contents: Contents) -> tuple[tuple[str, ...], Contents]:
         return (), contents
     footer = tuple(sorted(found))
     remark = Remark(
-        f"Is the end of the table ({shown!r}) a footer? Rows there that begin so are left out.",
+        f"Is the end of the table ({shown!r}) a footer? Rows at the end that begin like this are "
+        "left out.",
         "--footer TEXT (key file.footer)",
     )
     return footer, _found(contents, remark, footer=footer)
@@ -338,16 +339,16 @@ def require_rows(contents: Contents, name: str, kind: str, needed_by: str) -> No
         more = f" ({others} other{'s' if others > 1 else ''} too)" if others else ""
         raise DataError(
             f"{name} has the column {twice[0]!r} twice{more}; rename one of them. If the first row "
-            "is no header, say so by --header-rows 0 (key file.header_rows)"
+            "is not a header, use --header-rows 0 (key file.header_rows)"
         )
     if not len(cells) and len(contents.malformed):
         raise DataError(
             f"{name} has no row of as many fields as its header ({cells.shape[1]}, on line "
             f"{contents.first_line}); {needed_by} needs a {kind}{' ' if kind else ''}table whose "
-            "first line is the header. Lines above it are skipped by file.skip_rows"
+            "first line is the header. To skip lines above it, set file.skip_rows"
         )
     if not len(cells):
-        raise DataError(f"{name} has no rows; {needed_by} needs a table of customers")
+        raise DataError(f"{name} has no rows; {needed_by} needs a customer table")
 
 
 def _found(contents: Contents, remark: Remark, **keys: object) -> Contents:

@@ -146,7 +146,7 @@ def _frequent_share(name: str, texts: list[str]) -> float:
 
 
 def _has_late_capital(word: str) -> bool:
-    """Whether an accented capital stands behind a small letter, or inside a word in small ones."""
+    """Whether an accented capital follows a lower-case letter, or is inside a lower-case word."""
     for place in range(1, len(word)):
         if word[place].isupper() and not word[place].isascii():
             if word[place - 1].islower() or word[place + 1 : place + 2].islower():

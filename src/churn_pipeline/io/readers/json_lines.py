@@ -65,7 +65,7 @@ def read_json_lines(path: Path, given: FileFormat = UNKNOWN) -> Contents:
     if not lines and bad:
         raise DataError(
             f"{path.name} has no line that is a JSON object (line {bad[0][0]}: {bad[0][2]} "
-            "JSON lines hold one object a line, such as "
+            "JSON Lines files have one object per line, such as "
             '{"id": "A1", "months": 12})'
         )
     whole = Pieces(len(names))
@@ -109,7 +109,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(row) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise _TwiceError(f"the key {twice!r} stands in it twice.")
+        raise _TwiceError(f"the key {twice!r} is in it twice.")
     return row
 
 

@@ -39,7 +39,7 @@ _KINDS = (
 )
 _REMEDIES = {
     "a Parquet file": "name it .parquet",
-    "an SQLite database": "bring a table of it by sqlite:///FILE::TABLE",
+    "an SQLite database": "read one of its tables with sqlite:///FILE::TABLE",
     "an Excel workbook": "name it .xlsx",
 }
 _HTML = re.compile(rb"\s*(?:<!doctype html|<html|<head|<table|<body|<meta)", re.IGNORECASE)
@@ -99,8 +99,8 @@ def _only_member(path: Path) -> IO[bytes]:
     if len(members) != 1:
         names = ", ".join(member.filename for member in members[:10]) or "none"
         raise DataError(
-            f"{path.name} is an archive of {len(members)} files ({names}), and one table is "
-            "needed; unpack the one that you mean"
+            f"{path.name} is an archive of {len(members)} files ({names}), but one table is "
+            "needed; unpack the right one"
         )
     if members[0].flag_bits & 1:
         raise DataError(f"{path.name} is an archive with a password; unpack it first")
@@ -158,7 +158,7 @@ def refuse_foreign(path: Path) -> None:
         return
     remedy = _REMEDIES.get(kind)
     if remedy is None and kind == "a JSON array":
-        remedy = "write an object a line (.jsonl)"
+        remedy = "write one object per line (.jsonl)"
     elif remedy is None:
-        remedy = "open it in the program that it is from and save the table as CSV"
-    raise DataError(f"{path.name} is {kind}, not a table of text; {remedy}")
+        remedy = "open it in the program that created it and save the table as CSV"
+    raise DataError(f"{path.name} is {kind}, not a text table; {remedy}")

@@ -31,6 +31,6 @@ def read_parquet(path: Path) -> Contents:
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(
             f"{path.name} is not a Parquet file ({' '.join(str(error).split())[:200]}); "
-            "write it again, or bring a CSV"
+            "write it again, or use a CSV file"
         ) from None
     return Contents.of_rows(pieces.frame(names), integers)

@@ -1,4 +1,4 @@
-"""How the fields of a text file are told apart, found from its first rows."""
+"""How the fields of a text file are separated, determined from its first rows."""
 
 import csv
 import io
@@ -55,7 +55,7 @@ def find_separator(start: str, is_whole: bool = True, quote: str | None = '"') -
     is_whole : bool
         False where the file goes on, so that the last row may be cut.
     quote : str or None
-        What encloses fields.
+        Character that encloses fields.
     """
     split = {
         separator: read_beginning(start, separator, is_whole, quote).rows
@@ -104,7 +104,7 @@ def read_beginning(
     is_whole : bool
         False where the file goes on, so that the last row may be cut.
     quote, escape : str or None
-        What encloses fields; what stands before a quote in one.
+        The character that encloses fields; how a quote in one is escaped.
     """
     rows, ends = [], []
     # universal newlines, untranslated: what ends a row to the reader proper

@@ -51,14 +51,14 @@ def fetched(address: Address, credentials: Mapping[str, Any] | None = None) -> I
             storage.get_file(address.place, str(path))
         except FileNotFoundError:
             raise DataError(
-                f"{_absent(storage, address.place)}; set {address.knob} to one that does"
+                f"{_absent(storage, address.place)}; set {address.setting} to one that does"
             ) from None
         except (PermissionError, BotoCoreError, ClientError, OSError) as error:
             endpoint = known.get("endpoint_url") or os.environ.get("AWS_ENDPOINT_URL")
             reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
             raise DataError(
-                f"{address.place} cannot be read from {endpoint or 'AWS'} ({reason}); are endpoint "
-                "and keys in conf/local/credentials.yml (docs/sources.md) right?"
+                f"{address.place} cannot be read from {endpoint or 'AWS'} ({reason}); check the "
+                "endpoint and the keys in conf/local/credentials.yml (docs/sources.md)"
             ) from None
         yield path
 

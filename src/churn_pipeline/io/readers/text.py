@@ -113,15 +113,15 @@ def _remarks_on_encoding(encoding: Encoding) -> list[Remark]:
         )
         remarks.append(
             Remark(
-                f"The file is not UTF-8. Is it {encoding.name}? It may be read as {shown}.",
+                f"The file is not UTF-8. Is it {encoding.name}? It could be read as {shown}.",
                 "--encoding NAME (key file.encoding)",
             )
         )
     if encoding.zero_line is not None:
         remarks.append(
             Remark(
-                f"The file has NUL characters (first on line {encoding.zero_line}), which stay in "
-                "the cells: was it damaged, or padded?"
+                f"The file has NUL characters (first on line {encoding.zero_line}), which are kept "
+                "in the cells: is it damaged, or padded?"
             )
         )
     return remarks
@@ -135,7 +135,7 @@ def _find_layout(
         start = text.read(_HEAD)
         is_whole = not text.read(1)
     if not start:
-        raise DataError(f"{path.name} is empty; a table of customers is needed")
+        raise DataError(f"{path.name} is empty; a customer table is needed")
     found, remarks = FileFormat(), list[Remark]()
     quote = given.quote
     if quote is None:
@@ -193,8 +193,8 @@ def _names_if_other(
     names = beginning.rows[header]
     if len(names) > _MAX_COLUMNS:
         raise DataError(
-            f"{path.name} has {len(names):,} columns, and at most {_MAX_COLUMNS:,} are read; leave "
-            "out what no model needs"
+            f"{path.name} has {len(names):,} columns, but at most {_MAX_COLUMNS:,} can be read; "
+            "remove those that no model needs"
         )
     rows = [row for row in beginning.rows[header + n_header :] if row]
     if not rows or len(names) < 2:
@@ -261,7 +261,7 @@ def _parse(path: Path, layout: _Layout) -> Contents:
     except UNREADABLE as error:
         raise DataError(f"{path.name} cannot be read ({_reason(error)})") from None
     if not table.num_rows:
-        raise DataError(f"{path.name} is empty; a table of customers is needed")
+        raise DataError(f"{path.name} is empty; a customer table is needed")
     invalid.sort(key=lambda row: row.number)
     is_valid, lines, spans = _locate_rows(table, invalid, layout.skipped)
     malformed = malformed_rows(
@@ -312,7 +312,7 @@ def _settle_escapes(
     reading = r"a quote within a field" if is_escape else "a backslash at the end of a field"
     remarks.append(
         Remark(
-            rf"\" stands in the file {inner + at_end:,} times (first on line {line}). "
+            rf"\" occurs {inner + at_end:,} times in the file (first on line {line}). "
             f"Is it {reading}, as it is read?",
             f"--escape {answer} (key file.escape)",
         )
@@ -348,15 +348,15 @@ def _without_swallowed(contents: Contents, separator: str, remarks: list[Remark]
     lines = contents.lines
     reasons = [
         f"a quote that is open at the end of line {lines[i]} is closed {spans[i] - 1} lines below, "
-        "which look like rows."
+        "and those lines look like rows."
         for i in bad
     ]
     whole = [separator.join(row) for row in contents.cells.iloc[bad].to_numpy().tolist()]
     remarks.append(
         Remark(
             f"Set aside: {counted(len(bad), 'row')} with line breaks and what looks like whole "
-            f"rows in a cell (first on line {lines[bad[0]]}, over {spans[bad[0]]} lines). Is a "
-            "quote missing or too many there, or do quotes enclose no fields?",
+            f"rows in a cell (first on line {lines[bad[0]]}, over {spans[bad[0]]} lines). Is there "
+            "a quote too few or too many, or are quotes ordinary characters in this file?",
             "--quote none (key file.quote)",
         )
     )

@@ -1,1 +1,1 @@
-"""The search of every candidate's settings."""
+"""Tuning of the candidates' settings."""

@@ -51,7 +51,7 @@ def parse_search_space(candidate: str, settings: Mapping[str, Any] | None) -> Se
     Raises
     ------
     ParameterError
-        If a mapping is no range and no choice, or its default lies outside.
+        If a mapping is neither a range nor a choice, or its default is outside.
     """
     fixed: dict[str, Any] = {}
     searched: dict[str, BaseDistribution] = {}
@@ -68,7 +68,7 @@ def parse_search_space(candidate: str, settings: Mapping[str, Any] | None) -> Se
             for default in defaults[name]:
                 if not _contains(searched[name], default):
                     raise ParameterError(
-                        f"{key}.default is {default!r}, which the range does not hold"
+                        f"{key}.default is {default!r}, which is outside the range"
                     )
     return SearchSpace(fixed, searched, tuple(_starts(defaults)))
 
@@ -95,7 +95,9 @@ def _distribution(key: str, setting: Mapping[str, Any]) -> BaseDistribution:
             f"{key} is a mapping without {error}; a search space has low and high, or choices"
         ) from None
     except (TypeError, ValueError, UserWarning) as error:
-        raise ParameterError(f"{key} is no search space: {str(error).rstrip('.')}") from None
+        raise ParameterError(
+            f"{key} is not a valid search space: {str(error).rstrip('.')}"
+        ) from None
 
 
 def _choices(setting: Mapping[str, Any]) -> BaseDistribution:
@@ -116,7 +118,7 @@ def _range(setting: Mapping[str, Any]) -> BaseDistribution:
             raise ValueError(f"{key} is {number!r}, not a number")
     log = setting.get("log", False)
     if not isinstance(log, bool):
-        raise TypeError(f"log is {log!r}, neither true nor false")
+        raise TypeError(f"log is {log!r}, not true or false")
     if all(isinstance(number, int) for number in numbers.values()):
         return IntDistribution(numbers["low"], numbers["high"], log, numbers.get("step", 1))
     step = float(numbers["step"]) if "step" in numbers else None

@@ -18,7 +18,7 @@ from churn_pipeline.splits.customers import numbers_of
 def weigh_decisions(
     test_predictions: pd.DataFrame, economics: dict[str, Any], evaluation: dict[str, Any]
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Compute what contacting customers earns on the test side.
+    """Compute what contacting customers earns on the test set.
 
     Parameters
     ----------

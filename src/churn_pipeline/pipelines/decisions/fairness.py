@@ -1,4 +1,4 @@
-"""The fairness audit of the test side."""
+"""The fairness audit of the test set."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def audit_fairness(
     dict
         ``columns`` and ``differences`` as :func:`churn_pipeline.evaluation.fairness.audit` returns
         them, ``warnings`` (a sentence for each difference beyond noise) and ``notes`` (a sentence
-        for each comparison that too few customers stand behind).
+        for each comparison with too few customers).
     """
     customers = in_order_of(test, test_predictions, contract)
     found = audit(

@@ -1,4 +1,4 @@
-"""Nodes of the decisions pipeline: whom to contact on the test side, and how right that was."""
+"""Nodes of the decisions pipeline: whom to contact on the test set, and how right that was."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def decide_test_customers(
     contract: Contract,
     economics: dict[str, Any],
 ) -> pd.DataFrame:
-    """Decide whom of the test side to contact, and how.
+    """Decide whom of the test set to contact, and how.
 
     Parameters
     ----------

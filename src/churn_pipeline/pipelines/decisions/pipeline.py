@@ -24,7 +24,7 @@ from churn_pipeline.reporting.page import render_page
 
 
 def create_pipeline() -> Pipeline:
-    """Decide whom to contact on the test side, weigh that, and write the model card."""
+    """Decide whom to contact in the test set, measure the decisions, write the model card."""
     return pipeline(
         [
             node(

@@ -1,4 +1,4 @@
-"""Nodes that explain the scores of the test side."""
+"""Nodes that explain the scores of the test set."""
 
 from typing import Any
 

@@ -128,8 +128,8 @@ def _compare(
         return Regression(
             None,
             None,
-            f"the champion was trained with another split ({other}), so it knows some of these "
-            "customers",
+            f"the champion was trained with another split ({other}), so it was trained on some of "
+            "these customers",
         )
     return compare_with_champion(
         predictions["churned"].to_numpy(dtype=np.int8),

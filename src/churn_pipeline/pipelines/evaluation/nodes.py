@@ -1,4 +1,4 @@
-"""Nodes of the evaluation pipeline: the one place that scores the test side."""
+"""Nodes of the evaluation pipeline: the one place that scores the test set."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def score_test_customers(
     test: pd.DataFrame,
     contract: Contract,
 ) -> pd.DataFrame:
-    """Score the test side by what will be shipped.
+    """Score the test set by what will be shipped.
 
     Returns
     -------

@@ -38,11 +38,11 @@ def measure_by_period(
     contract: Contract,
     evaluation: dict[str, Any],
 ) -> pd.DataFrame:
-    """Measure the champion in every period of the test side and of the training side.
+    """Measure the champion in every period of the test set and of the training set.
 
-    The training side is scored out of fold: each row by a model that has not seen its customer, in
+    The training set is scored out of fold: each row by a model that has not seen its customer, in
     the first repeat of the cross-validation, through the calibrator of the champion. Of a large
-    training side these are the rows that the candidates were compared on.
+    training set these are the rows that the candidates were compared on.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def compare_with_cross_validation(
     train: pd.DataFrame,
     contract: Contract,
 ) -> dict[str, Any]:
-    """Compare the champion's log loss on the test side with that out of fold.
+    """Compare the champion's log loss on the test set with that out of fold.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def _out_of_fold(
 ) -> tuple[pd.DataFrame, NDArray[np.float64]]:
     """Return training rows and their probabilities by models that have not seen them."""
     first = out_of_fold[out_of_fold["repeat"] == 1].sort_values("customer")
-    rows = train.iloc[first["customer"].to_numpy()]  # of a large training side, a sample
+    rows = train.iloc[first["customer"].to_numpy()]  # of a large training set, a sample
     raw = first[model.candidate].to_numpy(dtype="float64")
     log_odds = raw if model.calibrator is None else model.calibrator(raw)
     return rows, expit(np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS))

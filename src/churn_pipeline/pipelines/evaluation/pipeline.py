@@ -1,4 +1,4 @@
-"""Evaluation: score the test side once; measure, compare, explain, check the gates."""
+"""Evaluation: score the test set once; measure, compare, explain, check the gates."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
@@ -31,7 +31,7 @@ _DRAWN = _CURVES[:-1]  # the gains are drawn with the decision
 
 
 def create_pipeline() -> Pipeline:
-    """Measure the champion on the test side, and check the quality gates."""
+    """Measure the champion on the test set, and check the quality gates."""
     return pipeline(
         [
             node(

@@ -27,7 +27,7 @@ derived_columns: {}
 def search_features(
     train: pd.DataFrame, contract: Contract, feature_search: dict[str, Any]
 ) -> tuple[pd.DataFrame, str]:
-    """Search derived columns that improve a logistic regression on the training side.
+    """Search derived columns that improve a logistic regression on the training set.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from churn_pipeline.pipelines.feature_search.nodes import search_features
 
 
 def create_pipeline() -> Pipeline:
-    """Search derived columns that improve a logistic regression on the training side."""
+    """Search derived columns that improve a logistic regression on the training set."""
     return pipeline(
         [
             node(

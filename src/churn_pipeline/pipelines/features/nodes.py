@@ -17,7 +17,7 @@ from churn_pipeline.splits.customers import (
     shuffled,
     snapshots_of,
 )
-from churn_pipeline.splits.split_record import Parting, record_split
+from churn_pipeline.splits.split_record import DatedSplit, record_split
 from churn_pipeline.splits.splitting import is_test_customer
 from churn_pipeline.splits.time_split import split_by_time
 
@@ -28,10 +28,10 @@ def derive_features(customers: pd.DataFrame, contract: Contract) -> pd.DataFrame
     return customers.assign(**derive(values, contract))
 
 
-def part_customers(
+def split_rows(
     features: pd.DataFrame, contract: Contract, split: dict[str, Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Part the rows into a training and a test side: by time if there are dates, else by customer.
+    """Split the rows into a training and a test set: by time if there are dates, else by customer.
 
     Parameters
     ----------
@@ -44,22 +44,23 @@ def part_customers(
     Returns
     -------
     train, test : DataFrame
-        Ordered by a hash of the customer, then by snapshot. Rows in the gap are on neither side.
+        Ordered by a hash of the customer, then by snapshot. Rows in the gap are in neither set.
     split : dict
-        How they were parted, see :func:`churn_pipeline.splits.split_record.record_split`.
+        How they were split, see :func:`churn_pipeline.splits.split_record.record_split`.
 
     Raises
     ------
     DataError
-        If a side would be empty or has not at least two customers of either kind, or if a split by
+        If a set would be empty or has fewer than two customers with either outcome, or if a split
+        by
         time is wanted of rows that have no two snapshots.
     """
     days = snapshots_of(features, contract)
     has_dates = days is not None and len(np.unique(days)) > 1
     if split["method"] == "time" and not has_dates:
-        has = "names no column of role snapshot" if days is None else "has one snapshot date only"
+        has = "has no column with role snapshot" if days is None else "has only one snapshot date"
         raise DataError(
-            f"split.method is time, but the table {has}; bring several snapshots, or set "
+            f"split.method is time, but the table {has}; provide several snapshots, or set "
             "split.method to null or customer"
         )
     if not has_dates or split["method"] == "customer":
@@ -70,7 +71,7 @@ def part_customers(
     ordered_days = snapshots_of(ordered, contract)
     assert ordered_days is not None
     gap_days, source = _gap_days(contract, split)
-    parted = split_by_time(
+    by_time = split_by_time(
         ordered_days,
         churned(ordered, contract),
         test_periods=split["test_periods"],
@@ -79,15 +80,15 @@ def part_customers(
     )
     sides = [
         ordered[mask].reset_index(drop=True)
-        for mask in (parted.is_train, parted.is_test, ~parted.is_train & ~parted.is_test)
+        for mask in (by_time.is_train, by_time.is_test, ~by_time.is_train & ~by_time.is_test)
     ]
     remedy = (
-        "change split.test_periods (the test side begins at "
-        f"{parted.first_test}) or split.gap_days (it is {gap_days})"
+        "change split.test_periods (the test set begins at "
+        f"{by_time.first_test}) or split.gap_days (it is {gap_days})"
     )
     _check_sides(sides[0], sides[1], contract, remedy)
-    parting = Parting(parted, sides[2], gap_days, source)
-    return sides[0], sides[1], record_split(sides[0], sides[1], parting, contract, split)
+    dated = DatedSplit(by_time, sides[2], gap_days, source)
+    return sides[0], sides[1], record_split(sides[0], sides[1], dated, contract, split)
 
 
 def _gap_days(contract: Contract, split: dict[str, Any]) -> tuple[int, str]:
@@ -100,15 +101,15 @@ def _gap_days(contract: Contract, split: dict[str, Any]) -> tuple[int, str]:
 def split_customers(
     features: pd.DataFrame, contract: Contract, test_share: float, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part the customers into a training and a test side by a hash of their id.
+    """Split the customers into a training and a test set by a hash of their id.
 
-    Both sides are ordered by that hash: whatever the order of the file, the same customers come to
+    Both sets are ordered by that hash: whatever the order of the file, the same customers come to
     the same folds, and so to the same results.
 
     Raises
     ------
     DataError
-        If a side has not at least two customers of either kind.
+        If a set has fewer than two customers with either outcome.
     """
     ordered = shuffled(features, contract, seed)
     is_test = is_test_customer(keys_of(ordered, contract), test_share, seed)
@@ -125,15 +126,15 @@ def _check_sides(train: pd.DataFrame, test: pd.DataFrame, contract: Contract, re
         )
         if min(churners, others) < 2:
             raise DataError(
-                f"the {name} side has {churners} churned and {others} other "
-                f"customers, at least 2 of each are needed; bring more customers or {remedy}"
+                f"the {name} set has {churners} churned and {others} other "
+                f"customers, but at least 2 of each are needed; provide more customers or {remedy}"
             )
 
 
 def combine_columns(
     training_side: pd.DataFrame, contract: Contract, combinations: dict[str, Any]
 ) -> tuple[Contract, pd.DataFrame]:
-    """Find combinations of columns on the training side.
+    """Find combinations of columns on the training set.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Features: derive columns, split into a training and a test side, combine columns."""
+"""Features: derive columns, split into a training and a test set, combine columns."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
@@ -6,13 +6,13 @@ from churn_pipeline.pipelines.features.nodes import (
     add_combinations,
     combine_columns,
     derive_features,
-    part_customers,
+    split_rows,
 )
 from churn_pipeline.pipelines.features.trainable import check_customers, check_training_side
 
 
 def create_pipeline() -> Pipeline:
-    """Derive the model's inputs and part the customers into training and test sides."""
+    """Derive the model's inputs and split the customers into a training and a test set."""
     return pipeline(
         [
             node(
@@ -28,10 +28,10 @@ def create_pipeline() -> Pipeline:
                 name="derive_features",
             ),
             node(
-                part_customers,
+                split_rows,
                 inputs=["derived_features", "contract", "params:split"],
                 outputs=["drawn_training_side", "test_side", "split"],
-                name="part_customers",
+                name="split_rows",
             ),
             node(
                 check_training_side,

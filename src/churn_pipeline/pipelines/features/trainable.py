@@ -43,7 +43,7 @@ def check_customers(
         name, positive = contract.target.name, contract.target.positive
         raise DataError(
             f"{name} of every accepted row is {'' if target[0] else 'other than '}{positive!r}; "
-            "bring customers who left and customers who stayed, or correct the positive value of "
+            "provide customers who left and customers who stayed, or correct the positive value of "
             f"{name} in the contract"
         )
     return customers
@@ -52,7 +52,7 @@ def check_customers(
 def check_training_side(
     train: pd.DataFrame, contract: Contract, tuning_folds: int, training_folds: int
 ) -> pd.DataFrame:
-    """Let the training side pass if every fold gets customers of either kind.
+    """Let the training set pass if every fold gets customers of either kind.
 
     Parameters
     ----------

@@ -83,12 +83,12 @@ def copies_sentences(copies: int, rows: int, contract: Contract) -> list[str]:
     if not copies:
         return []
     remedy = (
-        "give the column that says whose row it is the role customer in the contract"
+        "give the column that identifies the customer of a row the role customer in the contract"
         if contract.customer is None
         else "remove the copies"
     )
     return [
         f"{copies:,} of {rows:,} rows equal a row of another id in every feature and in the "
         "outcome, more than chance explains. If they are the same customers, the model is tested "
-        f"on rows that it has learnt, and its figures are too good: {remedy}."
+        f"on rows that it has learned, and its figures are too good: {remedy}."
     ]

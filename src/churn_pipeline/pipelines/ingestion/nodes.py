@@ -49,8 +49,8 @@ def check_customers(raw: RawTable, contract: Contract) -> tuple[pd.DataFrame, pd
     taken = [name for name in raw.cells.columns if name.startswith("rejected_")]
     if taken:
         raise DataError(
-            f"{raw.name} has the column {taken[0]}; names that start with rejected_ belong to the "
-            "quarantine, rename or remove it"
+            f"{raw.name} has the column {taken[0]}; names that start with rejected_ are reserved "
+            "for the quarantine; rename or remove it"
         )
     return find_violations(raw.cells, contract)
 
@@ -80,16 +80,16 @@ def _lack(raw: RawTable, absent: list[str], contract: Contract) -> str:
 def quarantine_customers(
     raw: RawTable, table: pd.DataFrame, violations: pd.DataFrame, contract: Contract
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part the customers that meet the contract from those that do not.
+    """Separate the customers that meet the contract from those that do not.
 
-    Rows whose outcome is not known yet are set aside: they are in neither.
+    Rows whose outcome is not known yet are in neither.
 
     Returns
     -------
     accepted : DataFrame
         Typed customers, in the order of the file.
     rejected : DataFrame
-        The rejected rows as they stand in the file, each with ``rejected_line``,
+        The rejected rows as they are in the file, each with ``rejected_line``,
         ``rejected_span`` (lines it covers), ``rejected_rules``, ``rejected_columns``,
         ``rejected_values``, ``rejected_reason`` and, for rows that have not one field a column,
         ``rejected_text``.
@@ -210,15 +210,16 @@ def accept_customers(
     if share > max_rejected_share:
         raise DataError(
             f"{share:.1%} of {name} was rejected, more than ingestion.max_rejected_share allows "
-            f"({max_rejected_share:.1%}); most often {worst}. The rows and their reasons are in "
+            f"({max_rejected_share:.1%}); most frequent reasons: {worst}. The rows and their "
+            "reasons are in "
             "02_intermediate/rejected.parquet of the data folder; correct the file or the "
             "contract, or raise the limit"
         )
     if accepted.empty and data_quality.get("rows_pending"):
         raise DataError(
             f"no row of {name} has an outcome yet; {data_quality['rows_pending']} rows are pending "
-            "by the target's horizon_days, bring older snapshots too"
+            "because of the target's horizon_days; provide older snapshots too"
         )
     if accepted.empty:
-        raise DataError(f"no row of {name} meets the contract; most often {worst}")
+        raise DataError(f"no row of {name} meets the contract; most frequent reasons: {worst}")
     return accepted

@@ -45,8 +45,8 @@ def version_features(
     """
     if sink is None:
         raise ParameterError(
-            "publishing.sink is null, so there is nothing to do; set it to the table that gets the "
-            "features, such as postgresql://HOST/DATABASE::TABLE"
+            "publishing.sink is null, so there is nothing to do; set it to the table to write the "
+            "features to, such as postgresql://HOST/DATABASE::TABLE"
         )
     names = [*model_contract.key, *(column.name for column in model_contract.features)]
     names += [column.name for column in model_contract.derived_columns]

@@ -33,7 +33,8 @@ def contract_of_requests(bundle: Bundle, raw: RawTable, date: str | None) -> Con
 
     A target that the table has is read as text, whatever it holds: it says who has left already,
     and of others the outcome is open. The column of the customers is read where ids are those of
-    rows. The snapshot is asked for where the table has it, so that the scores can be told apart by
+    rows. The snapshot is asked for where the table has it, so that the scores can be distinguished
+    by
     it. A table without it describes its customers on ``date``: the day of the contract was that of
     the training file.
 
@@ -50,7 +51,7 @@ def contract_of_requests(bundle: Bundle, raw: RawTable, date: str | None) -> Con
         of_training = scorer.description.get("data", {}).get("sha256") == raw.sha256
         if snapshot.name in columns and date is None and not of_training:
             raise ParameterError(
-                f"{raw.name} has no column {snapshot.name}, and the model counts days up to it; "
+                f"{raw.name} has no column {snapshot.name}, but the model counts days up to it; "
                 f"set scoring.date in {params_yaml()} to the day that the file describes"
             )
         snapshot = replace(snapshot, default=date) if date is not None else snapshot
@@ -116,9 +117,9 @@ def set_apart(
     if not is_current.any():
         n_left = int((state == "left").sum())
         raise DataError(
-            f"nobody in {raw.name} is left to score: {n_left:,} of {len(state):,} rows are of "
+            f"{raw.name} has no customer left to score: {n_left:,} of {len(state):,} rows are of "
             f"customers who have left by {target.name}; set scoring.source in {params_yaml()} "
-            "to a table of present customers"
+            "to a table of current customers"
         )
     names = [name for name in (*contract.key, target.name) if name in accepted]
     apart = accepted.loc[~is_current, names].assign(state=state[~is_current])

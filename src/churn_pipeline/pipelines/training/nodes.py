@@ -35,7 +35,7 @@ def _build(
 
 
 def _compared(train: pd.DataFrame, contract: Contract, training: dict[str, Any]) -> pd.DataFrame:
-    """Return the rows of the training side that the candidates are compared on."""
+    """Return the rows of the training set that the candidates are compared on."""
     return train.iloc[first_customers(churned(train, contract), training["max_customers"])]
 
 
@@ -52,7 +52,7 @@ def cross_validate_candidates(
     tuned_settings: dict[str, Any],
     training: dict[str, Any],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cross-validate the tuned candidates and the baseline on the training side.
+    """Cross-validate the tuned candidates and the baseline on the training set.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def fit_candidates(
     tuned_settings: dict[str, Any],
     training: dict[str, Any],
 ) -> dict[str, Pipeline]:
-    """Fit every candidate and the baseline on the whole training side.
+    """Fit every candidate and the baseline on the whole training set.
 
     Of a very large one on its first ``max_fitted_customers``, which bounds time and memory.
     """
@@ -120,7 +120,7 @@ def choose_and_calibrate(
         Who won and why, see :func:`churn_pipeline.modeling.selection.choose_champion`; with the
         settings of each candidate and the ``calibration`` of the champion.
     model : ChurnModel
-        The champion, fitted on the whole training side.
+        The champion, fitted on the whole training set.
     reference_models : dict of str to ChurnModel
         ``runner_up`` (absent if there is one candidate) and ``baseline``, to compare with.
     """

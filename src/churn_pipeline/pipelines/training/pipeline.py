@@ -11,7 +11,7 @@ from churn_pipeline.pipelines.training.nodes import (
 
 
 def create_pipeline() -> Pipeline:
-    """Compare the tuned candidates on the training side, choose the champion and fit it."""
+    """Compare the tuned candidates on the training set, choose the champion and fit it."""
     return pipeline(
         [
             node(

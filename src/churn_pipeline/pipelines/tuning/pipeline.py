@@ -7,7 +7,7 @@ from churn_pipeline.reporting.tuning_page import render_tuning_page
 
 
 def create_pipeline() -> Pipeline:
-    """Search the settings of every candidate on the training side."""
+    """Search the settings of every candidate on the training set."""
     return pipeline(
         [
             node(

@@ -43,7 +43,7 @@ def _is_broken(path: Path) -> bool:
     return False
 
 
-def mend(root: Path) -> list[str]:
+def repair(root: Path) -> list[str]:
     """Remove the broken state files of a DVC project and return their names."""
     files = [root / "dvc.lock", root / ".dvc/tmp/rwlock"]
     broken = [file for file in files if _is_broken(file)]
@@ -77,7 +77,7 @@ def obstacle(project: Path, env: str | None) -> str | None:
 
 
 def is_in_git(folder: Path) -> bool:
-    """Tell whether a folder lies in a git repository; a worktree and a submodule do as well."""
+    """Whether a folder is in a git repository; worktrees and submodules count."""
     return any((parent / ".git").exists() for parent in (folder, *folder.parents))
 
 
@@ -101,13 +101,13 @@ def main(env: str | None) -> int:
         return 1
     try:
         with hold([place(project, env)], wait=False):
-            mended = mend(folder)
+            repaired = repair(folder)
     except BusyError:
-        mended = []
+        repaired = []
     except ChurnPipelineError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
-    for name in mended:
+    for name in repaired:
         print(f"removed {name}, which a killed run had left half-written", file=sys.stderr)
     print(folder)
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from churn_pipeline.datasets.dvc_project import write_dvc_project
-from scripts import mend_dvc
+from scripts import repair_dvc
 
 LOCK = """\
 schema: '2.0'
@@ -32,7 +32,7 @@ def dvc(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A DVC project of one stage that has run."""
-    monkeypatch.setattr(mend_dvc, "_SECONDS_OF_A_WRITE", 0)
+    monkeypatch.setattr(repair_dvc, "_SECONDS_OF_A_WRITE", 0)
     assert dvc(tmp_path, "init", "--no-scm", "-q").returncode == 0
     stage = "stages: {hello: {cmd: echo hello > hello.txt, outs: [hello.txt]}}\n"
     (tmp_path / "dvc.yaml").write_text(stage, encoding="utf-8")
@@ -48,7 +48,7 @@ def test_dvc_runs_again_after_a_kill_within_its_write(project: Path, name: str, 
     text = '{"read": {"hello.txt": []}}' if name.endswith("rwlock") else path.read_text("utf-8")
     path.write_text(text[:kept], encoding="utf-8")
     assert dvc(project, "repro").returncode != 0
-    assert mend_dvc.mend(project) == [name]
+    assert repair_dvc.repair(project) == [name]
     assert dvc(project, "repro").returncode == 0
     assert (project / "dvc.lock").read_text(encoding="utf-8") == LOCK
 
@@ -57,8 +57,8 @@ def test_the_lock_of_another_data_set_is_left_to_its_own_run(project: Path) -> N
     other = project / "data/bank/dvc.lock"
     other.parent.mkdir(parents=True)
     other.write_text(LOCK[:20], encoding="utf-8")
-    assert mend_dvc.mend(project) == []
-    assert mend_dvc.mend(other.parent) == ["dvc.lock"]
+    assert repair_dvc.repair(project) == []
+    assert repair_dvc.repair(other.parent) == ["dvc.lock"]
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_the_folder_to_run_in_is_printed(
     folder: str,
 ) -> None:
     monkeypatch.chdir(checkout)
-    assert mend_dvc.main(env) == 0
+    assert repair_dvc.main(env) == 0
     assert capsys.readouterr() == (f"{checkout / folder}\n", "")
 
 
@@ -93,37 +93,37 @@ def test_an_unpacked_archive_gets_the_remedy(
 ) -> None:
     (checkout / ".git").unlink()
     monkeypatch.chdir(checkout)
-    assert mend_dvc.main(None) == 1
+    assert repair_dvc.main(None) == 1
     said = capsys.readouterr().err
     assert "is not a git repository" in said
     assert said.count("\n") == 1
     assert dvc(checkout, "config", "--local", "core.no_scm", "true").returncode == 0  # as it says
-    assert mend_dvc.main(None) == 0
+    assert repair_dvc.main(None) == 0
     assert dvc(checkout, "repro").returncode == 0
 
 
 @pytest.mark.parametrize("env", [None, "bank"])
 def test_stages_where_they_formerly_were_get_the_remedy(checkout: Path, env: str | None) -> None:
-    assert mend_dvc.obstacle(checkout, env) is None
+    assert repair_dvc.obstacle(checkout, env) is None
     (checkout / "conf/bank/dvc.yaml").write_text("stages: {}\n", encoding="utf-8")
-    said = mend_dvc.obstacle(checkout, env)
+    said = repair_dvc.obstacle(checkout, env)
     assert said is not None
     assert "in conf/bank instead of in data/bank; run `kedro dvc-yaml --env bank`" in said
 
 
 def test_a_data_set_without_stages_gets_the_remedy(checkout: Path) -> None:
     (checkout / "data/bank/dvc.yaml").unlink()
-    assert mend_dvc.obstacle(checkout, None) is None
-    assert "run `kedro dvc-yaml --env bank`" in str(mend_dvc.obstacle(checkout, "bank"))
+    assert repair_dvc.obstacle(checkout, None) is None
+    assert "run `kedro dvc-yaml --env bank`" in str(repair_dvc.obstacle(checkout, "bank"))
 
 
 def test_sound_and_absent_files_are_left_alone(project: Path) -> None:
     before = {path: path.read_bytes() for path in map(project.joinpath, STATE_FILES)}
-    assert mend_dvc.mend(project) == []
+    assert repair_dvc.repair(project) == []
     assert {path: path.read_bytes() for path in before} == before
     for path in before:
         path.unlink()
-    assert mend_dvc.mend(project) == []
+    assert repair_dvc.repair(project) == []
 
 
 def test_a_write_that_ends_in_time_is_no_damage(
@@ -132,5 +132,5 @@ def test_a_write_that_ends_in_time_is_no_damage(
     path = project / "dvc.lock"
     path.write_text("stages:", encoding="utf-8")
     monkeypatch.setattr(time, "sleep", lambda _: path.write_text(LOCK, encoding="utf-8"))
-    assert mend_dvc.mend(project) == []
+    assert repair_dvc.repair(project) == []
     assert path.read_text(encoding="utf-8") == LOCK
