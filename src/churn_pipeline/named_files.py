@@ -1,5 +1,7 @@
 """How messages name the files of the data set in use: by the path of the one that has effect."""
 
+from pathlib import Path
+
 _DEFAULTS = {"params": "params.yaml", "contract": "contract.yml"}
 _in_use = dict(_DEFAULTS)
 
@@ -28,3 +30,10 @@ def params_yaml() -> str:
 def contract_yml() -> str:
     """Return the name of the contract."""
     return _in_use["contract"]
+
+
+def evaluate_again() -> str:
+    """Return the command that checks the gates of the files at hand again, whoever made them."""
+    folder = Path(params_yaml()).parent
+    env = f" --env {folder.name}" if folder.parent.name == "conf" else ""
+    return f"`kedro run --pipelines evaluation{env}` (with the --params of the run, if any)"

@@ -105,7 +105,7 @@ def sides() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def fit(train: pd.DataFrame, *inputs: str) -> ChurnModel:
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
-    return ChurnModel.of("lr", pipeline.fit(train[list(inputs)], train["churned"]), inputs)
+    return ChurnModel.of("logistic_regression", pipeline.fit(train[list(inputs)], train["churned"]), inputs)
 
 
 def compare(
@@ -232,7 +232,7 @@ def test_a_champion_that_cannot_score_fails_with_the_remedy(sides: Sides) -> Non
     assert not renamed.passed
     assert "(it needs noise)" in renamed.detail
     raising = make_pipeline(Raising()).fit(train[["risk"]], train["churned"])
-    broken = compare(new, ChurnModel.of("lr", raising, ("risk",)), test)
+    broken = compare(new, ChurnModel.of("logistic_regression", raising, ("risk",)), test)
     assert (broken.difference, broken.passed) == (None, False)
     assert "(columns are)" in broken.detail
     assert "set gates.no_regression to false" in broken.detail

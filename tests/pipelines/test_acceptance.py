@@ -132,7 +132,7 @@ def test_a_regression_is_not_accepted(
 ) -> None:
     gates = run(poor, model, sides[1], contract, {"no_regression": True})
     assert not gates["passed"]
-    with pytest.raises(GateError, match=r"failed 1 gate: no_regression .* --force"):
+    with pytest.raises(GateError, match=r"failed 1 gate: no_regression .* --pipelines evaluation"):
         accept(gates, SELECTION, scorer_of(poor, sides[1], contract), "")
     assert run(poor, model, sides[1], contract, {"no_regression": False})["passed"]
 

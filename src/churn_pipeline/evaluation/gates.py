@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from churn_pipeline.evaluation.champion import LostChampion
 from churn_pipeline.modeling.model import ChurnModel
+from churn_pipeline.named_files import evaluate_again
 from churn_pipeline.statistics.clustered_tests import customer_terms
 from churn_pipeline.statistics.comparison import corrected_resampled_t_test
 
@@ -212,8 +213,8 @@ def compare_with_champion(
         return Regression(
             None,
             False,
-            f"not judged: {champion_model.reason}; then `dvc repro --force --single-item "
-            f"evaluation` judges it, or set gates.{REGRESSION} to false for this run",
+            f"not judged: {champion_model.reason}; then {evaluate_again()} judges it, or set "
+            f"gates.{REGRESSION} to false for this run",
         )
     if isinstance(champion_model, LostChampion):
         return Regression(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from churn_pipeline.errors import GateError
-from churn_pipeline.named_files import params_yaml
+from churn_pipeline.named_files import evaluate_again, params_yaml
 from churn_pipeline.scorer import Bundle
 
 PACKAGED = ("decisions.json", "description.json", "reference.json")
@@ -39,7 +39,7 @@ def passed_gates(gates: Mapping[str, Any], scorer: Bundle, candidate: str) -> in
         return sum(gate["passed"] is True for gate in gates["gates"])
     n = len(failed)
     again = (
-        " (`dvc repro --force --single-item evaluation` measures and prints again)"
+        f" ({evaluate_again()} measures and prints again)"
         if any(gate["value"] is None for gate in failed)
         else ""
     )

@@ -11,6 +11,8 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 from churn_pipeline.errors import RegistryError
+from churn_pipeline.evaluation.gates import REGRESSION
+from churn_pipeline.named_files import evaluate_again
 from churn_pipeline.tracking.registry import (
     CHALLENGER,
     CHAMPION,
@@ -111,17 +113,22 @@ def promote(
             "add --force"
         )
     if not force and verdict != "passed":
+        failed = verdict.removeprefix("failed: ")
+        other = (
+            f", or, if the champion could not be loaded then, check again by {evaluate_again()}"
+            if failed == REGRESSION
+            else ""
+        )
         raise RegistryError(
-            f"version {number} failed these gates: {verdict.removeprefix('failed: ')}; train a "
-            "better model, or add --force"
+            f"version {number} failed these gates: {failed}; train a better model{other}, or add "
+            "--force"
         )
     compared_with = found[number].tags.get("compared_with")
     if not force and before and compared_with and compared_with != before:
         then = "there was no champion" if compared_with == "none" else f"it was {compared_with}"
         raise RegistryError(
             f"version {before} is the champion now, but when version {number} was checked by the "
-            f"gates {then}; in the copy of the project that has its model, `dvc repro --force "
-            "--single-item evaluation` "
+            f"gates {then}; in the copy of the project that has its model, {evaluate_again()} "
             "compares the two, or add --force"
         )
     return Promotion("promote", who, when, why, before, number, verdict).record(client, model)
