@@ -105,7 +105,8 @@ def sides() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def fit(train: pd.DataFrame, *inputs: str) -> ChurnModel:
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
-    return ChurnModel.of("logistic_regression", pipeline.fit(train[list(inputs)], train["churned"]), inputs)
+    pipeline.fit(train[list(inputs)], train["churned"])
+    return ChurnModel.of("logistic_regression", pipeline, inputs)
 
 
 def compare(
