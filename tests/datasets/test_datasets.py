@@ -84,7 +84,7 @@ def test_its_parameters_are_the_roots_but_for_source_and_places(project: Path) -
 def test_comments_of_the_parameters_are_kept(project: Path) -> None:
     text = (create(project) / "params.yaml").read_text(encoding="utf-8")
     (line,) = [line for line in text.splitlines() if line.startswith("  folder: ")]
-    assert line == "  folder: data/bank  # of everything that is made"
+    assert line == "  folder: data/bank  # where all its outputs are written"
     assert "`make repro ENV=bank`" in text
 
 

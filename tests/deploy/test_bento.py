@@ -59,6 +59,7 @@ def test_the_bento_holds_what_serves_and_nothing_of_the_training(
     assert {path.name for path in code.iterdir()} == {
         "__init__.py",
         "arithmetic.py",
+        "commands.py",
         "environments.py",
         "errors.py",
         "staging.py",

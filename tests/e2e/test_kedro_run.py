@@ -164,4 +164,4 @@ def test_dvc_yaml_is_in_step_and_the_check_notices_when_it_is_not(finished: Proj
     assert stale.returncode == 1
     assert "run `kedro dvc-yaml`" in stale.stderr
     finished.run("kedro", "dvc-yaml")
-    assert "in step" in finished.run("kedro", "dvc-yaml", "--check").stdout
+    assert "up to date" in finished.run("kedro", "dvc-yaml", "--check").stdout

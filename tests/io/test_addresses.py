@@ -99,7 +99,7 @@ def test_a_password_is_refused_and_not_shown(source: str) -> None:
         ("a.xls", "save it as .xlsx"),
         ("a", "has no ending"),
         ("a.parquet.gz", "has the ending '.gz'"),
-        ("a.csv::b", "a.csv has no parts"),
+        ("a.csv::b", "a.csv cannot be followed by ::"),
         ("mysql://h/d::t", "starts with mysql://; it takes files, s3://, sqlite:///"),
         ("https://h/a.csv", "starts with https://"),
         ("sqlite:///b.db", "names no table; write ingestion.source as sqlite:///b.db::TABLE"),

@@ -294,7 +294,7 @@ def test_worst_rules_come_first(contract: Contract) -> None:
         "source": {"name": "c.csv"},
         "rejected_by_rule": {"a": 1, "b": 7, "c": 3, "d": 5},
     }
-    with pytest.raises(DataError, match=r"most often b: 7, d: 5, c: 3\. "):
+    with pytest.raises(DataError, match=r"most frequent reasons: b: 7, d: 5, c: 3\. "):
         accept_customers(pd.DataFrame({"a": [1]}), quality, 0.5)
 
 

@@ -268,7 +268,7 @@ def test_a_file_of_leavers_is_one_sentence(
     customers: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
 ) -> None:
     gone = customers[customers[contract.target.name] == contract.target.positive][:50]
-    with pytest.raises(DataError, match=r"nobody in customers\.csv is left .* 50 of 50 rows"):
+    with pytest.raises(DataError, match=r"no customer left to score: 50 of 50 rows"):
         run(gone, bundle, tmp_path)
 
 
