@@ -159,6 +159,7 @@ def test_a_separator_is_found_whatever_the_ending(
         ("\n\na;b\n1;2\n", ";"),
         ("a|b\n", "|"),
         ("a\tb\n\n\n1\t2\n", "\t"),
+        ('a,b,c\n1\t,2\t,"3,4"\n5\t,6,"7\t"\n,8\n,9\n', ","),  # half of the rows fit the header
     ],
 )
 def test_the_header_and_the_first_rows_decide(text: str, separator: str) -> None:

@@ -62,7 +62,7 @@ def find_separator(start: str, is_whole: bool = True, quote: str | None = '"') -
         for separator in (*SEPARATORS, *_OTHERS)
     }
     best, share = _best(split, False)
-    return best if share > 0.5 else _best(split, True)[0]
+    return best if share >= 0.5 else _best(split, True)[0]
 
 
 def _best(split: dict[str, list[list[str]]], may_skip: bool) -> tuple[str, float]:
