@@ -1,7 +1,8 @@
 """How much the tests try: the small sizes of ``make test`` or the full ones of ``make test-all``.
 
 Only amounts differ between the two: examples, rows, kills. What is asserted does not. The small
-size draws the same examples in each run, so that CI says the same twice; the full one looks for new.
+size draws the same examples in each run, so that CI says the same twice; the full one draws new
+ones.
 """
 
 from __future__ import annotations
@@ -34,8 +35,6 @@ def examples(full: int) -> int:
 
 def load_profile() -> None:
     """Set how many examples Hypothesis draws where a test does not say."""
-    settings.register_profile(
-        "small", max_examples=examples(100), deadline=None, derandomize=True
-    )
+    settings.register_profile("small", max_examples=examples(100), deadline=None, derandomize=True)
     settings.register_profile("full", max_examples=100, deadline=None)
     settings.load_profile(size("small", "full"))
