@@ -8,10 +8,11 @@ from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 from pydantic_core import ErrorDetails
 
 from churn_pipeline.errors import DataError, ParameterError
+from churn_pipeline.evaluation.metric_definitions import METRIC_GATES, METRICS
 from churn_pipeline.io.addresses import parse_sink, refuse_password
 from churn_pipeline.scorer.decisions import ACTION_RULE, is_no_action
 from churn_pipeline.serving.settings import parse_settings
@@ -138,14 +139,17 @@ class _Economics(_Section):
         return tiers
 
 
-class _Gates(_Section):
-    minimum_roc_auc: float | None = Field(ge=0, le=1)
-    minimum_average_precision: float | None = Field(ge=0, le=1)
-    maximum_log_loss: float | None = Field(gt=0)
-    maximum_expected_calibration_error: float | None = Field(ge=0, le=1)
+class _OtherGates(_Section):
     maximum_scoring_milliseconds: float | None = Field(gt=0)
     no_regression: bool
     regression_margin: float = Field(ge=0)
+
+
+_METRIC_GATES: dict[str, Any] = {
+    gate: (float | None, Field(None, gt=0, le=METRICS[metric].highest))
+    for gate, metric in METRIC_GATES.items()
+}
+_Gates = create_model("_Gates", __base__=_OtherGates, **_METRIC_GATES)
 
 
 class _Sink(_Section):
@@ -179,7 +183,7 @@ class _Parameters(_Section):
     training: _Training
     evaluation: _Evaluation
     economics: _Economics
-    gates: _Gates
+    gates: _Gates  # type: ignore[valid-type]  # made of the metrics
     scoring: _Scoring
     publishing: _Sink
     serving: Any

@@ -11,6 +11,7 @@ from sklearn.metrics import precision_score, roc_auc_score
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import DataError, ParameterError
+from churn_pipeline.evaluation.metric_definitions import METRICS
 from churn_pipeline.modeling.candidates import build_baseline, build_candidate
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import SigmoidCalibrator
@@ -33,7 +34,6 @@ from churn_pipeline.pipelines.evaluation.nodes import (
     score_test_customers,
     trace_curves,
 )
-from churn_pipeline.reporting.names import METRIC_NAMES
 from churn_pipeline.scorer.decisions import NO_ACTION, Economics
 from churn_pipeline.statistics.delong import delong_test
 from tests.bundles import bundle_of
@@ -176,7 +176,7 @@ def metrics_of(predictions: pd.DataFrame, economics: dict[str, Any]) -> dict[str
 def test_metrics_are_rounded_json_with_intervals(predictions: pd.DataFrame) -> None:
     economics, _ = weigh_decisions(predictions, ECONOMICS, EVALUATION)
     found = metrics_of(predictions, economics)
-    assert set(found) == {*METRIC_NAMES, "empc", "empc_fraction", "profit_per_customer"}
+    assert set(found) == {*METRICS, "empc", "empc_fraction", "profit_per_customer"}
     earned = economics["policies"]["model"]["profit_per_customer"]
     assert found["profit_per_customer"] == earned
     auc = roc_auc_score(predictions["churned"], predictions["churn_probability"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from churn_pipeline.reporting.names import METRIC_NAMES
+from churn_pipeline.evaluation.metric_definitions import METRICS
 from churn_pipeline.reporting.summary import summarise
 
 PARTS = (
@@ -49,10 +49,10 @@ def test_summary_counts_rows_where_customers_have_several(told: dict[str, Any]) 
 
 def test_summary_has_a_line_a_metric(told: dict[str, Any]) -> None:
     lines = summarise(**told, churned=[1, 0]).splitlines()
-    for name, text in METRIC_NAMES.items():
-        (line,) = [line for line in lines if line.strip().startswith(text + " ")]
-        metric = told["metrics"][name]
-        assert line.endswith(f"{metric['value']:.3f}  [{metric['low']:.3f}, {metric['high']:.3f}]")
+    for name, metric in METRICS.items():
+        (line,) = [line for line in lines if line.strip().startswith(metric.title + " ")]
+        found = told["metrics"][name]
+        assert line.endswith(f"{found['value']:.3f}  [{found['low']:.3f}, {found['high']:.3f}]")
 
 
 def test_summary_names_the_gates_that_failed(told: dict[str, Any]) -> None:

@@ -10,17 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_pipeline.evaluation.champion import LostChampion
+from churn_pipeline.evaluation.metric_definitions import METRIC_GATES, METRICS
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.named_files import evaluate_again
 from churn_pipeline.statistics.clustered_tests import customer_terms
 from churn_pipeline.statistics.comparison import corrected_resampled_t_test
 
-# gate → the metric it limits
-_LEAST = {"minimum_roc_auc": "roc_auc", "minimum_average_precision": "average_precision"}
-_MOST = {
-    "maximum_log_loss": "log_loss",
-    "maximum_expected_calibration_error": "expected_calibration_error",
-}
 SCORING_TIME = "maximum_scoring_milliseconds"
 REGRESSION = "no_regression"
 MARGIN = "regression_margin"
@@ -116,12 +111,12 @@ def check(gates: Mapping[str, Any], measured: Measured) -> list[Gate]:
         In a fixed order. A value that equals its limit passes; NaN does not.
     """
     checked = []
-    for gate, metric in {**_LEAST, **_MOST}.items():
+    for gate, metric in METRIC_GATES.items():
         if not is_on(gates, gate):
             continue
         figure, limit = measured.metrics[metric], gates[gate]
         value = figure["value"]
-        passed = value >= limit if gate in _LEAST else value <= limit
+        passed = value <= limit if METRICS[metric].is_loss else value >= limit
         detail = f"interval {figure['low']:.4f} to {figure['high']:.4f}"
         checked.append(Gate(gate, limit, value, passed, detail))
     if is_on(gates, SCORING_TIME):

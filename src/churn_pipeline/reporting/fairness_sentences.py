@@ -5,7 +5,7 @@ from typing import Any
 
 from churn_pipeline.evaluation.customer_groups import MISSING
 from churn_pipeline.evaluation.fairness import MINIMUM_CUSTOMERS
-from churn_pipeline.reporting.names import GROUP_METRIC_NAMES
+from churn_pipeline.reporting.meanings import GROUP_METRIC_NAMES
 
 
 def warn(columns: Mapping[str, Any], differences: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -1,20 +1,15 @@
-"""What metrics and policies mean, in words for people."""
+"""What policies, assumptions and gates mean, in words for people."""
 
-METRIC_MEANINGS = {
-    "roc_auc": "probability that a churner ranks above another customer; guessing gives 0.5",
-    "average_precision": "mean precision over the ranking; guessing gives the churn rate",
-    "log_loss": "how far the probabilities are from the outcomes; lower is better",
-    "brier_score": "mean squared error of the probabilities; lower is better",
-    "expected_calibration_error": "mean gap between probability and churn rate; lower is better",
-    "accuracy": "share of customers who were contacted and churned, or not contacted and stayed",
-    "precision": "share of the contacted customers who churned",
-    "recall": "share of the churners who are contacted",
-    "f1": "harmonic mean of precision and recall",
-    "recall_at_top": "share of the churners who are in the riskiest part",
-    "lift_at_top": "churn rate of the riskiest part over that of all customers",
+from churn_pipeline.evaluation.metric_definitions import gate_name as metric_gate_name
+
+# of the fairness audit
+GROUP_METRIC_NAMES = {
+    "churn_rate": "Churn rate",
+    "selection_rate": "Share contacted",
+    "recall": "Recall",
+    "precision": "Precision",
+    "calibration_error": "Calibration error",
 }
-
-SHARES = frozenset({"accuracy", "precision", "recall", "recall_at_top"})  # shown as percentages
 
 POLICY_NAMES = {
     "model": "contact by the model",
@@ -35,11 +30,12 @@ ASSUMPTIONS = {
 
 AMOUNTS = frozenset({"customer_lifetime_value", "incentive_cost", "contact_cost"})  # of money
 
-GATES = {
-    "minimum_roc_auc": "ROC-AUC, at least",
-    "minimum_average_precision": "average precision, at least",
-    "maximum_log_loss": "log loss, at most",
-    "maximum_expected_calibration_error": "expected calibration error, at most",
+_OTHER_GATES = {
     "maximum_scoring_milliseconds": "milliseconds to score a customer, at most",
     "no_regression": "not worse than the model in use, beyond noise and a margin",
 }
+
+
+def gate_name(gate: str) -> str:
+    """Return how a quality gate is called in texts for people."""
+    return _OTHER_GATES.get(gate) or metric_gate_name(gate)

@@ -9,13 +9,13 @@ from numpy.typing import ArrayLike
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.model import Column
+from churn_pipeline.evaluation.metric_definitions import METRICS
 from churn_pipeline.evaluation.period_metrics import METRICS as PERIOD_METRICS
 from churn_pipeline.modeling.families import FAMILIES
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.reporting import meanings
 from churn_pipeline.reporting.campaign import plan_campaign
 from churn_pipeline.reporting.findings import SIMULATED, find
-from churn_pipeline.reporting.names import GROUP_METRIC_NAMES, METRIC_NAMES
 from churn_pipeline.reporting.templates import markdown_templates
 
 # file → (what it shows, for those who cannot see it; caption)
@@ -155,8 +155,8 @@ def write_model_card(
         tuning=tuning,
         split=split,
         figures=FIGURES,
-        metric_names=METRIC_NAMES,
-        group_metric_names=GROUP_METRIC_NAMES,
+        definitions=METRICS,
+        group_metric_names=meanings.GROUP_METRIC_NAMES,
         words=meanings,
     )
 

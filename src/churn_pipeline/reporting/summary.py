@@ -4,10 +4,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from churn_pipeline.evaluation.metric_definitions import METRICS
 from churn_pipeline.reporting import formats
 from churn_pipeline.reporting.campaign import Campaign, plan_campaign
 from churn_pipeline.reporting.findings import find
-from churn_pipeline.reporting.names import METRIC_NAMES
 
 _WIDTH = 100
 _INDENT = " " * 11  # of text beside a label
@@ -71,9 +71,9 @@ def summarise(
         f"{evaluation['confidence']:.0%} intervals, top {evaluation['top_share']:.0%}",
     ]
     lines += [
-        f"  {text:<28} {metrics[name]['value']:.3f}  "
+        f"  {metric.title:<28} {metrics[name]['value']:.3f}  "
         f"[{metrics[name]['low']:.3f}, {metrics[name]['high']:.3f}]"
-        for name, text in METRIC_NAMES.items()
+        for name, metric in METRICS.items()
     ]
     lines += [
         *_decisions(economics, campaign, currency),

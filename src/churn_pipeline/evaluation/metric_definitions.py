@@ -1,0 +1,90 @@
+"""The metrics of the test set: what they are called, what they mean, how gates limit them.
+
+:mod:`churn_pipeline.evaluation.metrics` computes them.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What people are told about a metric.
+
+    Attributes
+    ----------
+    name : str
+        As in the middle of a sentence.
+    meaning : str
+    is_loss : bool
+        Whether lower is better.
+    is_share : bool
+        Whether it is shown as a percentage.
+    highest : float or None
+        What it cannot exceed; None where it has no bound. None is below 0.
+    """
+
+    name: str
+    meaning: str
+    is_loss: bool = False
+    is_share: bool = False
+    highest: float | None = 1.0
+
+    @property
+    def title(self) -> str:
+        """The name at the beginning of a line."""
+        return self.name[0].upper() + self.name[1:]
+
+
+METRICS = {
+    "roc_auc": Metric(
+        "ROC-AUC", "probability that a churner ranks above another customer; guessing gives 0.5"
+    ),
+    "average_precision": Metric(
+        "average precision", "mean precision over the ranking; guessing gives the churn rate"
+    ),
+    "log_loss": Metric(
+        "log loss",
+        "how far the probabilities are from the outcomes",
+        is_loss=True,
+        highest=None,
+    ),
+    "brier_score": Metric("Brier score", "mean squared error of the probabilities", is_loss=True),
+    "expected_calibration_error": Metric(
+        "expected calibration error",
+        "mean gap between probability and churn rate",
+        is_loss=True,
+    ),
+    "accuracy": Metric(
+        "accuracy of the decision",
+        "share of customers who were contacted and churned, or not contacted and stayed",
+        is_share=True,
+    ),
+    "precision": Metric(
+        "precision of the decision", "share of the contacted customers who churned", is_share=True
+    ),
+    "recall": Metric(
+        "recall of the decision", "share of the churners who are contacted", is_share=True
+    ),
+    "f1": Metric("F1 of the decision", "harmonic mean of precision and recall"),
+    "recall_at_top": Metric(
+        "recall in the top", "share of the churners who are in the riskiest part", is_share=True
+    ),
+    "lift_at_top": Metric(
+        "lift in the top",
+        "churn rate of the riskiest part over that of all customers",
+        highest=None,
+    ),
+}
+"""By their keys in ``metrics.json``, in the order in which they are shown."""
+
+METRIC_GATES = {
+    **{f"minimum_{key}": key for key, metric in METRICS.items() if not metric.is_loss},
+    **{f"maximum_{key}": key for key, metric in METRICS.items() if metric.is_loss},
+}
+"""Gate, as ``params.yaml`` calls it → the metric that it limits."""
+
+
+def gate_name(gate: str) -> str:
+    """Return how people call the gate on a metric, such as ``log loss, at most``."""
+    metric = METRICS[METRIC_GATES[gate]]
+    return f"{metric.name}, at {'most' if metric.is_loss else 'least'}"

@@ -1,0 +1,30 @@
+"""A metric is defined once; its gates follow from that."""
+
+from __future__ import annotations
+
+import pytest
+
+from churn_pipeline.evaluation.gates import Measured, check
+from churn_pipeline.evaluation.metric_definitions import METRIC_GATES, METRICS, gate_name
+
+
+def test_each_metric_has_a_gate() -> None:
+    figures = {metric: {"value": 0.5, "low": 0.4, "high": 0.6} for metric in METRICS}
+    for gate, metric in METRIC_GATES.items():
+        (low,) = check({gate: 0.4}, Measured(figures))
+        (high,) = check({gate: 0.6}, Measured(figures))
+        assert gate.endswith(metric)
+        assert [low.passed, high.passed] == ([True, False] if "minimum" in gate else [False, True])
+
+
+@pytest.mark.parametrize(
+    ("gate", "name"),
+    [("minimum_roc_auc", "ROC-AUC, at least"), ("maximum_log_loss", "log loss, at most")],
+)
+def test_a_gate_is_named_after_its_metric(gate: str, name: str) -> None:
+    assert gate_name(gate) == name
+
+
+def test_names_differ_and_have_a_title() -> None:
+    assert len({metric.name for metric in METRICS.values()}) == len(METRICS)
+    assert METRICS["average_precision"].title == "Average precision"
