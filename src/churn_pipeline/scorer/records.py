@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from churn_pipeline.contract import Column, Contract
@@ -47,14 +47,6 @@ class Customer(NamedTuple):
     unseen: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Field:
-    column: Column
-    codes: Mapping[str, float] | None
-    minimum: float
-    maximum: float
-
-
 class RecordReader:
     """Reads records, and refuses those that break the contract.
 
@@ -79,7 +71,7 @@ class RecordReader:
         self._contract = contract
         self._lifetime_value = lifetime_value
         self._unseen_as_missing = unseen_as_missing
-        self._fields = {column.name: self._field(column) for column in self.columns}
+        self._fields = {column.name: column for column in self.columns}
         self._names = frozenset(self._fields)
         self._id = contract.id.name
         self._derived = [
@@ -91,7 +83,7 @@ class RecordReader:
             for rule in contract.row_rules
             if self._names.issuperset(rule.check.columns)
         ]
-        self._checks = [(name, self._check(field)) for name, field in self._fields.items()]
+        self._checks = [(column.name, self._check(column)) for column in self.columns]
         self._numeric = contract.numeric_inputs
         # looked up without a call, since these are most of the fields
         self._categorical = [
@@ -122,27 +114,17 @@ class RecordReader:
             return None
         return {text: value for value, texts in column.spellings.items() for text in texts}
 
-    def _codes(self, field: _Field) -> dict[Any, float]:
-        missing = {None: _UNSEEN} if field.column.nullable else {}
-        return {**(field.codes or {}), **missing}
+    def _codes(self, column: Column) -> dict[Any, float]:
+        missing = {None: _UNSEEN} if column.nullable else {}
+        return {value: float(code) for code, value in enumerate(column.values)} | missing
 
-    def _field(self, column: Column) -> _Field:
-        return _Field(
-            column,
-            {value: float(code) for code, value in enumerate(column.values)}
-            if column.type == "category"
-            else None,
-            column.lowest,
-            column.highest,
-        )
-
-    def _check(self, field: _Field) -> Callable[[Any], float | str | None]:
+    def _check(self, column: Column) -> Callable[[Any], float | str | None]:
         """Return what turns a field's JSON value into a float or a text, None if it may not be."""
-        nothing = _NAN if field.column.nullable else None
-        low, high = field.minimum, field.maximum
-        if field.column.type == "category":
-            codes = field.codes or {}
-            spelled = self._spelled(field.column)
+        nothing = _NAN if column.nullable else None
+        low, high = column.lowest, column.highest
+        if column.type == "category":
+            codes = frozenset(column.values)
+            spelled = self._spelled(column)
 
             def category(value: Any) -> float | str | None:
                 if type(value) is str:
@@ -156,7 +138,7 @@ class RecordReader:
                 return nothing if value is None else None
 
             return category
-        if field.column.is_date:
+        if column.is_date:
 
             def date(value: Any) -> float | str | None:
                 if type(value) is str:
@@ -164,7 +146,7 @@ class RecordReader:
                 return nothing if value is None else None
 
             return date
-        if field.column.type == "text":
+        if column.type == "text":
             spelled_missing = frozenset(self._contract.missing_values)
             # as ingestion reads it
 
@@ -176,7 +158,7 @@ class RecordReader:
                 return nothing if value is None else None
 
             return text
-        is_integer = field.column.type == "integer"
+        is_integer = column.type == "integer"
 
         def number(value: Any) -> float | str | None:
             kind = type(value)
@@ -272,7 +254,7 @@ class RecordReader:
         for name, check in self._checks:
             value = check(record.get(name))
             if value is None:
-                errors.append(complaint(self._fields[name].column, record))
+                errors.append(complaint(self._fields[name], record))
             else:
                 values[name] = value
         late = self._too_late(values)
