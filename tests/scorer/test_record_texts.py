@@ -5,7 +5,8 @@ import pytest
 
 from churn_pipeline.checking.violations import find_violations
 from churn_pipeline.contract import parse_contract
-from churn_pipeline.scorer.records import InvalidRecord, RecordReader
+from churn_pipeline.scorer.records import RecordReader
+from churn_pipeline.scorer.refusals import InvalidRecord
 
 CONTRACT = parse_contract(
     {

@@ -19,14 +19,8 @@ from churn_pipeline.checking.violations import find_violations
 from churn_pipeline.contract import Column, Contract, Expression, parse_contract
 from churn_pipeline.contract.model import DerivedColumn, RowRule
 from churn_pipeline.errors import ParameterError
-from churn_pipeline.scorer.records import (
-    MAX_TEXT,
-    Customer,
-    FieldError,
-    InvalidRecord,
-    RecordReader,
-    expectation,
-)
+from churn_pipeline.scorer.records import Customer, RecordReader
+from churn_pipeline.scorer.refusals import MAX_TEXT, FieldError, InvalidRecord, expectation
 from churn_pipeline.scorer.rows import table_rows
 from tests.sizes import examples
 from tests.strategies import contracts, good_tables, meaning

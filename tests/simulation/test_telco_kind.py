@@ -14,7 +14,8 @@ from benchmarks.telco.schema import COLUMNS, LEVELS
 from benchmarks.telco.simulated import KIND
 from benchmarks.telco.terms import factor_values, formula, term_values
 from churn_pipeline.simulation import Kind, read_kind
-from churn_pipeline.simulation.columns import Bands, Shares
+from churn_pipeline.simulation.columns import Shares
+from churn_pipeline.simulation.number_columns import Bands
 from churn_pipeline.simulation.population import Population
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,18 +2,16 @@
 
 import getpass
 import json
-import os
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from kedro.framework.cli.utils import _split_params
 from kedro.framework.startup import ProjectMetadata
 
-from churn_pipeline.cli.commands import ProjectCommand, environment_option, project_root
+from churn_pipeline.cli.commands import environment_option, project_root
+from churn_pipeline.cli.runs import StoreCommand, log_results, log_stage_notes, show_runs
 from churn_pipeline.cli.wait import wait_option
 from churn_pipeline.environments import Dataset, params_file, read_dataset
 from churn_pipeline.errors import RegistryError
@@ -21,29 +19,14 @@ from churn_pipeline.locking import all_places, hold, place
 from churn_pipeline.scorer.bundle import MANIFEST
 from churn_pipeline.tracking.provenance import file_sha256, git_user
 from churn_pipeline.tracking.store import (
-    ARTIFACTS,
-    mlflow_artifact_location,
     mlflow_tracking_uri,
     open_store,
     sqlite_path,
-    tracking_root,
-    unavailable,
 )
-
-_OF_STORE = ("mlflow", "sqlalchemy", "requests", "urllib3", "json")
-
-
-class _Command(ProjectCommand):
-    def sentence(self, error: Exception) -> str | None:
-        sentence = super().sentence(error)
-        # the libraries behind the store, which take seconds to import
-        if sentence is None and type(error).__module__.partition(".")[0] in _OF_STORE:
-            return str(unavailable(error))
-        return sentence
 
 
 class _Group(click.Group):
-    command_class = _Command
+    command_class = StoreCommand
 
 
 @click.group(cls=_Group)
@@ -209,74 +192,8 @@ def fetch(
     click.echo(f"{folder}: bundle {bundle.version} of {version}")
 
 
-@wait_option
-@model.command("log")
-@environment_option
-@click.option(
-    "--params",
-    default="",
-    metavar="KEY=VALUE,…",
-    callback=_split_params,
-    help="The parameters that were passed to the run, as for `kedro run`.",
-)
-@click.pass_obj
-def log_results(metadata: ProjectMetadata | None, env: str | None, params: dict[str, Any]) -> None:
-    """Log the results in the data folders, for example those of a run without MLflow.
-
-    They become one run, and the model becomes a version: the challenger.
-    """
-    root = project_root(metadata)
-    open_store(create=True, write=True)
-    from kedro.framework.session import KedroSession
-
-    from churn_pipeline.tracking.late_log import log_workspace
-
-    # the files of one run, not of two
-    held = hold([place(root, env)], writes=False)
-    with held, KedroSession.create(root, env=env, runtime_params=params) as session:
-        logged, left_out = log_workspace(session.load_context())
-    if not logged:
-        raise RegistryError(
-            "there are no results to log; `dvc repro` (or `kedro run`) creates them"
-        )
-    click.echo(f"logged: {', '.join(logged)}")
-    if left_out:
-        click.echo(
-            f"not logged, because they are older than the model: {', '.join(left_out)}; `dvc "
-            "repro` (or `kedro "
-            "run --pipelines export,evaluation,acceptance,packaging`) creates and logs those of "
-            "this model"
-        )
-
-
-@model.command("log-notes", hidden=True)
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.pass_obj
-def log_stage_notes(metadata: ProjectMetadata | None, files: tuple[Path, ...]) -> None:
-    """Log what the stages of a `dvc` command noted; DVC calls it when they are done."""
-    from churn_pipeline.tracking.noted_log import log_notes
-    from churn_pipeline.tracking.notes import read_notes
-
-    log_notes(project_root(metadata), read_notes(list(files)))
-
-
-@model.command("ui")
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
-def show_runs(port: int) -> None:
-    """Serve MLflow's page of runs and models on this machine."""
-    uri = mlflow_tracking_uri()
-    if uri.startswith(("http:", "https:")):
-        raise RegistryError("MLFLOW_TRACKING_URI names a server; open its address in the browser")
-    client = open_store(create=True)
-    command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--backend-store-uri", uri]
-    if mlflow_artifact_location():
-        command += ["--artifacts-destination", str(tracking_root() / ARTIFACTS)]
-    for experiment in client.search_experiments():  # the plain address shows language models
-        page = f"experiments/{experiment.experiment_id}?workflowType=machine_learning"
-        click.echo(f"{experiment.name}: http://127.0.0.1:{port}/#/{page}")
-    settings = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    os.execve(sys.executable, command, {**os.environ, **settings})
+for command in (log_results, log_stage_notes, show_runs):
+    model.add_command(command)
 
 
 def _client(*, write: bool = False) -> Any:

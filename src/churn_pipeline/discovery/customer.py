@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from churn_pipeline.discovery import names
-from churn_pipeline.discovery.features import describe
+from churn_pipeline.discovery.descriptions import describe
 from churn_pipeline.discovery.keys import Keys
 from churn_pipeline.discovery.plan import Cost, Notes, Plan, quoted
 from churn_pipeline.discovery.reading import Reading

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from churn_pipeline.discovery import names
 from churn_pipeline.discovery.categories import Category, list_values, why_no_category
 from churn_pipeline.discovery.dates import epoch_unit
+from churn_pipeline.discovery.descriptions import describe, plain
 from churn_pipeline.discovery.doubts import (
     ask_codes,
     ask_half_read,
@@ -20,13 +21,12 @@ from churn_pipeline.discovery.doubts import (
 )
 from churn_pipeline.discovery.evidence import Evidence
 from churn_pipeline.discovery.keys import follows_rows, is_row_number
+from churn_pipeline.discovery.leaks import find_leak, suspect
 from churn_pipeline.discovery.numbers import is_whole
 from churn_pipeline.discovery.numeric import is_year, number_keys, read_labels, why_no_amount
-from churn_pipeline.discovery.plan import Cost, Notes, Plan, listed, percent, quoted
-from churn_pipeline.discovery.reading import MOST_LEVELS, Reading
+from churn_pipeline.discovery.plan import Cost, Notes, Plan, listed, quoted
+from churn_pipeline.discovery.reading import Reading
 
-_LEAK = 0.99
-_SUSPECT = 0.95
 _MOSTLY_MISSING = 0.5
 _FEW_FILLED = 20  # rows below which a column that is nearly empty tells nothing
 
@@ -77,7 +77,7 @@ def plan_feature(
     if not keep:
         if reading.known.n_rows < _FEW_FILLED and reading.missing_share > 0.9:
             return ignored(reading, found, f"only {reading.known.n_rows} cells are filled")
-        why = _row_number(reading, values, notes) or _leak(reading, evidence, notes)
+        why = _row_number(reading, values, notes) or find_leak(reading, evidence, notes)
         if why:
             return ignored(reading, found, why)
     ask_zeros(reading, notes)
@@ -97,43 +97,11 @@ def plan_feature(
         plan.keys["nullable"] = True
     _mark_sensitive(plan, sensitive, notes)
     if evidence is not None and not keep:
-        _suspect(reading, evidence, notes)
+        suspect(reading, evidence, notes)
     if reading.missing_share > _MOSTLY_MISSING:
         plan.why = _and(plan.why, "kept, because whether a cell is filled may be informative")
     plan.keys["meaning"] = names.sentence(reading.name)
     return plan
-
-
-_FEW_OF_ALL = 0.2  # share of different texts; above, a report would show customers
-
-
-def describe(reading: Reading) -> str:
-    """Say what a column holds."""
-    known = reading.known
-    n = len(known)
-    if reading.kind == "empty":
-        return "only missing cells"
-    if reading.flag is not None:
-        text = f"flag: {listed(list(known.by_frequency().texts[:8]))}"
-    elif reading.dates is not None:
-        days = reading.dates.values[~np.isnat(reading.dates.values)].astype("datetime64[D]")
-        text = f"dates from {days.min()} to {days.max()}"
-    elif reading.numbers is not None:
-        values = reading.numbers.values[~np.isnan(reading.numbers.values)]
-        text = f"{n:,} different numbers from {_number(values.min())} to {_number(values.max())}"
-    elif names.is_personal(reading.name) or n > _FEW_OF_ALL * known.n_rows:
-        text = f"{n:,} different texts"  # none is shown: they may name persons
-    else:
-        few = listed(list(known.by_frequency(6).texts))
-        text = f"{n:,} different text{'s' if n > 1 else ''}: {few}{', …' if n > 6 else ''}"
-    share = reading.missing_share
-    if share:
-        text += f"; {percent(share)} missing"
-    return text
-
-
-def _number(value: float) -> str:
-    return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.6g}"
 
 
 def _typed(reading: Reading, found: str, notes: Notes, keep: bool) -> Plan:
@@ -236,7 +204,7 @@ def _row_number(reading: Reading, values: NDArray[np.float64] | None, notes: Not
         return None  # for which there are other words
     if epoch_unit(numbers, name) or is_year(numbers):
         return None
-    ends = f"{_number(np.nanmin(numbers))} to {_number(np.nanmax(numbers))}"
+    ends = f"{plain(np.nanmin(numbers))} to {plain(np.nanmax(numbers))}"
     if is_row_number(reading):
         why = "it counts the rows, or numbers the customers: an identifier"
         doubt = f"It is left out: {len(reading.known):,} numbers from {ends} that hardly repeat"
@@ -252,105 +220,6 @@ def _row_number(reading: Reading, values: NDArray[np.float64] | None, notes: Not
             Cost.LOST,
         )
     return why
-
-
-def _leak(reading: Reading, evidence: Evidence | None, notes: Notes) -> str | None:
-    name = reading.name
-    why = None
-    if names.is_after_event(name):
-        why = "its name refers to something that is known only after a customer left"
-    elif evidence is None:
-        return None
-    elif _auc(evidence) >= _LEAK:
-        why = (
-            f"it alone predicts who left (held-out ROC-AUC {evidence.roc_auc:.3f}): the target in "
-            "another form, or known only afterwards"
-        )
-    elif evidence.filled_churn is not None:
-        why = (
-            f"it is filled only for customers who {_did(evidence.filled_churn)} "
-            f"({percent(_side(evidence.filled_churn))} of the filled)"
-        )
-    elif evidence.missing_churn is not None:
-        why = (
-            f"it is missing only for customers who {_did(evidence.missing_churn)} "
-            f"({percent(_side(evidence.missing_churn))} of these)"
-        )
-    elif names.may_be_after_event(name) and _auc(evidence) >= _SUSPECT:
-        why = (
-            "its name may refer to something that is known only after a customer left, and its "
-            f"held-out ROC-AUC of {_auc(evidence):.3f} agrees"
-        )
-    if why:
-        notes.ask(
-            f"Is {name} known before a customer leaves? It is left out: {why} "
-            f"({_samples(reading)}).",
-            f"--keep {quoted(name)}",
-            Cost.LOST if names.is_after_event(name) else Cost.LEAK,
-        )
-    return why
-
-
-def _did(rate: float) -> str:
-    return "left" if rate > 0.5 else "stayed"
-
-
-def _side(rate: float) -> float:
-    return max(rate, 1 - rate)
-
-
-def _samples(reading: Reading) -> str:
-    found = describe(reading)
-    return found if len(found) <= 100 else found[:99] + "…"
-
-
-def _auc(evidence: Evidence) -> float:
-    """Return the held-out ROC-AUC in whichever direction; 0.5 where it is not known."""
-    auc = 0.5 if evidence.roc_auc is None else evidence.roc_auc
-    return max(auc, 1 - auc)
-
-
-def _suspect(reading: Reading, evidence: Evidence, notes: Notes) -> None:
-    name = reading.name
-    answer = f"--drop {quoted(name)}  if it is not"
-    if _auc(evidence) >= (0.9 if names.speaks_of_leaving(name) else _SUSPECT):
-        notes.ask(
-            f"Is {name} really known before a customer leaves? It alone reaches a held-out ROC-AUC "
-            f"of {_auc(evidence):.3f} ({_samples(reading)}).",
-            answer,
-            Cost.LEAK,
-        )
-    elif names.may_be_after_event(name):
-        notes.ask(
-            f"Is {name} known before a customer leaves? Its name is ambiguous and nothing else "
-            f"suggests otherwise, so it is kept ({_samples(reading)}).",
-            answer,
-            Cost.LEAK,
-        )
-    elif evidence.state is not None and _has_places(reading):
-        state = evidence.state
-        low, high = (_shown(reading, value) for value in (state.low, state.high))
-        is_one = state.low == state.high
-        shown = f"is {low}" if is_one else f"is from {low} to {high}"
-        notes.ask(
-            f"Of the {state.rows:,} customers whose {name} {shown}, {_side(state.churn_rate):.1%} "
-            f"{_did(state.churn_rate)}: is that known before?",
-            answer,
-            Cost.LEAK,
-        )
-
-
-def _has_places(reading: Reading) -> bool:
-    """Whether values of the evidence can be named: of very many texts they are mere numbers."""
-    return reading.kind in ("number", "date") or len(reading.known) <= MOST_LEVELS
-
-
-def _shown(reading: Reading, value: float) -> str:
-    if reading.kind == "number":
-        return f"{value:g}" if abs(value) < 1e6 else _number(value)
-    if reading.kind == "date":
-        return str(np.datetime64(int(value), "D"))
-    return repr(reading.known.texts[int(value)])
 
 
 def _mark_sensitive(plan: Plan, sensitive: bool | None, notes: Notes) -> None:

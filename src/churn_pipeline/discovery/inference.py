@@ -13,10 +13,11 @@ from churn_pipeline.discovery.answers import answered_cells, note_answers
 from churn_pipeline.discovery.copies import Copies, ask_copies
 from churn_pipeline.discovery.customer import find_customer, plan_customer
 from churn_pipeline.discovery.derived import derive_from_dates
+from churn_pipeline.discovery.descriptions import describe
 from churn_pipeline.discovery.document import contract_text
 from churn_pipeline.discovery.economics import hint_lifetime_value
 from churn_pipeline.discovery.evidence import Evidence, weigh
-from churn_pipeline.discovery.features import describe, ignored, plan_feature
+from churn_pipeline.discovery.features import ignored, plan_feature
 from churn_pipeline.discovery.hints import Hints, checked_hints
 from churn_pipeline.discovery.identifiers import ask_ids, refuse_reserved
 from churn_pipeline.discovery.key_plans import (

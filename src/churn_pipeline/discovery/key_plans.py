@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from churn_pipeline.discovery.features import describe
+from churn_pipeline.discovery.descriptions import describe
 from churn_pipeline.discovery.hints import Hints
 from churn_pipeline.discovery.keys import Keys
 from churn_pipeline.discovery.plan import Cost, Notes, Plan, percent

@@ -11,7 +11,8 @@ from churn_pipeline.discovery import names
 from churn_pipeline.discovery.categories import Category, list_values
 from churn_pipeline.discovery.dates import epoch_unit
 from churn_pipeline.discovery.levels import Levels
-from churn_pipeline.discovery.numbers import NumberStyle, is_integral, is_whole
+from churn_pipeline.discovery.number_styles import NumberStyle
+from churn_pipeline.discovery.numbers import is_integral, is_whole
 from churn_pipeline.discovery.reading import Reading
 
 _ROOM = 0.5  # share of the observed span that is allowed beyond either end

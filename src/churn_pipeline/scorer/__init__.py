@@ -7,7 +7,8 @@ from churn_pipeline.scorer.bundle import Bundle, read_bundle
 from churn_pipeline.scorer.decisions import Score, Tier
 from churn_pipeline.scorer.explanation import Explanation, Reason
 from churn_pipeline.scorer.model import Model
-from churn_pipeline.scorer.records import Customer, FieldError, InvalidRecord
+from churn_pipeline.scorer.records import Customer
+from churn_pipeline.scorer.refusals import FieldError, InvalidRecord
 from churn_pipeline.scorer.scorer import Scorer, load_scorer
 
 __all__ = [

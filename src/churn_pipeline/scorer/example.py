@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from churn_pipeline.contract import Column
-from churn_pipeline.scorer.records import InvalidRecord, RecordReader
+from churn_pipeline.scorer.records import RecordReader
+from churn_pipeline.scorer.refusals import InvalidRecord
 
 _TRIES = 3000
 _LARGEST_INTEGER = 2.0**53 - 1  # that has no neighbour of the same float

@@ -2,23 +2,25 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from churn_pipeline.contract import Column, Contract
 from churn_pipeline.contract.dates import days_of_text
-from churn_pipeline.contract.limits import LARGEST_EXACT_INTEGER, LARGEST_NUMBER
+from churn_pipeline.contract.limits import LARGEST_EXACT_INTEGER
 from churn_pipeline.contract.record_expressions import compile_for_record
 from churn_pipeline.contract.whole_text import whole_text
 from churn_pipeline.errors import ParameterError
 from churn_pipeline.named_files import params_yaml
+from churn_pipeline.scorer.refusals import (
+    MAX_TEXT,
+    FieldError,
+    InvalidRecord,
+    complaint,
+    unknown_name,
+)
 
-_LONGEST_NAME = 64
 _MOST_UNKNOWN = 20  # names that are complained of one by one
-_MOST_VALUES = 20  # of a category that one message lists
-_MOST_EXAMPLES = 3
-MAX_TEXT = 256  # characters of a text, such as an id
 _NAN = math.nan
 _UNSEEN = -1.0  # the code of a missing category
 
@@ -45,66 +47,6 @@ class Customer(NamedTuple):
     unseen: tuple[str, ...] = ()
 
 
-class FieldError(NamedTuple):
-    """What is wrong with one field, in words that hold nothing of the customer's.
-
-    Attributes
-    ----------
-    field : str or None
-        None where it is the record itself, or several fields together.
-    message : str
-    """
-
-    field: str | None
-    message: str
-
-
-class InvalidRecord(ValueError):  # noqa: N818 (it is not the program's error)
-    """A record that breaks the contract.
-
-    Attributes
-    ----------
-    errors : tuple of FieldError
-        All that is wrong.
-    """
-
-    def __init__(self, errors: tuple[FieldError, ...]) -> None:
-        super().__init__("; ".join(error.message for error in errors))
-        self.errors = errors
-
-
-@dataclass(frozen=True)
-class _Field:
-    column: Column
-    codes: Mapping[str, float] | None
-    minimum: float
-    maximum: float
-
-
-def expectation(column: Column) -> str:
-    """Say what a field may hold, such as ``a whole number from 0 to 120 (months)``."""
-    if column.type == "category":
-        most = _MOST_EXAMPLES if column.is_open else _MOST_VALUES
-        values = ", ".join(f'"{value}"' for value in column.values[:most])
-        if column.is_open:
-            return f"a text, such as {values}"
-        more = f", … ({len(column.values):,} values)" if len(column.values) > most else ""
-        return f"one of {values}{more}"
-    if column.is_date:
-        return 'a date such as "2026-01-31"'
-    if column.type == "text":
-        return f"a text of 1 to {MAX_TEXT} characters"
-    kind = "a whole number" if column.type == "integer" else "a number"
-    low, high = column.minimum, column.maximum
-    if low is not None and high is not None:
-        kind += f" from {low:.15g} to {high:.15g}"
-    elif low is not None:
-        kind += f" of at least {low:.15g}"
-    elif high is not None:
-        kind += f" of at most {high:.15g}"
-    return f"{kind} ({column.unit})" if column.unit else kind
-
-
 class RecordReader:
     """Reads records, and refuses those that break the contract.
 
@@ -129,7 +71,7 @@ class RecordReader:
         self._contract = contract
         self._lifetime_value = lifetime_value
         self._unseen_as_missing = unseen_as_missing
-        self._fields = {column.name: self._field(column) for column in self.columns}
+        self._fields = {column.name: column for column in self.columns}
         self._names = frozenset(self._fields)
         self._id = contract.id.name
         self._derived = [
@@ -141,7 +83,7 @@ class RecordReader:
             for rule in contract.row_rules
             if self._names.issuperset(rule.check.columns)
         ]
-        self._checks = [(name, self._check(field)) for name, field in self._fields.items()]
+        self._checks = [(column.name, self._check(column)) for column in self.columns]
         self._numeric = contract.numeric_inputs
         # looked up without a call, since these are most of the fields
         self._categorical = [
@@ -172,27 +114,17 @@ class RecordReader:
             return None
         return {text: value for value, texts in column.spellings.items() for text in texts}
 
-    def _codes(self, field: _Field) -> dict[Any, float]:
-        missing = {None: _UNSEEN} if field.column.nullable else {}
-        return {**(field.codes or {}), **missing}
+    def _codes(self, column: Column) -> dict[Any, float]:
+        missing = {None: _UNSEEN} if column.nullable else {}
+        return {value: float(code) for code, value in enumerate(column.values)} | missing
 
-    def _field(self, column: Column) -> _Field:
-        return _Field(
-            column,
-            {value: float(code) for code, value in enumerate(column.values)}
-            if column.type == "category"
-            else None,
-            column.lowest,
-            column.highest,
-        )
-
-    def _check(self, field: _Field) -> Callable[[Any], float | str | None]:
+    def _check(self, column: Column) -> Callable[[Any], float | str | None]:
         """Return what turns a field's JSON value into a float or a text, None if it may not be."""
-        nothing = _NAN if field.column.nullable else None
-        low, high = field.minimum, field.maximum
-        if field.column.type == "category":
-            codes = field.codes or {}
-            spelled = self._spelled(field.column)
+        nothing = _NAN if column.nullable else None
+        low, high = column.lowest, column.highest
+        if column.type == "category":
+            codes = frozenset(column.values)
+            spelled = self._spelled(column)
 
             def category(value: Any) -> float | str | None:
                 if type(value) is str:
@@ -206,7 +138,7 @@ class RecordReader:
                 return nothing if value is None else None
 
             return category
-        if field.column.is_date:
+        if column.is_date:
 
             def date(value: Any) -> float | str | None:
                 if type(value) is str:
@@ -214,7 +146,7 @@ class RecordReader:
                 return nothing if value is None else None
 
             return date
-        if field.column.type == "text":
+        if column.type == "text":
             spelled_missing = frozenset(self._contract.missing_values)
             # as ingestion reads it
 
@@ -226,7 +158,7 @@ class RecordReader:
                 return nothing if value is None else None
 
             return text
-        is_integer = field.column.type == "integer"
+        is_integer = column.type == "integer"
 
         def number(value: Any) -> float | str | None:
             kind = type(value)
@@ -312,7 +244,9 @@ class RecordReader:
     def _refusal(self, record: Mapping[Any, Any]) -> InvalidRecord:
         """Say all that is wrong; slower than finding that something is."""
         unknown = [name for name in record if name not in self._names]
-        errors = [self._unknown(name) for name in unknown[:_MOST_UNKNOWN]]
+        errors = [
+            unknown_name(name, self._contract, self._fields) for name in unknown[:_MOST_UNKNOWN]
+        ]
         if len(unknown) > _MOST_UNKNOWN:
             more = len(unknown) - _MOST_UNKNOWN
             errors.append(FieldError(None, f"{more} more names are not fields; leave them out"))
@@ -320,7 +254,7 @@ class RecordReader:
         for name, check in self._checks:
             value = check(record.get(name))
             if value is None:
-                errors.append(self._complaint(name, record))
+                errors.append(complaint(self._fields[name], record))
             else:
                 values[name] = value
         late = self._too_late(values)
@@ -333,29 +267,6 @@ class RecordReader:
             if all(name in values for name in rule.check.columns) and holds(values) != 1.0:
                 errors.append(FieldError(", ".join(rule.check.columns), rule.meaning))
         return InvalidRecord(tuple(errors))
-
-    def _complaint(self, name: str, record: Mapping[Any, Any]) -> FieldError:
-        field = self._fields[name]
-        wanted = expectation(field.column)
-        if record.get(name) is None:
-            problem = "is missing" if name not in record else "is null"
-            return FieldError(name, f"{name} {problem}; it must be {wanted}")
-        value = record[name]
-        if type(value) in (int, float) and not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
-            wanted += f", and within ±{LARGEST_NUMBER:g}"
-        if field.column.nullable:
-            wanted += ", or null"
-        return FieldError(name, f"{name} must be {wanted}")
-
-    def _unknown(self, name: Any) -> FieldError:
-        if name == self._contract.target.name:
-            return FieldError(name, f"{name} is what the model predicts; leave it out")
-        if name in self._contract.columns:
-            return FieldError(name, f"{name} is not seen by the model; leave it out")
-        name = str(name)[:_LONGEST_NAME]
-        close = get_close_matches(name, self._fields, n=1)
-        guess = f"did you mean {close[0]}" if close else f"valid are {', '.join(self._fields)}"
-        return FieldError(name, f"{name} is not a field; {guess}")
 
 
 def request_columns(contract: Contract, lifetime_value: float | str) -> tuple[Column, ...]:

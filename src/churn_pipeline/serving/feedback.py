@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from churn_pipeline.scorer.records import MAX_TEXT
+from churn_pipeline.scorer.refusals import MAX_TEXT
 from churn_pipeline.serving.appending import append_whole
 
 OUTCOMES = ("churned", "stayed")

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_pipeline.errors import SimulationError
-from churn_pipeline.simulation.columns import AnyColumn, Chance
+from churn_pipeline.simulation.any_column import AnyColumn
+from churn_pipeline.simulation.chance_columns import Chance
 from churn_pipeline.simulation.kind import Kind, Panel, Parameter
 from churn_pipeline.simulation.population import Population
 from churn_pipeline.simulation.spelling import spell, spell_table

@@ -11,7 +11,9 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from churn_pipeline.errors import SimulationError
-from churn_pipeline.simulation.columns import DRAWS, AnyColumn, Chance, Section
+from churn_pipeline.simulation.any_column import DRAWS, AnyColumn
+from churn_pipeline.simulation.chance_columns import Chance
+from churn_pipeline.simulation.columns import Section
 
 Parameter = date | bool | float
 """A date is to formulas the number of days since 1970-01-01."""

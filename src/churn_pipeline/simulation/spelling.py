@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_pipeline.simulation.columns import AnyColumn, Bands, Count, Number
+from churn_pipeline.simulation.any_column import AnyColumn
 from churn_pipeline.simulation.kind import Kind
+from churn_pipeline.simulation.number_columns import Bands, Count, Number
 from churn_pipeline.simulation.population import Population
 
 

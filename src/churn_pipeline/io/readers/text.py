@@ -2,8 +2,7 @@
 
 import io
 import re
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
 
@@ -13,58 +12,21 @@ import pyarrow.compute as pc
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from churn_pipeline.contract.file_format import ESCAPES, QUOTES, UNKNOWN, FileFormat
+from churn_pipeline.contract.file_format import UNKNOWN, FileFormat
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.readers.contents import (
     Contents,
     Remark,
     counted,
     frame_of,
-    header_of_several,
     malformed_rows,
     wrong_number_of_fields,
 )
 from churn_pipeline.io.readers.encoding import Encoding, find_encoding
 from churn_pipeline.io.readers.escapes import Unescaped, count_escapes
-from churn_pipeline.io.readers.layout import find_header
 from churn_pipeline.io.readers.opening import UNREADABLE, open_bytes, refuse_foreign
-from churn_pipeline.io.readers.separator import (
-    NAMES,
-    Beginning,
-    find_quote,
-    find_separator,
-    read_beginning,
-    said_separator,
-)
-
-_MAX_COLUMNS = 10_000
-_HEAD = 1 << 18  # characters that the layout is found from
-_SHOWN = 60
-_MOST_ROWS = 0.9
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """How the file is to be split.
-
-    Attributes
-    ----------
-    skipped : int
-        Lines above the header.
-    names : list of str or None
-        Names of the columns where the header has another number of fields than the rows; None
-        where the first row after those skipped has them.
-    header_line : int
-        Line of the header.
-    """
-
-    encoding: str
-    separator: str
-    quote: str | None
-    escape: str | None
-    skipped: int
-    names: list[str] | None
-    header_line: int
+from churn_pipeline.io.readers.separator import NAMES
+from churn_pipeline.io.readers.text_layout import MAX_COLUMNS, Layout, find_layout
 
 
 def read_text(path: Path, given: FileFormat = UNKNOWN) -> Contents:
@@ -83,7 +45,7 @@ def read_text(path: Path, given: FileFormat = UNKNOWN) -> Contents:
     """
     refuse_foreign(path)
     encoding = find_encoding(path, given.encoding)
-    layout, found, remarks = _find_layout(path, encoding, given)
+    layout, found, remarks = find_layout(path, encoding, given)
     remarks += _remarks_on_encoding(encoding)
     contents = _parse(path, layout)
     if encoding.has_escapes and given.escape is None and layout.quote == '"':
@@ -127,95 +89,7 @@ def _remarks_on_encoding(encoding: Encoding) -> list[Remark]:
     return remarks
 
 
-def _find_layout(
-    path: Path, encoding: Encoding, given: FileFormat
-) -> tuple[_Layout, FileFormat, list[Remark]]:
-    with open_bytes(path) as file:
-        text = io.TextIOWrapper(file, encoding.name, newline="")
-        start = text.read(_HEAD)
-        is_whole = not text.read(1)
-    if not start:
-        raise DataError(f"{path.name} is empty; a customer table is needed")
-    found, remarks = FileFormat(), list[Remark]()
-    quote = given.quote
-    if quote is None:
-        quote = find_quote(start, is_whole)
-        if quote != '"':
-            found = replace(found, quote=quote)
-            remarks.append(Remark("Do single quotes enclose the fields?", "--quote '\"'"))
-    escape = ESCAPES[given.escape] if given.escape else None
-    said = said_separator(start)
-    separator = given.separator or said
-    if separator is None:
-        separator = find_separator(start, is_whole, QUOTES[quote])
-    beginning = read_beginning(start, separator, is_whole, QUOTES[quote], escape)
-    header, n_header = _find_header(beginning, given, said is not None)
-    skipped = beginning.ends[header - 1] if header else 0
-    n_title = header - (said is not None)
-    if given.skip_rows is None and n_title > 0 and any(beginning.rows[header - n_title : header]):
-        lines = start.splitlines()[said is not None : skipped]
-        first = next((line for line in lines if line.strip(separator + " ")), "")
-        found = replace(found, skip_rows=skipped)
-        remarks.append(
-            Remark(
-                f"Is line {skipped + 1} the header? The {skipped} above it, from "
-                f"{first.strip()[:_SHOWN]!r} on, are skipped.",
-                "--skip-rows N (key file.skip_rows)",
-            )
-        )
-    if n_header != 1 and given.header_rows is None:
-        found = replace(found, header_rows=n_header)
-        remarks.append(header_of_several(n_header))
-    names, header_line = None, skipped + 1
-    if escape is not None or not encoding.has_escapes:
-        names = _names_if_other(path, beginning, header, n_header, separator)
-    if names is not None:
-        skipped = beginning.ends[header]
-    layout = _Layout(encoding.name, separator, QUOTES[quote], escape, skipped, names, header_line)
-    return layout, found, remarks
-
-
-def _find_header(beginning: Beginning, given: FileFormat, is_said: bool) -> tuple[int, int]:
-    """Return the place of the header among the first rows, and how many it has."""
-    if given.skip_rows is None:
-        header, n_header = find_header(beginning.rows[is_said:]) if beginning.rows else (0, 1)
-        return header + is_said, n_header
-    after = sum(end <= given.skip_rows for end in beginning.ends)
-    return max(after, int(is_said)), given.header_rows or 1
-
-
-def _names_if_other(
-    path: Path, beginning: Beginning, header: int, n_header: int, separator: str
-) -> list[str] | None:
-    """Return the names where the header has one separator more or less at its end than the rows."""
-    if header >= len(beginning.rows):
-        return None
-    names = beginning.rows[header]
-    if len(names) > _MAX_COLUMNS:
-        raise DataError(
-            f"{path.name} has {len(names):,} columns, but at most {_MAX_COLUMNS:,} can be read; "
-            "remove those that no model needs"
-        )
-    rows = [row for row in beginning.rows[header + n_header :] if row]
-    if not rows or len(names) < 2:
-        return None
-    width, n = Counter(map(len, rows)).most_common(1)[0]
-    if n < _MOST_ROWS * len(rows) or abs(width - len(names)) != 1:
-        return None
-    if width < len(names):
-        return names[:-1] if not names[-1].strip() else None
-    usual = [row for row in rows if len(row) == width]
-    if all(not row[-1].strip() for row in usual):
-        return [*names, ""]
-    raise DataError(
-        f"{path.name} has {len(names)} names in its header and {width} fields in its rows, which "
-        f"{NAMES.get(separator, repr(separator))}s separate: if the first field is the name of a "
-        f"row, put its column's name in front of the header (line {beginning.ends[header]}); if "
-        "numbers are written 1,5, put them in quotes or separate the fields by semicolons"
-    )
-
-
-def _parse(path: Path, layout: _Layout) -> Contents:
+def _parse(path: Path, layout: Layout) -> Contents:
     invalid: list[pyarrow.csv.InvalidRow] = []
 
     def set_aside(row: pyarrow.csv.InvalidRow) -> str:
@@ -248,7 +122,7 @@ def _parse(path: Path, layout: _Layout) -> Contents:
                 ),
                 convert_options=pyarrow.csv.ConvertOptions(
                     # as pandas holds texts, so that they are not copied
-                    column_types={f"f{i}": pa.large_string() for i in range(_MAX_COLUMNS)},
+                    column_types={f"f{i}": pa.large_string() for i in range(MAX_COLUMNS)},
                     strings_can_be_null=False,
                 ),
             )
@@ -287,7 +161,7 @@ def _parse(path: Path, layout: _Layout) -> Contents:
     return Contents(cells, lines[filled], spans[filled], malformed)
 
 
-def _opened(path: Path, layout: _Layout) -> IO[bytes]:
+def _opened(path: Path, layout: Layout) -> IO[bytes]:
     file = open_bytes(path)
     if layout.escape is None:
         return file
@@ -295,8 +169,8 @@ def _opened(path: Path, layout: _Layout) -> IO[bytes]:
 
 
 def _settle_escapes(
-    path: Path, plain: Contents, found: FileFormat, layout: _Layout, remarks: list[Remark]
-) -> tuple[Contents, FileFormat, _Layout]:
+    path: Path, plain: Contents, found: FileFormat, layout: Layout, remarks: list[Remark]
+) -> tuple[Contents, FileFormat, Layout]:
     r"""Choose between ``\"`` as a quote within a field and as a backslash at a field's end."""
     escaped_layout = replace(layout, escape="\\")
     inner, at_end, line = count_escapes(path, layout.encoding, layout.separator)

@@ -10,7 +10,7 @@ from typing import Any
 
 from churn_pipeline.contract import Column
 from churn_pipeline.contract.limits import LARGEST_NUMBER
-from churn_pipeline.scorer.records import MAX_TEXT
+from churn_pipeline.scorer.refusals import MAX_TEXT
 from churn_pipeline.serving.settings import UnseenCategory
 
 Schema = dict[str, Any]

@@ -6,7 +6,7 @@ from typing import Any, get_args
 from churn_pipeline.contract import Column
 from churn_pipeline.scorer import Scorer
 from churn_pipeline.scorer.decisions import NO_ACTION
-from churn_pipeline.scorer.records import MAX_TEXT
+from churn_pipeline.scorer.refusals import MAX_TEXT
 from churn_pipeline.serving.docs.record_schema import BLANK, Schema, record_schema
 from churn_pipeline.serving.feedback import OUTCOMES
 from churn_pipeline.serving.settings import Mode, ServingSettings
