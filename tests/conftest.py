@@ -144,7 +144,7 @@ def small_model(months: pd.DataFrame) -> ChurnModel:
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that gains a candidate's name with every fit of tuning in this process."""
     from churn_pipeline.modeling.cross_validation import fit_on
-    from churn_pipeline.modeling.tuning import search
+    from churn_pipeline.modeling.tuning import fold_workers
 
     names: list[str] = []
 
@@ -152,7 +152,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(name)
         return fit_on(name, *args)
 
-    monkeypatch.setattr(search, "fit_on", counted)
+    monkeypatch.setattr(fold_workers, "fit_on", counted)
     return names
 
 

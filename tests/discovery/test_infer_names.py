@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from churn_pipeline.discovery import names
+from churn_pipeline.discovery import names, outcome_names
 
 
 @pytest.mark.parametrize(
@@ -83,21 +83,21 @@ def test_not_sensitive(name: str) -> None:
     ],
 )  # fmt: skip
 def test_targets(name: str, tier: int) -> None:
-    assert names.target_tier(name) == tier
+    assert outcome_names.target_tier(name) == tier
 
 
 @pytest.mark.parametrize(
     "name", ["churn_reason", "ChurnScore", "cancellation_date", "exit_survey", "reason_for_leaving"]
 )
 def test_known_only_after(name: str) -> None:
-    assert names.is_after_event(name)
+    assert outcome_names.is_after_event(name)
 
 
 @pytest.mark.parametrize(
     "name", ["previous_churn", "orders_cancelled", "exit_pages", "signup_date", "refunds"]
 )
 def test_known_before(name: str) -> None:
-    assert not names.is_after_event(name)
+    assert not outcome_names.is_after_event(name)
 
 
 def test_meanings_are_sentences() -> None:
@@ -133,19 +133,19 @@ MAYBE = [
 
 @pytest.mark.parametrize("name", MAYBE)
 def test_known_perhaps_before(name: str) -> None:
-    assert names.may_be_after_event(name)
-    assert not names.is_after_event(name)
+    assert outcome_names.may_be_after_event(name)
+    assert not outcome_names.is_after_event(name)
 
 
 @pytest.mark.parametrize("name", ["left_date", "exit_date", "termination_reason", "churn_value"])
 def test_no_doubt_that_it_comes_after(name: str) -> None:
-    assert names.is_after_event(name)
-    assert not names.may_be_after_event(name)
+    assert outcome_names.is_after_event(name)
+    assert not outcome_names.may_be_after_event(name)
 
 
 @pytest.mark.parametrize("name", ["signup_date", "contact_area", "monthly_fee", "previous_churn"])
 def test_no_doubt_that_it_comes_before(name: str) -> None:
-    assert not names.may_be_after_event(name)
+    assert not outcome_names.may_be_after_event(name)
 
 
 @pytest.mark.parametrize(
@@ -157,4 +157,4 @@ def test_no_doubt_that_it_comes_before(name: str) -> None:
     ],
 )  # fmt: skip
 def test_names_that_speak_of_staying(name: str, stays: bool) -> None:
-    assert names.means_staying(name) is stays
+    assert outcome_names.means_staying(name) is stays

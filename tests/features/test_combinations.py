@@ -10,7 +10,8 @@ from scipy.special import expit
 
 from churn_pipeline.contract import Contract, DerivedColumn, parse_contract
 from churn_pipeline.contract.derivation import derive
-from churn_pipeline.features.combinations import Combination, find_combinations
+from churn_pipeline.features.combination import Combination
+from churn_pipeline.features.combinations import find_combinations
 
 N = 4000
 NUMBERS = ["day_charge", "evening_charge", "night_charge", "calls", "months"]

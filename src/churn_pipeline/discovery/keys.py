@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_pipeline.discovery import names
+from churn_pipeline.discovery import names, outcome_names
 from churn_pipeline.discovery.numbers import is_integral, is_whole
 from churn_pipeline.discovery.reading import Reading
 from churn_pipeline.errors import DataError
@@ -206,7 +206,7 @@ def _by_dates(ids: list[str], readings: Mapping[str, Reading], cells: pd.DataFra
     """Take the date of fewest days that makes a repeated id unique; None where none does."""
     dates = {
         name: _days(r) for name, r in readings.items()
-        if r.kind == "date" and not r.n_missing and not names.is_after_event(name)
+        if r.kind == "date" and not r.n_missing and not outcome_names.is_after_event(name)
         and not names.is_age_or_birth(name)
     }  # fmt: skip
     for name in ids:
@@ -256,7 +256,7 @@ def _find_snapshot(
             days = f"{dates[name]:,} days" if dates[name] > 1 else "one day"
             return name, f"Its name says so and all rows share {days}."
     constant = [name for name, days in dates.items() if days == 1 and readings[name].n_rows > 1]
-    if len(constant) == 1 and not names.is_after_event(constant[0]):
+    if len(constant) == 1 and not outcome_names.is_after_event(constant[0]):
         return constant[0], "It is the only date that all rows share."
     return None, ""
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from churn_pipeline.discovery import names
+from churn_pipeline.discovery import outcome_names
 from churn_pipeline.discovery.descriptions import describe, plain
 from churn_pipeline.discovery.evidence import Evidence
 from churn_pipeline.discovery.plan import Cost, Notes, percent, quoted
@@ -16,7 +16,7 @@ def find_leak(reading: Reading, evidence: Evidence | None, notes: Notes) -> str 
     """Ask about a column that must be a leak and return the reason; None where it is none."""
     name = reading.name
     why = None
-    if names.is_after_event(name):
+    if outcome_names.is_after_event(name):
         why = "its name refers to something that is known only after a customer left"
     elif evidence is None:
         return None
@@ -35,7 +35,7 @@ def find_leak(reading: Reading, evidence: Evidence | None, notes: Notes) -> str 
             f"it is missing only for customers who {_did(evidence.missing_churn)} "
             f"({percent(_side(evidence.missing_churn))} of these)"
         )
-    elif names.may_be_after_event(name) and _auc(evidence) >= _SUSPECT:
+    elif outcome_names.may_be_after_event(name) and _auc(evidence) >= _SUSPECT:
         why = (
             "its name may refer to something that is known only after a customer left, and its "
             f"held-out ROC-AUC of {_auc(evidence):.3f} agrees"
@@ -45,7 +45,7 @@ def find_leak(reading: Reading, evidence: Evidence | None, notes: Notes) -> str 
             f"Is {name} known before a customer leaves? It is left out: {why} "
             f"({_samples(reading)}).",
             f"--keep {quoted(name)}",
-            Cost.LOST if names.is_after_event(name) else Cost.LEAK,
+            Cost.LOST if outcome_names.is_after_event(name) else Cost.LEAK,
         )
     return why
 
@@ -73,14 +73,14 @@ def suspect(reading: Reading, evidence: Evidence, notes: Notes) -> None:
     """Ask about a column that may be a leak, but is kept."""
     name = reading.name
     answer = f"--drop {quoted(name)}  if it is not"
-    if _auc(evidence) >= (0.9 if names.speaks_of_leaving(name) else _SUSPECT):
+    if _auc(evidence) >= (0.9 if outcome_names.speaks_of_leaving(name) else _SUSPECT):
         notes.ask(
             f"Is {name} really known before a customer leaves? It alone reaches a held-out ROC-AUC "
             f"of {_auc(evidence):.3f} ({_samples(reading)}).",
             answer,
             Cost.LEAK,
         )
-    elif names.may_be_after_event(name):
+    elif outcome_names.may_be_after_event(name):
         notes.ask(
             f"Is {name} known before a customer leaves? Its name is ambiguous and nothing else "
             f"suggests otherwise, so it is kept ({_samples(reading)}).",

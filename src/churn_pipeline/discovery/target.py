@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from churn_pipeline.discovery import names
+from churn_pipeline.discovery import outcome_names
 from churn_pipeline.discovery.booleans import Flag, normal, positive_value
 from churn_pipeline.discovery.levels import Levels
 from churn_pipeline.discovery.reading import Reading
@@ -101,10 +101,10 @@ def _by_name(
 ) -> tuple[str, int]:
     for tier in (1, 2, 3, 4):
         if tier == 3:
-            last = [name for name in flags if names.may_be_target(name)]
+            last = [name for name in flags if outcome_names.may_be_target(name)]
             if len(last) == 1:
                 return last[0], 5
-        named = [name for name in readings if names.target_tier(name) == tier]
+        named = [name for name in readings if outcome_names.target_tier(name) == tier]
         found = [name for name in named if name in flags]
         if len(found) > 1:
             found = _without_relabellings(found, cells)
@@ -154,7 +154,7 @@ def _positive(flag: Flag, reading: Reading, positive: str | None, source: str) -
     rarer = reading.known.by_frequency().texts.iloc[-1]
     options = " or ".join(repr(value) for value in flag.values)
     if positive is None:
-        found = positive_value(flag.values, names.means_staying(target))
+        found = positive_value(flag.values, outcome_names.means_staying(target))
         if found is None:
             raise DataError(
                 f"the target {target} of {source} is {options}; state which one means that the "

@@ -72,6 +72,11 @@ class Contents:
             integers=integers,
         )
 
+    def found_out(self, remark: Remark, **keys: object) -> "Contents":
+        """Return the contents with more of the file's format found out, on which is remarked."""
+        self.remarks.append(remark)
+        return replace(self, found=replace(self.found, **keys))  # type: ignore[arg-type]
+
     def keep(self, rows: NDArray[np.bool_]) -> "Contents":
         """Return the contents without the other rows."""
         cells = self.cells[rows].reset_index(drop=True)

@@ -1,6 +1,5 @@
 """From what a reader read to the rows of customers: names settled, what is no customer left out."""
 
-import re
 from collections import Counter
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ import pandas as pd
 from churn_pipeline.contract.file_format import FileFormat
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.readers.contents import Contents, Remark, counted, malformed_rows
+from churn_pipeline.io.readers.footer import look_for_footer, without_footer
 from churn_pipeline.io.readers.layout import (
     is_customer,
     joined_names,
@@ -18,16 +18,8 @@ from churn_pipeline.io.readers.layout import (
 )
 
 _LOOKED_AT = 500  # first rows that tell what is a header
-_LAST = 6  # rows at the end that may be a footer
 _SHOWN = 60
 _MUCH = 0.02  # share of the lines that do not fit the header
-_TOTAL = re.compile(
-    r"(grand |sub-?)?totals?\b|sum\b|sums\b|average\b|mean\b|rows?\b|records?\b|end of\b|"
-    r"(gesamt)?summe\b|gesamt\b|insgesamt\b|total(e|es|i|t|en|sumo)?\b|totaal\b|suma\b|razem\b|"
-    r"ogółem\b|celkem\b|spolu\b|összesen\b|toplam\b|yhteensä\b|somme\b|итого\b|всего\b|сумма\b|"
-    r"усього\b|σύνολο\b|合计|总计|總計|合計|小计|총계|합계|المجموع|סה\"כ",
-    re.IGNORECASE,
-)
 
 
 def finish(contents: Contents, given: FileFormat, name: str, look: bool) -> Contents:
@@ -56,8 +48,7 @@ def finish(contents: Contents, given: FileFormat, name: str, look: bool) -> Cont
         header_rows = _look_for_header(contents, name)
         if header_rows > 1:
             shown = _shown(contents.cells.iloc[0])
-            contents = _found(
-                contents,
+            contents = contents.found_out(
                 Remark(
                     f"Is the row below the header ({shown}) a second header? It is treated as one."
                     if header_rows == 2
@@ -72,8 +63,8 @@ def finish(contents: Contents, given: FileFormat, name: str, look: bool) -> Cont
     contents = _with_names(contents)
     footer = given.footer
     if not footer and look:
-        footer, contents = _look_for_footer(contents)
-    contents = _without_footer(contents, footer) if footer else contents
+        footer, contents = look_for_footer(contents)
+    contents = without_footer(contents, footer) if footer else contents
     if look:
         contents = _without_second_table(contents)
         _remark_on_malformed(contents)
@@ -234,87 +225,6 @@ def _with_names(contents: Contents) -> Contents:
     return replace(contents, cells=cells)
 
 
-def _look_for_footer(contents: Contents) -> tuple[tuple[str, ...], Contents]:
-    """Find totals and the like at the end of a table, and how their rows begin."""
-    cells = contents.cells
-    if cells.shape[1] < 2 or len(cells) < 2 * _LAST:
-        return (), contents
-    filled = (cells.tail(200) != "").sum(axis=1)
-    typical = int(filled.median())
-    tail: list[tuple[int, list[str]]] = [
-        (int(line), row)
-        for line, row in zip(
-            contents.lines[-_LAST:], cells.tail(_LAST).to_numpy().tolist(), strict=True
-        )
-    ]
-    last = contents.malformed.tail(_LAST)
-    tail += [
-        (int(line), [text.strip(" \"'")])
-        for line, text in zip(last["line"], last["text"], strict=True)
-    ]
-    found: list[str] = []
-    shown = ""
-    for _, row in sorted(tail, reverse=True):
-        texts = [cell.strip() for cell in row if cell.strip()]
-        if not texts or (len(row) > 1 and not _is_footer(texts, typical)):
-            break
-        start = re.match(r"[^\d]*", texts[0])[0].strip() if texts else ""  # type: ignore[index]
-        start = re.split(r"[,;\t|]", start)[0].strip()
-        is_short = len(row) == 1 and not (_TOTAL.match(start) or start[:2] in ("--", "==", "**"))
-        if len(start) < 2 or is_short or _stands_elsewhere(cells, start):
-            break
-        shown = " | ".join(texts)[:_SHOWN]
-        if start not in found:
-            found.append(start)
-    if not found:
-        return (), contents
-    footer = tuple(sorted(found))
-    remark = Remark(
-        f"Is the end of the table ({shown!r}) a footer? Rows at the end that begin like this are "
-        "left out.",
-        "--footer TEXT (key file.footer)",
-    )
-    return footer, _found(contents, remark, footer=footer)
-
-
-def _is_footer(texts: list[str], typical: int) -> bool:
-    if _TOTAL.match(texts[0]):
-        return True
-    return len(texts) == 1 and typical > 2
-
-
-def _stands_elsewhere(cells: pd.DataFrame, start: str) -> bool:
-    first = cells.iloc[:-_LAST, 0]
-    return bool(first.str.strip().str.startswith(start).any())
-
-
-def _without_footer(contents: Contents, footer: tuple[str, ...]) -> Contents:
-    keep = np.ones(len(contents.cells), dtype=bool)
-    keep_malformed = np.ones(len(contents.malformed), dtype=bool)
-    row, bad = len(keep) - 1, len(keep_malformed) - 1
-    while row >= 0 or bad >= 0:
-        is_row = bad < 0 or (
-            row >= 0 and contents.lines[row] > contents.malformed["line"].iloc[bad]
-        )
-        if is_row:
-            texts = [cell.strip() for cell in contents.cells.iloc[row] if cell.strip()]
-        else:
-            texts = [contents.malformed["text"].iloc[bad].strip(" \t,;|\"'")]
-        is_footer = bool(texts) and texts[0].startswith(footer)
-        if texts and not is_footer:
-            break
-        if is_row:
-            keep[row] = False
-            row -= 1
-        else:
-            keep_malformed[bad] = False
-            bad -= 1
-    if keep.all() and keep_malformed.all():
-        return contents
-    malformed = contents.malformed[keep_malformed].reset_index(drop=True)
-    return replace(contents.keep(keep), malformed=malformed)
-
-
 def require_rows(contents: Contents, name: str, kind: str, needed_by: str) -> None:
     """Refuse a table without rows, or with two columns of one name.
 
@@ -349,11 +259,6 @@ def require_rows(contents: Contents, name: str, kind: str, needed_by: str) -> No
         )
     if not len(cells):
         raise DataError(f"{name} has no rows; {needed_by} needs a customer table")
-
-
-def _found(contents: Contents, remark: Remark, **keys: object) -> Contents:
-    contents.remarks.append(remark)
-    return replace(contents, found=replace(contents.found, **keys))  # type: ignore[arg-type]
 
 
 def _shown(row: object) -> str:

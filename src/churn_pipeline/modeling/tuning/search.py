@@ -1,13 +1,9 @@
 """Tuning of the candidates by Optuna: a study each, their fits in processes side by side."""
 
-import os
-import threading
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from multiprocessing import get_context, parent_process
-from typing import Any
 
 import numpy as np
 import optuna
@@ -15,21 +11,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
-from scipy.special import expit
-from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline
 from tqdm import tqdm
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.candidates import build_candidate
-from churn_pipeline.modeling.cross_validation import fit_on
-from churn_pipeline.modeling.families import LIBRARIES
-from churn_pipeline.modeling.model import log_odds
+from churn_pipeline.modeling.tuning.fold_workers import fit_fold, fold_executor
 from churn_pipeline.modeling.tuning.pruning import FoldPruner
 from churn_pipeline.modeling.tuning.search_space import SearchSpace
 from churn_pipeline.modeling.tuning.studies import FINISHED, StudyJournal
-from churn_pipeline.named_files import files_in_use, use_files
-from churn_pipeline.splits.folds import Split, stratified_splits
+from churn_pipeline.splits.folds import stratified_splits
 
 _RANDOM_TRIALS = 4  # before the sampler learns and the pruner has something to compare with
 _KEPT_PERCENTILE = 33.0  # a trial goes on if its folds so far are among the best third
@@ -198,7 +189,7 @@ def tune(
     """
     splits = stratified_splits(churned, customer_numbers, folds=folds, seed=seed)
     with (
-        _executor(workers, inputs, churned, splits) as executor,
+        fold_executor(workers, inputs, churned, splits) as executor,
         tqdm(unit="fit", disable=None, leave=False) as progress,
     ):
         running: dict[Future[float], CandidateStudy] = {}
@@ -208,7 +199,7 @@ def tune(
             while waiting or running:
                 for study in waiting:
                     if (fit := study.next_fit()) is not None:
-                        running[executor.submit(_fit_fold, study.name, *fit)] = study
+                        running[executor.submit(fit_fold, study.name, *fit)] = study
                 waiting = []
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -237,67 +228,6 @@ def _describe(studies: Sequence[CandidateStudy]) -> str:
     ]
     text = f"tuning, {finished} trials"
     return f"{text}, best {min(best)[0]:.4f} ({min(best)[1]})" if best else text
-
-
-@dataclass
-class _Data:
-    inputs: pd.DataFrame
-    churned: NDArray[np.int8]
-    splits: Sequence[Split]
-
-
-_data: _Data  # of the process; sent once, not with each fit
-
-
-def _set_data(
-    inputs: pd.DataFrame,
-    churned: NDArray[np.int8],
-    splits: Sequence[Split],
-    names: Mapping[str, str],
-) -> None:
-    global _data
-    use_files(**names)
-    _data = _Data(inputs, churned, splits)
-    if (parent := parent_process()) is not None:
-        # a killed parent must not leave its workers behind
-        threading.Thread(target=_follow, args=[parent], daemon=True).start()
-
-
-def _follow(parent: Any) -> None:
-    parent.join()
-    os._exit(1)
-
-
-def _fit_fold(name: str, candidate: Pipeline, fold: int) -> float:
-    train, validation = _data.splits[fold]
-    model = fit_on(name, candidate, _data.inputs.iloc[train], _data.churned[train])
-    probability = expit(log_odds(name, model, _data.inputs.iloc[validation]))
-    return float(log_loss(_data.churned[validation], probability))
-
-
-class _InlineExecutor(Executor):
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
-
-
-def _executor(
-    workers: int, inputs: pd.DataFrame, churned: NDArray[np.int8], splits: Sequence[Split]
-) -> Executor:
-    if workers == 1:
-        _set_data(inputs, churned, splits, files_in_use())
-        return _InlineExecutor()
-    # a fork of this process would share locks and connections that are in use; the fork server is
-    # a clean one that imports the libraries once for all workers
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["__main__", __name__, *LIBRARIES])
-    return ProcessPoolExecutor(
-        workers,
-        mp_context=context,
-        initializer=_set_data,
-        initargs=(inputs, churned, splits, files_in_use()),
-    )
 
 
 def tabulate(studies: Sequence[CandidateStudy]) -> pd.DataFrame:
