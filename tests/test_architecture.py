@@ -33,6 +33,11 @@ def test_libraries_import_neither_pipelines_nor_commands(library: str) -> None:
         assert not above, path
 
 
+def test_no_module_is_long() -> None:
+    lines = {path: path.read_text("utf-8").count("\n") for path in SOURCE.rglob("*.py")}
+    assert [str(path) for path, count in lines.items() if count > 300] == []
+
+
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [

@@ -6,7 +6,8 @@ a worker uses. ``verification`` and ``search`` read; ``commands`` is ``kedro aud
 Kedro ``python -m churn_pipeline.serving.audit``.
 """
 
-from churn_pipeline.serving.audit.log import AuditLog, AuditUnavailable
+from churn_pipeline.serving.audit.log import AuditLog
+from churn_pipeline.serving.audit.outage import AuditUnavailable
 from churn_pipeline.serving.audit.records import Asked
 
 __all__ = ["Asked", "AuditLog", "AuditUnavailable"]

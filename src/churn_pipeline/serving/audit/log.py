@@ -12,7 +12,7 @@ from typing import Any
 from churn_pipeline.serving.audit.chain import ChainKey
 from churn_pipeline.serving.audit.files import ChainedFiles
 from churn_pipeline.serving.audit.names import claim, raise_unless_full
-from churn_pipeline.serving.audit.outage import Outage
+from churn_pipeline.serving.audit.outage import AuditUnavailable, Outage
 from churn_pipeline.serving.audit.records import (
     Asked,
     AuditedCustomer,
@@ -31,10 +31,6 @@ COLLECTOR_SECONDS = 5.0
 _LINES_IN_A_ROW = 4  # of a batch, between which other requests are answered
 _REFUSAL_FILES = 5  # they are limited, and nobody was answered
 _EVENTS = 1000  # that wait until they can be written
-
-
-class AuditUnavailable(Exception):  # noqa: N818 - the answer is refused, the program has no fault
-    """An answer cannot be audited and must not be sent."""
 
 
 class AuditLog:
@@ -65,6 +61,11 @@ class AuditLog:
     full : {"remove", "refuse"}
         What becomes of the oldest answers when all files are full: they are removed, or nothing
         more can be written until somebody has moved them away.
+
+    Attributes
+    ----------
+    hash_customer : CustomerHash
+        How customers are named.
 
     Raises
     ------
@@ -109,16 +110,6 @@ class AuditLog:
             raise_unless_full(folder, error)
             self._outage.failed(error)
 
-    @property
-    def hash_customer(self) -> CustomerHash:
-        """How customers are named."""
-        return self._name
-
-    @property
-    def is_failing(self) -> bool:
-        """Whether the last line could not be written."""
-        return self._outage.is_on
-
     def use_key(self, audit_key: bytes, is_kept: bool = True) -> None:
         """Hash by another key from now on, in new files."""
         with self._lock:
@@ -130,7 +121,7 @@ class AuditLog:
                 self._outage.failed(error)
 
     def _set_key(self, audit_key: bytes, is_kept: bool) -> None:
-        self._name = CustomerHash(audit_key)
+        self.hash_customer = CustomerHash(audit_key)
         self._key = ChainKey(audit_key if is_kept else None)
 
     async def answered(
@@ -153,12 +144,12 @@ class AuditLog:
         """
         if len(customers) == 1 and customers[0][0] is not None and self._stdout is None:
             try:
-                self._append((one_record(asked, when, customers[0], self._name),))
+                self._append((one_record(asked, when, customers[0], self.hash_customer),))
             except OSError as error:
                 self._without(error)
             return
         records = []
-        for record in answer_records(asked, when, customers, self._name):
+        for record in answer_records(asked, when, customers, self.hash_customer):
             records.append(record)
             if len(records) % _LINES_IN_A_ROW == 0:
                 await asyncio.sleep(0)
@@ -166,8 +157,7 @@ class AuditLog:
 
     async def acted(self, event: str, asked: Asked, **fields: Any) -> None:
         """Write what a request is about to change, or has changed; raises as :meth:`answered`."""
-        record = event_record(event, time.time(), {**request_fields(asked), **fields})
-        await self._store([record])
+        await self._store([event_record(event, time.time(), {**request_fields(asked), **fields})])
 
     async def _store(self, records: Sequence[bytes]) -> None:
         try:
@@ -299,7 +289,7 @@ class AuditLog:
 
     def _try_again(self) -> None:
         """Write since when answers had no line, and go on, if that is possible again."""
-        if not self._outage.is_on or (self._stdout and not self._stdout.has_room()):
+        if self._stdout and not self._stdout.has_room():
             return
         try:
             lines = self._append([self._outage.record()])

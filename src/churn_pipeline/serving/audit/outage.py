@@ -11,6 +11,10 @@ _LOGGER = logging.getLogger("bentoml.churn")
 _REMIND_SECONDS = 60.0
 
 
+class AuditUnavailable(Exception):  # noqa: N818 - the answer is refused, the program has no fault
+    """An answer cannot be audited and must not be sent."""
+
+
 class Outage:
     """The present one, if there is one.
 
