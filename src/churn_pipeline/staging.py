@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all, and what killed writers left of them."""
 
 import ctypes
+import fcntl
 import os
 import re
 import shutil
@@ -15,6 +16,22 @@ _LEFTOVER = re.compile(
     r"\.(?P<target>.+?)\.(?:(?P<pid>\d+)-[0-9a-f]{8}\.(?P<ending>partial|old)|partial)"
 )
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux, renameat2(2)
+
+
+@contextmanager
+def exclusive(target: Path) -> Iterator[None]:
+    """Let one process at a time change a file, so that none loses what another wrote.
+
+    Creates the folder when missing; only this user can use the lock.
+    """
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = target.with_name(f".{target.name}.lock")
+    file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ random source: nobody can try 2^256 of them, so a slow password hash, which make
 secrets expensive, would add nothing but its time to every request.
 """
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ import msgspec
 from churn_pipeline.serving.http.networks import Network, parse_network
 from churn_pipeline.serving.identity.caller import SCOPES, Caller, Scope
 from churn_pipeline.serving.identity.guarded_files import GuardedFileError, read_guarded
-from churn_pipeline.staging import staged_path
+from churn_pipeline.staging import exclusive, staged_path
 
 ID_LENGTH = 8
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -214,15 +213,8 @@ def locked(path: Path) -> Iterator[None]:
         If the folder cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(
-            path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600
-        )
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with exclusive(path):
             yield
-        finally:
-            os.close(lock)
     except OSError as error:
         raise KeyFileError(
             f"{path} cannot be written ({error.strerror}); see who owns its folder"

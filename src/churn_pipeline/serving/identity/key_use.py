@@ -1,15 +1,14 @@
 """When each API key was last used, over all workers and restarts."""
 
-import fcntl
 import logging
-import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from churn_pipeline.staging import staged_path
+from churn_pipeline.serving.identity.key_file import write_private
+from churn_pipeline.staging import exclusive
 
 _LOGGER = logging.getLogger(__name__)
 _Uses = dict[str, str]
@@ -59,25 +58,11 @@ class KeyUse:
             self._is_failing = False
 
     def _write(self) -> None:
-        folder = self._path.parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(
-            folder / f".{self._path.name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600
-        )
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with exclusive(self._path):
             uses = dict(read_uses(self._path) or {})
             for key, minute in self._noted.items():
                 uses[key] = max(minute, uses.get(key, ""))
-            staged = staged_path(self._path)
-            descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(msgspec.json.encode(uses, order="sorted") + b"\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            staged.replace(self._path)
-        finally:
-            os.close(lock)
+            write_private(self._path, dict(sorted(uses.items())))
 
 
 def read_uses(path: Path) -> Mapping[str, str] | None:
