@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from churn_pipeline.statistics.bootstrap import resamplings
 from churn_pipeline.statistics.clustered_tests import clustered_ratio_test
 from churn_pipeline.statistics.comparison import holm
 
@@ -16,7 +17,6 @@ Floats = NDArray[np.float64]
 
 MINIMUM_CUSTOMERS = 30  # in the group and in the rest, to judge them
 _MINIMUM_EXPECTED = 5  # in each cell of a two-by-two table (Cochran, 1954)
-_CELLS_A_CHUNK = 4_000_000  # bounds the memory of the resampling to some 100 MB
 
 # What the model does to a group. The churn rate is told as well, but not held against the model.
 JUDGED = ("selection_rate", "recall", "precision", "calibration_error")
@@ -162,7 +162,7 @@ def measure_group(
             table = np.array(
                 [np.bincount(group.customer_numbers, weights=column) for column in table.T]
             ).T
-        sums = _resampled_sums(table, replicates, seed)
+        sums = np.concatenate([w @ table for w in resamplings(len(table), replicates, seed)])
         draws = sums[:, : len(ratios)] / sums[:, len(ratios) :]
     tail = (1 - confidence) / 2
     measured: dict[str, Any] = {"customers": len(group)}
@@ -178,20 +178,6 @@ def measure_group(
             "high": round(float(high), 6),
         }
     return measured
-
-
-def _resampled_sums(table: Floats, replicates: int, seed: int) -> Floats:
-    """Return the column sums of samples of the rows with replacement, (replicates, columns)."""
-    generator = np.random.default_rng(seed)
-    n = len(table)
-    rows = max(1, _CELLS_A_CHUNK // n)
-    sums = []
-    for start in range(0, replicates, rows):
-        size = min(rows, replicates - start)
-        draws = generator.integers(0, n, size=(size, n)) + n * np.arange(size)[:, None]
-        weights = np.bincount(draws.ravel(), minlength=size * n).reshape(size, n)
-        sums.append(weights @ table)
-    return np.concatenate(sums)
 
 
 def compare_with_rest(
