@@ -57,6 +57,14 @@ def test_stated_defaults_are_those_of_the_parameters(
         assert stated in values_of(parameters, key), f"{page}: {key} is not {default}"
 
 
+def test_the_page_of_the_candidates_has_a_row_for_each(
+    root: Path, parameters: dict[str, Any]
+) -> None:
+    page = (root / "docs/candidates.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert rows == list(parameters["candidates"]), "one row each, in the order of params.yaml"
+
+
 def test_the_tiers_of_the_page_are_those_of_the_parameters(
     root: Path, parameters: dict[str, Any]
 ) -> None:

@@ -142,6 +142,7 @@ def test_missing_key_is_named(parameters: dict[str, Any], key: str) -> None:
         ("economics.tiers.low.minimum", 0.1, "must start at 0 and rise from tier to tier"),
         ("economics.tiers.medium.minimum", 0.9, "must start at 0 and rise from tier to tier"),
         ("economics.tiers.low.name", "a", r"is not a key; valid keys: minimum, action$"),
+        ("gates.minimum_precision", 0.3, "is not a key; valid keys: .*minimum_roc_auc"),
         (
             "gates.minimum_auc",
             0.9,

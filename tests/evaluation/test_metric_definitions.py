@@ -6,9 +6,18 @@ import pytest
 
 from churn_pipeline.evaluation.gates import Measured, check
 from churn_pipeline.evaluation.metric_definitions import METRIC_GATES, METRICS, gate_name
+from churn_pipeline.evaluation.metrics import MetricSettings, compute_metrics
 
 
-def test_each_metric_has_a_gate() -> None:
+def test_each_metric_is_defined_and_the_gates_limit_those_of_the_probabilities() -> None:
+    y, p = [0, 1], [0.2, 0.7]
+    settings = MetricSettings(top_share=0.5, calibration_bins=2)
+    of_probabilities = compute_metrics(y, p, None, settings).keys()
+    assert compute_metrics(y, p, [False, True], settings).keys() == METRICS.keys()
+    assert set(METRIC_GATES.values()) == of_probabilities
+
+
+def test_gates_hold_metrics_against_their_limits() -> None:
     figures = {metric: {"value": 0.5, "low": 0.4, "high": 0.6} for metric in METRICS}
     for gate, metric in METRIC_GATES.items():
         (low,) = check({gate: 0.4}, Measured(figures))

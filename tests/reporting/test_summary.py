@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import pytest
 
-from churn_pipeline.evaluation.metric_definitions import METRICS
+from churn_pipeline.evaluation.metric_definitions import METRICS, Metric
 from churn_pipeline.reporting.summary import summarise
 
 PARTS = (
@@ -53,6 +54,16 @@ def test_summary_has_a_line_a_metric(told: dict[str, Any]) -> None:
         (line,) = [line for line in lines if line.strip().startswith(metric.title + " ")]
         found = told["metrics"][name]
         assert line.endswith(f"{found['value']:.3f}  [{found['low']:.3f}, {found['high']:.3f}]")
+
+
+def test_the_values_of_the_metrics_are_below_each_other(
+    told: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METRICS, "f1", Metric("a name longer than that of any other metric", ""))
+    lines = summarise(**told, churned=[1, 0]).splitlines()
+    values = [line for line in lines if re.search(r"  \[\d\.\d{3}, \d\.\d{3}\]$", line)]
+    assert len(values) == len(METRICS)
+    assert len({line.index("[") for line in values}) == 1
 
 
 def test_summary_names_the_gates_that_failed(told: dict[str, Any]) -> None:

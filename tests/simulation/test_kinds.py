@@ -19,12 +19,12 @@ from churn_pipeline.simulation import Kind, Simulation, parse_kind, read_kind, s
 from tests.sizes import examples
 
 FOLDER = Path(__file__).resolve().parents[2] / "conf/base/simulation"
-NAMES = ("bank", "usage", "saas")
 SHA256 = {
     "bank": "8b5c9426dd306d757bc490f3bb715e573afb8823a140d6cc44cfad4fb8afb37d",
     "usage": "2f525f25289c83f36ce504ae6c445c36685e11e1393cc70894aced6d29912ca4",
     "saas": "26612e8f045f08b8a58bd86a5e34357f570b31ea93241f82a3f058188844ed8e",
 }
+NAMES = tuple(SHA256)
 
 
 @cache

@@ -19,6 +19,8 @@ class Metric:
         Whether lower is better.
     is_share : bool
         Whether it is shown as a percentage.
+    is_of_decision : bool
+        Whether it depends on who is contacted. The gates do not: they judge the probabilities.
     highest : float or None
         What it cannot exceed; None where it has no bound. None is below 0.
     """
@@ -27,6 +29,7 @@ class Metric:
     meaning: str
     is_loss: bool = False
     is_share: bool = False
+    is_of_decision: bool = False
     highest: float | None = 1.0
 
     @property
@@ -58,14 +61,23 @@ METRICS = {
         "accuracy of the decision",
         "share of customers who were contacted and churned, or not contacted and stayed",
         is_share=True,
+        is_of_decision=True,
     ),
     "precision": Metric(
-        "precision of the decision", "share of the contacted customers who churned", is_share=True
+        "precision of the decision",
+        "share of the contacted customers who churned",
+        is_share=True,
+        is_of_decision=True,
     ),
     "recall": Metric(
-        "recall of the decision", "share of the churners who are contacted", is_share=True
+        "recall of the decision",
+        "share of the churners who are contacted",
+        is_share=True,
+        is_of_decision=True,
     ),
-    "f1": Metric("F1 of the decision", "harmonic mean of precision and recall"),
+    "f1": Metric(
+        "F1 of the decision", "harmonic mean of precision and recall", is_of_decision=True
+    ),
     "recall_at_top": Metric(
         "recall in the top", "share of the churners who are in the riskiest part", is_share=True
     ),
@@ -77,9 +89,11 @@ METRICS = {
 }
 """By their keys in ``metrics.json``, in the order in which they are shown."""
 
+_OF_PROBABILITIES = {key: metric for key, metric in METRICS.items() if not metric.is_of_decision}
+
 METRIC_GATES = {
-    **{f"minimum_{key}": key for key, metric in METRICS.items() if not metric.is_loss},
-    **{f"maximum_{key}": key for key, metric in METRICS.items() if metric.is_loss},
+    **{f"minimum_{key}": key for key, metric in _OF_PROBABILITIES.items() if not metric.is_loss},
+    **{f"maximum_{key}": key for key, metric in _OF_PROBABILITIES.items() if metric.is_loss},
 }
 """Gate, as ``params.yaml`` calls it → the metric that it limits."""
 

@@ -55,11 +55,10 @@ def compute_metrics(
     Returns
     -------
     dict of str to ndarray, (m,)
-        ``roc_auc``, ``average_precision``, ``log_loss``, ``brier_score``,
-        ``expected_calibration_error`` (Naeini et al., 2015: mean absolute difference between mean
-        prediction and churn rate over equal-width bins), ``accuracy``, ``precision``, ``recall``
-        and ``f1`` of the decision, ``recall_at_top`` and ``lift_at_top``. Ties in the ranking count
-        as broken at random. NaN where a metric is not defined (only one class has weight).
+        By the keys of :data:`churn_pipeline.evaluation.metric_definitions.METRICS`. The expected
+        calibration error is that of Naeini et al. (2015): mean absolute difference between mean
+        prediction and churn rate over equal-width bins. Ties in the ranking count as broken at
+        random. NaN where a metric is not defined (only one class has weight).
     """
     y = np.asarray(churned, dtype=np.float64)
     p = np.asarray(churn_probability, dtype=np.float64)
@@ -204,7 +203,7 @@ def bootstrap_decisions(
     Returns
     -------
     dict of str to Interval
-        ``accuracy``, ``precision``, ``recall`` and ``f1``.
+        As of :func:`bootstrap_metrics`.
     """
     y, decided = np.asarray(churned, dtype=np.float64), np.asarray(contacted, dtype=np.bool_)
     with np.errstate(invalid="ignore", divide="ignore"):

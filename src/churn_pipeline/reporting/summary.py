@@ -70,8 +70,9 @@ def summarise(
         f"Test set   {_rows(len(churned), split_record)}, {sum(churned):,} churned; "
         f"{evaluation['confidence']:.0%} intervals, top {evaluation['top_share']:.0%}",
     ]
+    widest = max(len(metric.title) for metric in METRICS.values()) + 2
     lines += [
-        f"  {metric.title:<28} {metrics[name]['value']:.3f}  "
+        f"  {metric.title:<{widest}} {metrics[name]['value']:.3f}  "
         f"[{metrics[name]['low']:.3f}, {metrics[name]['high']:.3f}]"
         for name, metric in METRICS.items()
     ]

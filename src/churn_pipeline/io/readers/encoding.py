@@ -47,7 +47,8 @@ def find_encoding(path: Path, given: str | None = None) -> Encoding:
     """Return the encoding of a text file.
 
     A byte-order mark tells; else UTF-8 where all bytes agree with it; else the one that is given;
-    else UTF-16 by its zero bytes; else the likeliest, see :func:`guess.rank_encodings`.
+    else UTF-16 by its zero bytes; else the likeliest, see
+    :func:`churn_pipeline.io.readers.guess.rank_encodings`.
 
     Parameters
     ----------

@@ -114,7 +114,8 @@ class Family(ABC):
         """Return the log-odds that a fitted classifier gives the encoder's rows, (n,) of float64.
 
         Here those of its probabilities, none closer than :data:`CERTAIN` to 0 or 1. A family that
-        can, returns them before they become probabilities, which lose digits near 0 and 1.
+        can, returns them before they become probabilities, which lose digits near 0 and 1; they
+        are the log-odds of ``predict_proba`` all the same.
         """
         from scipy.special import logit
 
