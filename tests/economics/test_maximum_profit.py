@@ -17,6 +17,7 @@ from churn_pipeline.economics.maximum_profit import (
     expected_maximum_profit,
 )
 from churn_pipeline.scorer.decisions import Economics
+from churn_pipeline.statistics.bootstrap import Bootstrap
 
 DEFAULT = Economics(200, 10, 1, 6, 14)
 CAMPAIGNS = [
@@ -161,7 +162,7 @@ def test_replicates_are_customers_drawn_with_replacement() -> None:
     y, p = problem(7, n=40)
     values = individual_values(7, 40)
     settings: dict[str, Any] = {"replicates": 30, "confidence": 0.9, "seed": 4}
-    found = bootstrap_maximum_profit(y, p, values, DEFAULT, **settings)
+    found = bootstrap_maximum_profit(y, p, values, DEFAULT, Bootstrap(**settings))
     generator = np.random.default_rng(4)
     profits, fractions = [], []
     for rows in generator.integers(0, 40, size=(30, 40)):
@@ -177,15 +178,13 @@ def test_replicates_are_customers_drawn_with_replacement() -> None:
 def test_the_fraction_of_perfect_predictions_is_1() -> None:
     y, _ = problem(2)
     for values in (200.0, individual_values(2, len(y))):
-        _, fraction = bootstrap_maximum_profit(
-            y, y, values, DEFAULT, replicates=20, confidence=0.95, seed=1
-        )
+        _, fraction = bootstrap_maximum_profit(y, y, values, DEFAULT, Bootstrap(20, 0.95, 1))
         assert astuple(fraction) == pytest.approx((1, 1, 1))
 
 
 def test_where_nothing_can_be_earned_nothing_is_missed() -> None:
     profit, fraction = bootstrap_maximum_profit(
-        [0, 0, 0], [0.1, 0.5, 0.9], 200, DEFAULT, replicates=20, confidence=0.95, seed=1
+        [0, 0, 0], [0.1, 0.5, 0.9], 200, DEFAULT, Bootstrap(20, 0.95, 1)
     )
     assert astuple(profit) == (0, 0, 0)
     assert astuple(fraction) == (1, 1, 1)
@@ -203,9 +202,7 @@ def test_coverage_of_the_intervals_is_roughly_their_level() -> None:
     hits, rounds = [0, 0], 100
     for seed in range(rounds):
         y, p = sample(seed, 300)
-        intervals = bootstrap_maximum_profit(
-            y, p, 200, DEFAULT, replicates=100, confidence=0.95, seed=seed
-        )
+        intervals = bootstrap_maximum_profit(y, p, 200, DEFAULT, Bootstrap(100, 0.95, seed))
         for i, interval in enumerate(intervals):
             assert math.isfinite(interval.value)
             hits[i] += interval.low <= truth[i] <= interval.high

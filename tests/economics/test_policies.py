@@ -9,6 +9,7 @@ import pytest
 
 from churn_pipeline.economics.policies import POLICIES, Policy, weigh_policies
 from churn_pipeline.scorer.decisions import Economics
+from churn_pipeline.statistics.bootstrap import Bootstrap
 
 DEFAULT = Economics(200, 10, 1, 6, 14)
 RNG = np.random.default_rng(1)
@@ -22,7 +23,7 @@ def weigh(
 ) -> dict[str, Policy]:
     decided = DEFAULT.expected_profit(P, VALUES) > 0 if contacted is None else contacted
     settings = {"replicates": 200, "confidence": 0.95, "seed": 1, **options}
-    return weigh_policies(y, decided, values, DEFAULT, **settings)
+    return weigh_policies(y, decided, values, DEFAULT, Bootstrap(**settings))
 
 
 def test_profits_by_hand() -> None:

@@ -6,6 +6,7 @@ from sklearn.calibration import calibration_curve
 
 from churn_pipeline.evaluation.calibration import calibration_error_interval
 from churn_pipeline.evaluation.metrics import MetricSettings, bootstrap_metrics, compute_metrics
+from churn_pipeline.statistics.bootstrap import Bootstrap
 
 SETTINGS = MetricSettings(top_share=0.1, calibration_bins=10)
 
@@ -32,9 +33,7 @@ def test_the_interval_covers_the_true_error(bend: float) -> None:
     true_error = compute_metrics(rate, p, p >= 0.3, SETTINGS)["expected_calibration_error"][0]
     for seed in range(rounds):
         churned = generator.random(n) < rate
-        low, high = calibration_error_interval(
-            churned, p, 10, replicates=200, confidence=0.95, seed=seed
-        )
+        low, high = calibration_error_interval(churned, p, 10, Bootstrap(200, 0.95, seed))
         covered += low <= true_error <= high
     assert covered / rounds >= 0.88
 
@@ -44,9 +43,7 @@ def test_every_interval_holds_its_value_even_for_few_customers() -> None:
     for seed in range(20):
         p = generator.beta(1, 3, size=180)
         churned = generator.random(180) < p
-        intervals = bootstrap_metrics(
-            churned, p, p >= 0.3, SETTINGS, replicates=300, confidence=0.95, seed=seed
-        )
+        intervals = bootstrap_metrics(churned, p, p >= 0.3, SETTINGS, Bootstrap(300, 0.95, seed))
         for name, interval in intervals.items():
             assert interval.low <= interval.value <= interval.high, (seed, name)
 
@@ -55,5 +52,5 @@ def test_probabilities_that_are_far_off_exclude_perfect_calibration() -> None:
     generator = np.random.default_rng(1)
     p = generator.random(2000)
     churned = generator.random(2000) < p**3
-    low, _ = calibration_error_interval(churned, p, 10, replicates=200, confidence=0.95, seed=1)
+    low, _ = calibration_error_interval(churned, p, 10, Bootstrap(200, 0.95, 1))
     assert low > 0.05

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from churn_pipeline.evaluation.fairness import (
     measure_group,
     two_proportion_z_test,
 )
+from churn_pipeline.statistics.bootstrap import Bootstrap
 
-BOOTSTRAP: dict[str, Any] = {"replicates": 200, "confidence": 0.95, "seed": 3}
+BOOTSTRAP = Bootstrap(200, 0.95, 3)
 
 
 def draw(n: int, seed: int, level: float = 0.3) -> Outcomes:
@@ -57,7 +59,7 @@ def plant(outcomes: Outcomes, group: NDArray[np.bool_], metric: str) -> Outcomes
 def test_a_planted_disparity_is_found(metric: str) -> None:
     group = labels(1500, 1, (0.7, 0.3))
     outcomes = plant(draw(1500, 2), np.asarray(group == "g1"), metric)
-    assert ("g1", metric) in alarms(audit({"x": group}, outcomes, **BOOTSTRAP))
+    assert ("g1", metric) in alarms(audit({"x": group}, outcomes, BOOTSTRAP))
 
 
 def test_without_a_disparity_there_are_few_warnings() -> None:
@@ -69,7 +71,7 @@ def test_without_a_disparity_there_are_few_warnings() -> None:
             "x": labels(800, 1000 + seed, (0.8, 0.2)),
             "y": labels(800, 2000 + seed, (0.5, 0.42, 0.08)),
         }
-        found = audit(groups, outcomes, replicates=1, confidence=0.95, seed=1)
+        found = audit(groups, outcomes, Bootstrap(1, 0.95, 1))
         assert len(found["differences"]) > 8
         loud += bool(alarms(found))
     # at most 5 % of audits by Holm; 15 of 150 would be twice as many (p < 0.01)
@@ -120,7 +122,7 @@ def test_a_small_group_without_churners_is_no_calibration_alarm() -> None:
 def test_figures_of_a_group() -> None:
     y = np.array([1, 1, 1, 0, 0, 0, 0, 0, 0, 0.0])
     contacted = np.array([1, 1, 0, 1, 0, 0, 0, 0, 0, 0.0])
-    found = measure_group(Outcomes(y, np.full(10, 0.4), contacted), **BOOTSTRAP)
+    found = measure_group(Outcomes(y, np.full(10, 0.4), contacted), BOOTSTRAP)
     values = {key: figure["value"] for key, figure in found.items() if key != "customers"}
     assert found["customers"] == 10
     assert values == {
@@ -134,9 +136,9 @@ def test_figures_of_a_group() -> None:
 
 def test_intervals_are_of_the_normal_width_and_repeat() -> None:
     outcomes = draw(2000, 9)
-    settings = {**BOOTSTRAP, "replicates": 4000}
-    found = measure_group(outcomes, **settings)
-    assert found == measure_group(outcomes, **settings)
+    bootstrap = replace(BOOTSTRAP, replicates=4000)
+    found = measure_group(outcomes, bootstrap)
+    assert found == measure_group(outcomes, bootstrap)
     for metric, (above, below) in outcomes.ratios().items():
         value, n = above.sum() / below.sum(), below.sum()
         width = 2 * 1.96 * (above - value * below).std() * np.sqrt(len(outcomes)) / n
@@ -149,8 +151,8 @@ def test_intervals_are_of_the_normal_width_and_repeat() -> None:
 
 def test_intervals_do_not_depend_on_the_other_columns() -> None:
     outcomes, one, two = draw(300, 1), labels(300, 2, (0.5, 0.5)), labels(300, 3, (0.5, 0.5))
-    alone = audit({"x": one}, outcomes, **BOOTSTRAP)
-    both = audit({"y": two, "x": one}, outcomes, **BOOTSTRAP)
+    alone = audit({"x": one}, outcomes, BOOTSTRAP)
+    both = audit({"y": two, "x": one}, outcomes, BOOTSTRAP)
     assert alone["columns"]["x"] == both["columns"]["x"]
 
 
@@ -160,7 +162,7 @@ def test_a_group_without_churners_or_contacts_has_no_recall_or_precision() -> No
     outcomes.churned[is_member] = 0
     outcomes.contacted[is_member] = 0
     group = groups_of(np.where(is_member, "none", "rest"))
-    found = audit({"x": group}, outcomes, **BOOTSTRAP)
+    found = audit({"x": group}, outcomes, BOOTSTRAP)
     none = found["columns"]["x"]["groups"]["none"]
     assert none["recall"] is None
     assert none["precision"] is None
@@ -170,9 +172,9 @@ def test_a_group_without_churners_or_contacts_has_no_recall_or_precision() -> No
 
 
 def test_two_groups_are_one_comparison_of_the_smaller_one() -> None:
-    found = audit({"x": labels(500, 1, (0.3, 0.7))}, draw(500, 1), **BOOTSTRAP)
+    found = audit({"x": labels(500, 1, (0.3, 0.7))}, draw(500, 1), BOOTSTRAP)
     assert [(d["group"], d["metric"]) for d in found["differences"]] == [("g0", m) for m in JUDGED]
-    three = audit({"x": labels(500, 1, (0.3, 0.3, 0.4))}, draw(500, 1), **BOOTSTRAP)
+    three = audit({"x": labels(500, 1, (0.3, 0.3, 0.4))}, draw(500, 1), BOOTSTRAP)
     assert len(three["differences"]) == 12
 
 
@@ -180,23 +182,23 @@ def test_few_customers_are_listed_but_not_judged() -> None:
     group = groups_of(["few"] * 29 + ["many"] * 300 + ["enough"] * 30)
     outcomes = draw(359, 2)
     outcomes.contacted[:29] = 1
-    found = audit({"x": group}, outcomes, **BOOTSTRAP)
+    found = audit({"x": group}, outcomes, BOOTSTRAP)
     assert found["columns"]["x"]["groups"]["few"]["customers"] == 29
     assert {d["group"] for d in found["differences"]} == {"many", "enough"}
     assert {"column": "x", "group": "few", "metric": None} in found["not_judged"]
 
 
 def test_one_group_has_no_rest() -> None:
-    found = audit({"x": groups_of(["a"] * 50)}, draw(50, 2), **BOOTSTRAP)
+    found = audit({"x": groups_of(["a"] * 50)}, draw(50, 2), BOOTSTRAP)
     assert found["columns"]["x"]["groups"]["a"]["customers"] == 50
     assert (found["differences"], found["not_judged"]) == ([], [])
 
 
 def test_holm_goes_over_all_columns() -> None:
     outcomes, group = draw(700, 11), labels(700, 12, (0.6, 0.4))
-    alone = audit({"x": group}, outcomes, **BOOTSTRAP)["differences"]
+    alone = audit({"x": group}, outcomes, BOOTSTRAP)["differences"]
     others = {f"y{i}": labels(700, 20 + i, (0.6, 0.4)) for i in range(5)}
-    among = audit({"x": group, **others}, outcomes, **BOOTSTRAP)["differences"][:4]
+    among = audit({"x": group, **others}, outcomes, BOOTSTRAP)["differences"][:4]
     for one, many in zip(alone, among, strict=True):
         assert one["difference"] == many["difference"]
         assert one["p_value_holm"] <= many["p_value_holm"]

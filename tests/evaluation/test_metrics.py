@@ -18,7 +18,7 @@ from churn_pipeline.evaluation.metrics import (
     compute_metrics,
 )
 from churn_pipeline.statistics import bootstrap as bootstrap_module
-from churn_pipeline.statistics.bootstrap import Interval
+from churn_pipeline.statistics.bootstrap import Bootstrap, Interval
 from tests.sizes import examples
 
 SETTINGS = MetricSettings(top_share=0.25, calibration_bins=10)
@@ -165,7 +165,7 @@ def sample(seed: int, size: int = 300) -> tuple[np.ndarray, np.ndarray]:
 def bootstrap(seed: int = 1, **arguments: Any) -> dict[str, Interval]:
     y, p = sample(0)
     settings = {"replicates": 60, "confidence": 0.95, "seed": seed, **arguments}
-    return bootstrap_metrics(y, p, p >= 0.5, SETTINGS, **settings)
+    return bootstrap_metrics(y, p, p >= 0.5, SETTINGS, Bootstrap(**settings))
 
 
 def test_bootstrap_repeats_with_its_seed() -> None:
@@ -199,12 +199,12 @@ def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch, rows: 
 
 def test_bootstrap_resamples_customers_with_replacement() -> None:
     interval = bootstrap_metrics(
-        [0, 1] * 200, [0.5] * 400, [True] * 400, SETTINGS, replicates=400, confidence=0.95, seed=1
+        [0, 1] * 200, [0.5] * 400, [True] * 400, SETTINGS, Bootstrap(400, 0.95, 1)
     )["brier_score"]
     assert interval.low == interval.high == interval.value == 0.25
     y = np.repeat([0, 1], 200)
     interval = bootstrap_metrics(
-        y, y * 1.0, [True] * 400, MetricSettings(0.1, 1), replicates=400, confidence=0.95, seed=1
+        y, y * 1.0, [True] * 400, MetricSettings(0.1, 1), Bootstrap(400, 0.95, 1)
     )["precision"]
     noise = 1.96 * math.sqrt(0.25 / 400)
     assert interval.low == pytest.approx(0.5 - noise, abs=0.01)
@@ -234,9 +234,7 @@ def test_coverage_of_the_intervals_is_roughly_their_level() -> None:
     hits = {"roc_auc": 0, "log_loss": 0, "brier_score": 0}
     for seed in range(200):
         y, p = sample(seed, size=250)
-        found = bootstrap_metrics(
-            y, p, p >= 0.5, SETTINGS, replicates=150, confidence=0.95, seed=seed
-        )
+        found = bootstrap_metrics(y, p, p >= 0.5, SETTINGS, Bootstrap(150, 0.95, seed))
         for name in hits:
             hits[name] += found[name].low <= truth[name] <= found[name].high
     for name, count in hits.items():

@@ -7,6 +7,7 @@ from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from churn_pipeline.evaluation.metrics import MetricSettings
 from churn_pipeline.evaluation.period_metrics import METRICS, measure_periods
+from churn_pipeline.statistics.bootstrap import Bootstrap
 
 SETTINGS = MetricSettings(top_share=0.1, calibration_bins=10)
 
@@ -26,7 +27,7 @@ def predictions() -> pd.DataFrame:
 
 
 def measure(predictions: pd.DataFrame) -> pd.DataFrame:
-    return measure_periods(predictions, SETTINGS, replicates=60, confidence=0.9, seed=1)
+    return measure_periods(predictions, SETTINGS, Bootstrap(60, 0.9, 1))
 
 
 def test_every_period_is_measured_as_scikit_learn_does(predictions: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ from scipy import stats
 from churn_pipeline.evaluation.calibration import calibration_error_interval
 from churn_pipeline.evaluation.fairness import Outcomes, audit, measure_group
 from churn_pipeline.evaluation.metrics import MetricSettings, bootstrap_metrics
-from churn_pipeline.statistics.bootstrap import resamplings
+from churn_pipeline.statistics.bootstrap import Bootstrap
 from churn_pipeline.statistics.clustered_tests import clustered_ratio_test, customer_terms
 from churn_pipeline.statistics.delong import delong_test
 
@@ -32,7 +32,7 @@ def rows_of_customers(
 
 def test_all_rows_of_a_customer_are_drawn_together() -> None:
     numbers = np.array([0, 1, 1, 2, 0, 3])
-    drawn = np.concatenate(list(resamplings(6, 500, 1, numbers)))
+    drawn = np.concatenate(list(Bootstrap(500, 0.9, 1, numbers).samples(6)))
     assert drawn.shape == (500, 6)
     assert (drawn[:, 0] == drawn[:, 4]).all()
     assert (drawn[:, 1] == drawn[:, 2]).all()
@@ -44,8 +44,10 @@ def test_one_row_a_customer_changes_nothing() -> None:
     y, score, _ = rows_of_customers(0, 80, 1)
     numbers = np.arange(80)
     p = 1 / (1 + np.exp(1 - score))
-    plain = np.concatenate(list(resamplings(80, 20, 3)))
-    assert plain.tolist() == np.concatenate(list(resamplings(80, 20, 3, numbers))).tolist()
+    plain = np.concatenate(list(Bootstrap(20, 0.9, 3).samples(80)))
+    assert (
+        plain.tolist() == np.concatenate(list(Bootstrap(20, 0.9, 3, numbers).samples(80))).tolist()
+    )
     one, other = delong_test(y, score, -score, 0.9), delong_test(y, score, -score, 0.9, numbers)
     assert (one.low, one.high) == pytest.approx((other.low, other.high))
     terms = customer_terms(p, numbers)
@@ -64,10 +66,10 @@ def test_copies_of_rows_are_no_evidence() -> None:
 
     settings = MetricSettings(0.1, 10)
     parameters: dict[str, Any] = {"replicates": 300, "confidence": 0.9, "seed": 1}
-    of_rows = bootstrap_metrics(y, p, p > 0.3, settings, **parameters)
+    of_rows = bootstrap_metrics(y, p, p > 0.3, settings, Bootstrap(**parameters))
     of_copies = bootstrap_metrics(
         np.tile(y, 3), np.tile(p, 3), np.tile(p > 0.3, 3), settings,
-        **parameters, customer_numbers=numbers,
+        Bootstrap(**parameters, customer_numbers=numbers),
     )  # fmt: skip
     for name, found in of_copies.items():
         if name != "expected_calibration_error":  # of the same replicates
@@ -116,17 +118,19 @@ def test_a_group_is_judged_by_its_customers() -> None:
     parameters: dict[str, Any] = {"replicates": 400, "confidence": 0.95, "seed": 1}
     widths = []
     for outcomes in (plain, clustered):
-        rate = measure_group(outcomes, **parameters)["selection_rate"]
+        rate = measure_group(outcomes, Bootstrap(**parameters))["selection_rate"]
         widths.append(rate["high"] - rate["low"])
     assert widths[1] > 1.5 * widths[0]
     groups: dict[str, Any] = {"group": pd.Categorical(np.where(members, "a", "b"))}
-    found, naive = (audit(groups, part, **parameters)["differences"] for part in (clustered, plain))
+    found, naive = (
+        audit(groups, part, Bootstrap(**parameters))["differences"] for part in (clustered, plain)
+    )
     for one, other in zip(found, naive, strict=True):
         assert one["p_value_holm"] >= other["p_value_holm"]
         assert one["value"] == other["value"]
     few = Outcomes(y[:180], p[:180], y[:180], numbers[:180])  # 30 customers, 15 in a group
     halves: dict[str, Any] = {"group": pd.Categorical(np.where(np.arange(180) < 90, "a", "b"))}
-    assert audit(halves, few, **parameters)["not_judged"][0]["metric"] is None
+    assert audit(halves, few, Bootstrap(**parameters))["not_judged"][0]["metric"] is None
 
 
 def test_calibration_intervals_of_copies_are_those_of_the_rows_once() -> None:
@@ -134,11 +138,11 @@ def test_calibration_intervals_of_copies_are_those_of_the_rows_once() -> None:
     p = random.random(400)
     y = (random.random(400) < np.clip(p + 0.08, 0, 1)).astype(float)
     parameters: dict[str, Any] = {"replicates": 400, "confidence": 0.95, "seed": 1}
-    once = calibration_error_interval(y, p, 10, **parameters)
+    once = calibration_error_interval(y, p, 10, Bootstrap(**parameters))
     copied = np.tile(y, 5), np.tile(p, 5), 10
-    blind = calibration_error_interval(*copied, **parameters)
+    blind = calibration_error_interval(*copied, Bootstrap(**parameters))
     known = calibration_error_interval(
-        *copied, **parameters, customer_numbers=np.tile(np.arange(400), 5)
+        *copied, Bootstrap(**parameters, customer_numbers=np.tile(np.arange(400), 5))
     )
     assert known == pytest.approx(once, abs=0.02)
     assert blind[1] - blind[0] < 0.7 * (known[1] - known[0])

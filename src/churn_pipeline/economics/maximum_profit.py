@@ -8,7 +8,7 @@ from scipy.optimize import isotonic_regression
 from scipy.special import betaincc
 
 from churn_pipeline.scorer.decisions import Economics
-from churn_pipeline.statistics.bootstrap import Interval, pivotal_interval, resamplings
+from churn_pipeline.statistics.bootstrap import Bootstrap, Interval
 
 Floats = NDArray[np.float64]
 
@@ -70,11 +70,7 @@ def bootstrap_maximum_profit(
     churn_probability: ArrayLike,
     lifetime_values: ArrayLike,
     economics: Economics,
-    *,
-    replicates: int,
-    confidence: float,
-    seed: int,
-    customer_numbers: NDArray[np.int64] | None = None,
+    bootstrap: Bootstrap,
 ) -> tuple[Interval, Interval]:
     """Compute the expected maximum profit with pivotal bootstrap intervals.
 
@@ -82,13 +78,7 @@ def bootstrap_maximum_profit(
     ----------
     target, churn_probability, lifetime_values, economics
         See :func:`expected_maximum_profit`.
-    replicates : int
-        How many samples of customers to draw with replacement.
-    confidence : float
-        Level of the intervals, such as 0.95.
-    seed : int
-    customer_numbers : ndarray of int, (n,), optional
-        See :func:`churn_pipeline.statistics.bootstrap.resamplings`.
+    bootstrap : Bootstrap
 
     Returns
     -------
@@ -107,11 +97,10 @@ def bootstrap_maximum_profit(
         return profit, np.divide(profit, most, out=np.ones_like(profit), where=most > 0)
 
     (profit,), (fraction,) = figures(np.ones((1, model.size)))
-    drawn = resamplings(model.size, replicates, seed, customer_numbers)
-    draws = [figures(weights) for weights in drawn]
+    draws = [figures(weights) for weights in bootstrap.samples(model.size)]
     profits, fractions = (np.concatenate(part) for part in zip(*draws, strict=True))
-    around = pivotal_interval(float(profit), profits, confidence)
-    part = pivotal_interval(float(fraction), fractions, confidence)
+    around = bootstrap.pivotal_interval(float(profit), profits)
+    part = bootstrap.pivotal_interval(float(fraction), fractions)
     return (
         Interval(around.value, max(around.low, 0.0), around.high),
         Interval(part.value, max(part.low, 0.0), min(part.high, 1.0)),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from churn_pipeline.scorer.decisions import Economics
-from churn_pipeline.statistics.bootstrap import Interval, percentile_interval, resamplings
+from churn_pipeline.statistics.bootstrap import Bootstrap, Interval
 
 Floats = NDArray[np.float64]
 
@@ -37,11 +37,7 @@ def weigh_policies(
     contacted: ArrayLike,
     lifetime_values: ArrayLike,
     economics: Economics,
-    *,
-    replicates: int,
-    confidence: float,
-    seed: int,
-    customer_numbers: NDArray[np.int64] | None = None,
+    bootstrap: Bootstrap,
 ) -> dict[str, Policy]:
     """Compare the model's decisions with contacting everyone, no one, or as many at random.
 
@@ -53,8 +49,8 @@ def weigh_policies(
     lifetime_values : array-like of float, (n,)
     economics : Economics
         The acceptance counts with its expectation.
-    replicates, confidence, seed, customer_numbers
-        Of the bootstrap; the policies are compared on the same replicates.
+    bootstrap : Bootstrap
+        The policies are compared on the same replicates.
 
     Returns
     -------
@@ -73,14 +69,14 @@ def weigh_policies(
         return np.stack([model, everyone, np.zeros_like(model), share * everyone])
 
     values = profits(np.ones((1, n)))[:, 0]
-    draws = np.hstack([profits(w) for w in resamplings(n, replicates, seed, customer_numbers)])
+    draws = np.hstack([profits(w) for w in bootstrap.samples(n)])
     share = float(decided.mean())
     shares = (share, 1.0, 0.0, share)
     return {
         name: Policy(
             shares[i],
-            percentile_interval(float(values[i]), draws[i], confidence),
-            percentile_interval(float(values[0] - values[i]), draws[0] - draws[i], confidence),
+            bootstrap.percentile_interval(float(values[i]), draws[i]),
+            bootstrap.percentile_interval(float(values[0] - values[i]), draws[0] - draws[i]),
         )
         for i, name in enumerate(POLICIES)
     }

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from churn_pipeline.statistics.bootstrap import resamplings
+from churn_pipeline.statistics.bootstrap import Bootstrap
 
 _SCALES = np.linspace(0, 2, 81)
 
@@ -17,11 +17,7 @@ def calibration_error_interval(
     churned: ArrayLike,
     churn_probability: ArrayLike,
     n_bins: int,
-    *,
-    replicates: int,
-    confidence: float,
-    seed: int,
-    customer_numbers: NDArray[np.int64] | None = None,
+    bootstrap: Bootstrap,
 ) -> tuple[float, float]:
     """Compute an interval for the expected calibration error by inverting a test.
 
@@ -38,14 +34,9 @@ def calibration_error_interval(
     churn_probability : array-like of float, (n,)
     n_bins : int
         Equal-width bins.
-    replicates : int
-        Data sets drawn for each assumed error.
-    confidence : float
-        Level, such as 0.95.
-    seed : int
-    customer_numbers : ndarray of int, (n,), optional
-        See :func:`churn_pipeline.statistics.bootstrap.resamplings`. The noise of the drawn churn
-        rates is then that of resampled customers, not binomial.
+    bootstrap : Bootstrap
+        ``replicates`` data sets are drawn for each assumed error. With ``customer_numbers`` the
+        noise of the drawn churn rates is that of resampled customers, not binomial.
 
     Returns
     -------
@@ -65,22 +56,21 @@ def calibration_error_interval(
     gap = rates - mean
     observed = float(share @ np.abs(gap))
 
-    generator = np.random.default_rng(seed)
-    tail = (1 - confidence) / 2
+    generator = np.random.default_rng(bootstrap.seed)
     kept = [observed]
     noise = None
-    if customer_numbers is not None:
+    if bootstrap.customer_numbers is not None:
         which = np.cumsum(filled)[in_bin] - 1  # bin of each row, empty ones left out
         members = np.eye(len(rates))[which] * ((y - rates[which]) / counts[which])[:, None]
-        drawn_weights = resamplings(len(p), replicates, seed, customer_numbers)
-        noise = np.concatenate([weights @ members for weights in drawn_weights])
+        noise = np.concatenate([weights @ members for weights in bootstrap.samples(len(p))])
     for scale in _SCALES:
         rate = np.clip(mean + scale * gap, 0, 1)
         if noise is None:
-            drawn = generator.binomial(counts, rate, size=(replicates, len(counts))) / counts
+            size = (bootstrap.replicates, len(counts))
+            drawn = generator.binomial(counts, rate, size=size) / counts
         else:
             drawn = rate + noise
-        low, high = np.quantile(np.abs(drawn - mean) @ share, [tail, 1 - tail])
+        low, high = np.quantile(np.abs(drawn - mean) @ share, [bootstrap.tail, 1 - bootstrap.tail])
         if low <= observed <= high:
             kept.append(float(share @ np.abs(rate - mean)))
     return min(kept), max(kept)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from churn_pipeline.statistics.bootstrap import resamplings
+from churn_pipeline.statistics.bootstrap import Bootstrap
 from churn_pipeline.statistics.clustered_tests import clustered_ratio_test
 from churn_pipeline.statistics.comparison import holm
 
@@ -74,10 +74,7 @@ class Outcomes:
 def audit(
     groups: Mapping[str, pd.Categorical],
     outcomes: Outcomes,
-    *,
-    replicates: int,
-    confidence: float,
-    seed: int,
+    bootstrap: Bootstrap,
 ) -> dict[str, Any]:
     """Measure every group, and test how far it is from the rest of the customers.
 
@@ -86,11 +83,9 @@ def audit(
     groups : mapping of str to Categorical, (n,)
         Sensitive column → the group of each customer.
     outcomes : Outcomes, (n,)
-    replicates : int
-        Bootstrap replicates.
-    confidence : float
-        Level of the intervals, and one minus the level of ``beyond_noise``.
-    seed : int
+    bootstrap : Bootstrap
+        Its ``confidence`` is also one minus the level of ``beyond_noise``; the customers of the
+        rows are those of the outcomes.
 
     Returns
     -------
@@ -112,9 +107,7 @@ def audit(
         members = {str(name): np.asarray(labels == name) for name in labels.categories}
         columns[column] = {
             "groups": {
-                name: measure_group(
-                    outcomes.of(is_member), replicates=replicates, confidence=confidence, seed=seed
-                )
+                name: measure_group(outcomes.of(is_member), bootstrap)
                 for name, is_member in members.items()
             }
         }
@@ -125,7 +118,7 @@ def audit(
     adjusted = holm([entry.pop("p_value") for entry in comparisons])
     for entry, p_value in zip(comparisons, adjusted, strict=True):
         entry["p_value_holm"] = round(float(p_value), 6)
-        entry["beyond_noise"] = bool(p_value < 1 - confidence)
+        entry["beyond_noise"] = bool(p_value < 1 - bootstrap.confidence)
     return {"columns": columns, "differences": comparisons, "not_judged": not_judged}
 
 
@@ -138,9 +131,7 @@ def _once_each(members: Mapping[str, NDArray[np.bool_]]) -> list[str]:
     return names
 
 
-def measure_group(
-    group: Outcomes, *, replicates: int, confidence: float, seed: int
-) -> dict[str, Any]:
+def measure_group(group: Outcomes, bootstrap: Bootstrap) -> dict[str, Any]:
     """Measure one group, with bootstrap percentile intervals from within the group.
 
     Returns
@@ -162,16 +153,15 @@ def measure_group(
             table = np.array(
                 [np.bincount(group.customer_numbers, weights=column) for column in table.T]
             ).T
-        sums = np.concatenate([w @ table for w in resamplings(len(table), replicates, seed)])
+        sums = np.concatenate([w @ table for w in bootstrap.samples(len(table))])
         draws = sums[:, : len(ratios)] / sums[:, len(ratios) :]
-    tail = (1 - confidence) / 2
     measured: dict[str, Any] = {"customers": len(group)}
     for metric, value, drawn in zip(ratios, values, draws.T, strict=True):
         defined = drawn[~np.isnan(drawn)]
         if np.isnan(value) or not len(defined):
             measured[metric] = None
             continue
-        low, high = np.quantile(defined, [tail, 1 - tail])
+        low, high = np.quantile(defined, [bootstrap.tail, 1 - bootstrap.tail])
         measured[metric] = {
             "value": round(float(value), 6),
             "low": round(float(low), 6),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from churn_pipeline.evaluation.calibration import calibration_bin, calibration_error_interval
-from churn_pipeline.statistics.bootstrap import Interval, percentile_interval, resamplings
+from churn_pipeline.statistics.bootstrap import Bootstrap, Interval
 
 Floats = NDArray[np.float64]
 
@@ -136,11 +136,7 @@ def bootstrap_metrics(
     churn_probability: ArrayLike,
     contacted: ArrayLike | None,
     settings: MetricSettings,
-    *,
-    replicates: int,
-    confidence: float,
-    seed: int,
-    customer_numbers: NDArray[np.int64] | None = None,
+    bootstrap: Bootstrap,
 ) -> dict[str, Interval]:
     """Compute all metrics with bootstrap percentile intervals (Efron and Tibshirani, 1993).
 
@@ -151,13 +147,7 @@ def bootstrap_metrics(
     ----------
     churned, churn_probability, contacted, settings
         See :func:`compute_metrics`.
-    replicates : int
-        How many samples of customers to draw with replacement.
-    confidence : float
-        Level of the intervals, such as 0.95.
-    seed : int
-    customer_numbers : ndarray of int, (n,), optional
-        See :func:`churn_pipeline.statistics.bootstrap.resamplings`.
+    bootstrap : Bootstrap
 
     Returns
     -------
@@ -167,11 +157,11 @@ def bootstrap_metrics(
     values = compute_metrics(churned, churn_probability, contacted, settings)
     chunks = [
         compute_metrics(churned, churn_probability, contacted, settings, weights)
-        for weights in resamplings(len(np.asarray(churned)), replicates, seed, customer_numbers)
+        for weights in bootstrap.samples(len(np.asarray(churned)))
     ]
     intervals = {
-        name: percentile_interval(
-            float(value[0]), np.concatenate([chunk[name] for chunk in chunks]), confidence
+        name: bootstrap.percentile_interval(
+            float(value[0]), np.concatenate([chunk[name] for chunk in chunks])
         )
         for name, value in values.items()
     }
@@ -180,10 +170,7 @@ def bootstrap_metrics(
         churned,
         churn_probability,
         settings.calibration_bins,
-        replicates=replicates,
-        confidence=confidence,
-        seed=seed,
-        customer_numbers=customer_numbers,
+        bootstrap,
     )
     interval = Interval(error, min(lowest, error), max(highest, error))
     return intervals | {"expected_calibration_error": interval}
@@ -192,11 +179,7 @@ def bootstrap_metrics(
 def bootstrap_decisions(
     churned: ArrayLike,
     contacted: ArrayLike,
-    *,
-    replicates: int,
-    confidence: float,
-    seed: int,
-    customer_numbers: NDArray[np.int64] | None = None,
+    bootstrap: Bootstrap,
 ) -> dict[str, Interval]:
     """Compute the metrics of the decision alone, over the replicates of :func:`bootstrap_metrics`.
 
@@ -210,11 +193,11 @@ def bootstrap_decisions(
         values = _decision_metrics(y, decided, np.ones((1, len(y))))
         chunks = [
             _decision_metrics(y, decided, np.asarray(weights, dtype=np.float64))
-            for weights in resamplings(len(y), replicates, seed, customer_numbers)
+            for weights in bootstrap.samples(len(y))
         ]
     return {
-        name: percentile_interval(
-            float(value[0]), np.concatenate([chunk[name] for chunk in chunks]), confidence
+        name: bootstrap.percentile_interval(
+            float(value[0]), np.concatenate([chunk[name] for chunk in chunks])
         )
         for name, value in values.items()
     }

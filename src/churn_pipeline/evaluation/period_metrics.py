@@ -1,5 +1,6 @@
 """Metrics period by period: does the model hold as time goes on?"""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_pipeline.evaluation.metrics import MetricSettings, compute_metrics
-from churn_pipeline.statistics.bootstrap import percentile_interval, resamplings
+from churn_pipeline.statistics.bootstrap import Bootstrap
 
 Floats = NDArray[np.float64]
 
@@ -23,10 +24,7 @@ _FEWEST_REPLICATES = 200
 def measure_periods(
     predictions: pd.DataFrame,
     settings: MetricSettings,
-    *,
-    replicates: int,
-    confidence: float,
-    seed: int,
+    bootstrap: Bootstrap,
 ) -> pd.DataFrame:
     """Measure every period of either side, with bootstrap percentile intervals.
 
@@ -36,11 +34,8 @@ def measure_periods(
         ``side``, ``period``, ``churned``, ``churn_probability``, and ``customer_number`` where
         customers have several rows: these are drawn together.
     settings : MetricSettings
-    replicates : int
-        Of the bootstrap at most; a period of many rows has fewer, at least 200.
-    confidence : float
-        Level of the intervals.
-    seed : int
+    bootstrap : Bootstrap
+        A period of many rows has fewer replicates, at least 200.
 
     Returns
     -------
@@ -62,7 +57,9 @@ def measure_periods(
             "churners": int(y.sum()),
         }
         limit = max(_FEWEST_REPLICATES, _CELLS_A_PERIOD // len(rows))
-        line |= _measure(rows, settings, min(replicates, limit), confidence, seed)
+        line |= _measure(
+            rows, settings, replace(bootstrap, replicates=min(bootstrap.replicates, limit))
+        )
         lines.append(line)
     table = pd.DataFrame(lines)
     order = np.lexsort((table["period"], table["side"] != "training"))
@@ -70,18 +67,15 @@ def measure_periods(
 
 
 def _measure(
-    rows: pd.DataFrame, settings: MetricSettings, replicates: int, confidence: float, seed: int
+    rows: pd.DataFrame, settings: MetricSettings, bootstrap: Bootstrap
 ) -> dict[str, float]:
     y = rows["churned"].to_numpy(dtype=np.float64)
     p = rows["churn_probability"].to_numpy(dtype=np.float64)
-    numbers = None
     if "customer_number" in rows:
         numbers = np.unique(rows["customer_number"], return_inverse=True)[1]
+        bootstrap = replace(bootstrap, customer_numbers=numbers)
     values = _figures(y, p, settings, np.ones((1, len(y))))
-    chunks = [
-        _figures(y, p, settings, weights)
-        for weights in resamplings(len(y), replicates, seed, numbers)
-    ]
+    chunks = [_figures(y, p, settings, weights) for weights in bootstrap.samples(len(y))]
     found: dict[str, float] = {}
     for name in METRICS:
         value = float(values[name][0])
@@ -89,7 +83,7 @@ def _measure(
         if np.isnan(value) or np.isnan(draws).all():
             low = high = np.nan
         else:
-            interval = percentile_interval(value, draws, confidence)
+            interval = bootstrap.percentile_interval(value, draws)
             low, high = interval.low, interval.high
         found |= {name: value, f"{name}_low": low, f"{name}_high": high}
     return found

@@ -1,7 +1,8 @@
 """The bootstrap (Efron and Tibshirani, 1993): customers drawn with replacement, as weights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,64 +24,82 @@ class Interval:
         return {key: round(value, 6) + 0.0 for key, value in asdict(self).items()}  # no -0.0
 
 
-def percentile_interval(value: float, draws: NDArray[np.float64], confidence: float) -> Interval:
-    """Make the percentile interval of a figure.
+@dataclass(frozen=True)
+class Bootstrap:
+    """Replicates of the customers, and the intervals made of them.
 
-    Parameters
+    Equal ones draw the same replicates, so that figures may be compared pair by pair.
+
+    Attributes
     ----------
-    value : float
-        The figure on the customers themselves.
-    draws : ndarray of float, (n_replicates,)
-        The figure on the replicates; NaN where it is not defined, which does not count.
+    replicates : int
+        How many samples of customers to draw with replacement.
     confidence : float
-        Level, such as 0.95.
-
-    Returns
-    -------
-    Interval
-    """
-    tail = (1 - confidence) / 2
-    low, high = np.nanquantile(draws, [tail, 1 - tail])
-    return Interval(value, float(low), float(high))
-
-
-def pivotal_interval(value: float, draws: NDArray[np.float64], confidence: float) -> Interval:
-    """Make the pivotal interval of a figure (Davison and Hinkley, 1997, section 5.2).
-
-    A figure that is a maximum is too high by chance on the customers, and its replicates are too
-    high once more. The pivotal interval takes off what the replicates exceed the figure by, where
-    the percentile interval adds it. The parameters are those of :func:`percentile_interval`.
-    """
-    around = percentile_interval(value, draws, confidence)
-    return Interval(value, 2 * value - around.high, 2 * value - around.low)
-
-
-def resamplings(
-    n: int, replicates: int, seed: int, customer_numbers: NDArray[np.int64] | None = None
-) -> Iterator[NDArray[np.int64]]:
-    """Draw bootstrap replicates of the customers of ``n`` rows, some at a time.
-
-    The same arguments give the same replicates, so that figures may be compared pair by pair.
-
-    Parameters
-    ----------
-    n, replicates, seed : int
+        Level of the intervals, such as 0.95.
+    seed : int
     customer_numbers : ndarray of int, (n,), optional
         Whose row it is, 0 … n_customers - 1: all rows of a customer are drawn together (the cluster
         bootstrap), since they are not independent. By default each row is another customer.
-
-    Yields
-    ------
-    ndarray of int, (n_some, n)
-        One line a replicate: how often it has each row.
     """
-    generator = np.random.default_rng(seed)
-    rows = max(1, _CELLS_A_CHUNK // n)
-    n_customers = n if customer_numbers is None else int(customer_numbers.max()) + 1
-    with tqdm(total=replicates, desc="bootstrap", unit="sample", disable=None, leave=False) as bar:
-        for start in range(0, replicates, rows):
-            size = min(rows, replicates - start)
-            draws = generator.integers(0, n_customers, size=(size, n_customers))
-            weights = np.stack([np.bincount(draw, minlength=n_customers) for draw in draws])
-            yield weights if customer_numbers is None else weights[:, customer_numbers]
-            bar.update(size)
+
+    replicates: int
+    confidence: float
+    seed: int
+    customer_numbers: NDArray[np.int64] | None = None
+
+    @classmethod
+    def of(
+        cls, evaluation: Mapping[str, Any], customer_numbers: NDArray[np.int64] | None = None
+    ) -> Self:
+        """Take the section ``evaluation`` of the parameters."""
+        return cls(
+            evaluation["replicates"], evaluation["confidence"], evaluation["seed"], customer_numbers
+        )
+
+    @property
+    def tail(self) -> float:
+        """What is left out of an interval at either end."""
+        return (1 - self.confidence) / 2
+
+    def samples(self, n: int) -> Iterator[NDArray[np.int64]]:
+        """Draw the replicates of ``n`` rows, some at a time.
+
+        Yields
+        ------
+        ndarray of int, (n_some, n)
+            One line a replicate: how often it has each row.
+        """
+        generator = np.random.default_rng(self.seed)
+        rows = max(1, _CELLS_A_CHUNK // n)
+        numbers, total = self.customer_numbers, self.replicates
+        n_customers = n if numbers is None else int(numbers.max()) + 1
+        with tqdm(total=total, desc="bootstrap", unit="sample", disable=None, leave=False) as bar:
+            for start in range(0, total, rows):
+                size = min(rows, total - start)
+                draws = generator.integers(0, n_customers, size=(size, n_customers))
+                weights = np.stack([np.bincount(draw, minlength=n_customers) for draw in draws])
+                yield weights if numbers is None else weights[:, numbers]
+                bar.update(size)
+
+    def percentile_interval(self, value: float, draws: NDArray[np.float64]) -> Interval:
+        """Make the percentile interval of a figure.
+
+        Parameters
+        ----------
+        value : float
+            The figure on the customers themselves.
+        draws : ndarray of float, (n_replicates,)
+            The figure on the replicates; NaN where it is not defined, which does not count.
+        """
+        low, high = np.nanquantile(draws, [self.tail, 1 - self.tail])
+        return Interval(value, float(low), float(high))
+
+    def pivotal_interval(self, value: float, draws: NDArray[np.float64]) -> Interval:
+        """Make the pivotal interval of a figure (Davison and Hinkley, 1997, section 5.2).
+
+        A figure that is a maximum is too high by chance on the customers, and its replicates are
+        too high once more. The pivotal interval takes off what the replicates exceed the figure by,
+        where :meth:`percentile_interval` adds it.
+        """
+        around = self.percentile_interval(value, draws)
+        return Interval(value, 2 * value - around.high, 2 * value - around.low)

@@ -13,6 +13,7 @@ from churn_pipeline.economics.tiers import summarise_tiers
 from churn_pipeline.reporting import economics_figures, figures
 from churn_pipeline.scorer.decisions import Economics, tiers
 from churn_pipeline.splits.customers import numbers_of
+from churn_pipeline.statistics.bootstrap import Bootstrap
 
 
 def weigh_decisions(
@@ -47,10 +48,9 @@ def weigh_decisions(
     levels = tiers(economics["tiers"])
     churned, probability = test_predictions["churned"], test_predictions["churn_probability"]
     values = test_predictions["customer_lifetime_value"].to_numpy()
-    bootstrap = {key: evaluation[key] for key in ("replicates", "confidence", "seed")}
-    bootstrap["customer_numbers"] = numbers_of(test_predictions)
-    empc, fraction = bootstrap_maximum_profit(churned, probability, values, assumed, **bootstrap)
-    policies = weigh_policies(churned, test_predictions["contacted"], values, assumed, **bootstrap)
+    bootstrap = Bootstrap.of(evaluation, numbers_of(test_predictions))
+    empc, fraction = bootstrap_maximum_profit(churned, probability, values, assumed, bootstrap)
+    policies = weigh_policies(churned, test_predictions["contacted"], values, assumed, bootstrap)
     lifetime_value = assumed.customer_lifetime_value
     weighed = {
         "assumptions": asdict(assumed),

@@ -10,6 +10,7 @@ from churn_pipeline.evaluation.customer_groups import group_customers
 from churn_pipeline.evaluation.fairness import Outcomes, audit
 from churn_pipeline.reporting.fairness_sentences import tell_not_judged, warn
 from churn_pipeline.splits.customers import customer_numbers, in_order_of
+from churn_pipeline.statistics.bootstrap import Bootstrap
 
 
 def audit_fairness(
@@ -50,9 +51,7 @@ def audit_fairness(
             test_predictions["contacted"].to_numpy(dtype=np.float64),
             customer_numbers(customers, contract),
         ),
-        replicates=evaluation["replicates"],
-        confidence=evaluation["confidence"],
-        seed=evaluation["seed"],
+        Bootstrap.of(evaluation),
     )
     columns, differences = found["columns"], found["differences"]
     return {

@@ -12,6 +12,7 @@ from churn_pipeline.evaluation.metrics import bootstrap_decisions
 from churn_pipeline.reporting import figures
 from churn_pipeline.scorer.decisions import Economics, assign_tier, recommend, tiers
 from churn_pipeline.splits.customers import NUMBER, numbers_of
+from churn_pipeline.statistics.bootstrap import Bootstrap
 
 
 def decide_test_customers(
@@ -75,10 +76,7 @@ def measure_decisions(
     intervals = bootstrap_decisions(
         test_predictions["churned"],
         test_predictions["contacted"],
-        replicates=evaluation["replicates"],
-        confidence=evaluation["confidence"],
-        seed=evaluation["seed"],
-        customer_numbers=numbers_of(test_predictions),
+        Bootstrap.of(evaluation, numbers_of(test_predictions)),
     )
     return {
         **model_metrics,

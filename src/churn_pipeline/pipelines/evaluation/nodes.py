@@ -19,6 +19,7 @@ from churn_pipeline.splits.customers import (
     key_columns,
     numbers_of,
 )
+from churn_pipeline.statistics.bootstrap import Bootstrap
 from churn_pipeline.statistics.delong import delong_test
 
 _REFERENCES = ("runner_up", "baseline")
@@ -72,10 +73,7 @@ def measure(scores: pd.DataFrame, evaluation: dict[str, Any]) -> dict[str, Any]:
         MetricSettings(
             top_share=evaluation["top_share"], calibration_bins=evaluation["calibration_bins"]
         ),
-        replicates=evaluation["replicates"],
-        confidence=evaluation["confidence"],
-        seed=evaluation["seed"],
-        customer_numbers=numbers_of(scores),
+        Bootstrap.of(evaluation, numbers_of(scores)),
     )
     return {name: interval.rounded() for name, interval in intervals.items()}
 

@@ -24,6 +24,7 @@ from churn_pipeline.splits.customers import (
     numbers_of,
 )
 from churn_pipeline.splits.split_record import label_periods
+from churn_pipeline.statistics.bootstrap import Bootstrap
 
 _DECIMALS = 6
 
@@ -94,9 +95,7 @@ def measure_by_period(
         MetricSettings(
             top_share=evaluation["top_share"], calibration_bins=evaluation["calibration_bins"]
         ),
-        replicates=evaluation["replicates"],
-        confidence=evaluation["confidence"],
-        seed=evaluation["seed"],
+        Bootstrap.of(evaluation),
     ).round(_DECIMALS)
 
 
