@@ -175,6 +175,12 @@ def test_no_folder_is_no_bundle(folder: Path) -> None:
     assert "manifest.json is missing" in refusal(folder)
 
 
+def test_a_folder_that_cannot_be_looked_at_is_refused(folder: Path) -> None:
+    """Permissions would not stop root, a name that no file system allows does."""
+    name = folder.parent / ("x" * 1000)
+    assert f"{name} cannot be read (File name too long)" in refusal(name)
+
+
 class Killed(BaseException):
     pass
 

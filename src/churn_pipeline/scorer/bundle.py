@@ -105,10 +105,18 @@ def _identity(folder: Path) -> object:
 
 
 def _read_bundle(folder: Path) -> Bundle:
+    try:
+        return _verified(folder)
+    except OSError as error:
+        path = error.filename or folder
+        raise BundleError(f"{path} cannot be read ({error.strerror}); {_REMEDY}") from None
+
+
+def _verified(folder: Path) -> Bundle:
     if not folder.is_dir():
         raise BundleError(f"{folder} is not a folder; `dvc repro` creates the bundle")
     expected = _sums(folder)
-    found = _names(folder)
+    found = sorted(path.name for path in folder.iterdir() if path.name != MANIFEST)
     for name in found:
         if name not in expected:
             raise BundleError(f"{folder / name} does not belong to the bundle; {_REMEDY}")
@@ -119,27 +127,13 @@ def _read_bundle(folder: Path) -> Bundle:
             raise BundleError(f"{path} is a link, not a file; {_REMEDY}")
         if name not in found or not path.is_file():
             raise BundleError(f"{path} is missing; {_REMEDY}")
-        files[name] = _bytes(path)
+        files[name] = path.read_bytes()
         if hashlib.sha256(files[name]).hexdigest() != digest:
             raise BundleError(f"{path} was changed since it was packaged; {_REMEDY}")
     bundle = Bundle(files)
-    if bundle.manifest != _bytes(folder / MANIFEST):
+    if bundle.manifest != (folder / MANIFEST).read_bytes():
         raise BundleError(f"{folder / MANIFEST} was changed since it was packaged; {_REMEDY}")
     return bundle
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return sorted(path.name for path in folder.iterdir() if path.name != MANIFEST)
-    except OSError as error:
-        raise BundleError(f"{folder} cannot be read ({error.strerror}); {_REMEDY}") from None
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read ({error.strerror}); {_REMEDY}") from None
 
 
 _REMEDY = "nothing in it is used: copy the whole folder again from where it was packaged"
@@ -152,8 +146,6 @@ def _sums(folder: Path) -> dict[str, str]:
         version, sums = manifest["format"], {**manifest["files"]}
     except FileNotFoundError:
         raise BundleError(f"{path} is missing; {folder} contains no bundle") from None
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read ({error.strerror}); {_REMEDY}") from None
     except (ValueError, TypeError, KeyError, RecursionError):
         raise BundleError(f"{path} is not the manifest of a bundle; {_REMEDY}") from None
     if version != FORMAT:
