@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -335,6 +336,24 @@ def test_a_service_without_a_bundle_waits_for_one(
     asyncio.run(scenario())
 
 
+def test_a_bundle_that_cannot_be_looked_at_is_no_fault_of_the_folder(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        good, service.plan = service.plan, Plan(str(service.bundle.with_name("x" * 1000)))
+        worker = service.worker()
+        task = asyncio.create_task(worker.follow())
+        await until(lambda: "File name too long" in caplog.text)
+        assert "cannot be reloaded" not in caplog.text
+        service.plan = good
+        await until(lambda: worker.current)
+        with pytest.raises(BundleError, match="File name too long"):
+            await worker.reload({"champion": str(service.bundle.with_name("x" * 1000))})
+        task.cancel()
+
+    asyncio.run(scenario())
+
+
 def test_a_copy_that_was_changed_is_not_loaded(service: Service) -> None:
     async def scenario() -> None:
         async with Followed(service.worker()) as (worker,):
@@ -412,6 +431,63 @@ def test_a_folder_that_cannot_be_written_still_lets_the_service_answer(
             assert "cannot be reloaded" in caplog.text
             with pytest.raises(DeploymentError, match="cannot be written"):
                 await worker.reload({})
+
+    asyncio.run(scenario())
+
+
+def occupy(service: Service) -> Callable[[], None]:
+    other = DeploymentFile(service.state)
+    with other.locked():
+        other.enter("another")
+    return other.leave
+
+
+def block(service: Service) -> Callable[[], None]:
+    service.state.write_text("a file where the folder should be")
+    return service.state.unlink
+
+
+@pytest.mark.parametrize("hinder", [occupy, block])
+def test_without_folder_and_bundle_a_worker_waits_for_the_bundle(
+    service: Service, hinder: Callable[[Service], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        hinder(service)
+        shutil.rmtree(service.bundle)
+        worker = service.worker()
+        task = asyncio.create_task(worker.follow())
+        await until(lambda: "dvc repro" in caplog.text)
+        await asyncio.sleep(0.1)
+        assert worker.current is None
+        for words in ("dvc repro", "cannot be reloaded"):
+            assert caplog.text.count(words) == 1  # said once, not with every try
+        shutil.copytree(service.bundles / "champion", service.bundle)
+        await until(lambda: worker.current)
+        with pytest.raises(DeploymentError, match=r"another service uses|cannot be written"):
+            await worker.reload({})
+        task.cancel()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("hinder", [occupy, block])
+def test_a_worker_without_a_model_tries_the_folder_again(
+    service: Service, hinder: Callable[[Service], Callable[[], None]]
+) -> None:
+    async def scenario() -> None:
+        release = hinder(service)
+        shutil.rmtree(service.bundle)
+        worker = service.worker()
+        task = asyncio.create_task(worker.follow())
+        await worker.tried.wait()
+        release()
+        await until(lambda: worker._obstacle is None)  # though there is no bundle yet
+        shutil.copytree(service.bundles / "champion", service.bundle)
+        await until(lambda: worker.current)
+        await worker.reload({"champion": str(service.bundles / "challenger")})
+        await worker.rollback()
+        assert version(worker) == service.version("champion")
+        task.cancel()
 
     asyncio.run(scenario())
 

@@ -87,9 +87,9 @@ class Models:
         return RETRY_SECONDS
 
     async def _follow_once(self) -> None:
-        if self._obstacle is not None:
-            return
         if self.current is not None:
+            if self._obstacle is not None:  # what answers was loaded without the file
+                return
             stamp = await asyncio.to_thread(self._file.stamp)
             if stamp is None or stamp == self._stamp:
                 return
@@ -115,7 +115,9 @@ class Models:
         stamp, folder = None, self._file.path.parent
         try:
             with self._file.locked():
-                deployment, record, bundles = self._started(self._file.enter(self._start))
+                is_alone = self._file.enter(self._start)
+                self._obstacle = None
+                deployment, record, bundles = self._started(is_alone)
                 if record is not None:
                     try:
                         self._file.write(record, bundles)
@@ -123,22 +125,28 @@ class Models:
                         logger.warning("%s cannot be written: %s", folder, error.strerror)
                 stamp = self._file.stamp()
         except (OSError, OccupiedError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            logger.warning(
-                "%s: %s; models cannot be reloaded or rolled back while the service runs",
-                folder,
-                reason,
-            )
-            self._obstacle = (
-                str(error)
-                if isinstance(error, OccupiedError)
-                else f"{folder} cannot be written; make it writable and start again"
-            )
+            self._note_obstacle(error)
             deployment = self._file.find(self._configured()).deployment
         gc.collect()
         versions = ", ".join(f"{v.name} {v.version}" for v in deployment.variants)
         logger.info("Loaded %s in %.0f ms", versions, 1000 * (time.perf_counter() - begin))
         return deployment, stamp
+
+    def _note_obstacle(self, error: OSError | OccupiedError) -> None:
+        folder = self._file.path.parent
+        obstacle = (
+            str(error)
+            if isinstance(error, OccupiedError)
+            else f"{folder} cannot be written; make it writable and start again"
+        )
+        if obstacle != self._obstacle:  # said once, not with every try to load a model
+            self._obstacle = obstacle
+            logger.warning(
+                "%s: %s; models loaded without this folder cannot be reloaded or rolled back "
+                "until the service starts again",
+                folder,
+                error.strerror if isinstance(error, OSError) else error,
+            )
 
     def _started(self, is_alone: bool) -> tuple[Deployment, Record | None, tuple[Bundle, ...]]:
         """Decide what a worker that starts answers with.
