@@ -91,6 +91,35 @@ def test_an_increase_counts_what_a_new_counter_begins_with(rule: dict[str, Any])
             assert re.search(born, expression), f"{series} over {window}"
 
 
+def routes_that_score() -> tuple[set[str], set[str]]:
+    """Return the paths that score customers, and the other ones that need a key."""
+    from churn_pipeline.serving.http.management import Management
+    from churn_pipeline.serving.http.native import NativeRoutes
+    from churn_pipeline.serving.http.scoring import Scoring
+
+    nothing: Any = None  # no request is answered here
+    scoring = Scoring(nothing)
+    parts = (scoring, NativeRoutes(nothing, scoring, 0), Management(nothing))
+    routes = [route for part in parts for route in part.routes]
+    score = {route.path for route in routes if route.scope in ("score", "explain")}
+    return score, {route.path for route in routes} - score
+
+
+def test_alerts_on_scores_count_the_fast_and_the_native_routes_and_no_others() -> None:
+    score, others = routes_that_score()
+    single = {path for path in score if not path.endswith("batch")}
+    assert {"/v1/score/batch", "/explain_batch"} <= score - single
+    asked = {
+        rule["alert"]: {
+            frozenset(path for path in score | others if re.fullmatch(pattern, path))
+            for pattern in re.findall(r'route=~"([^"]+)"', rule["expr"])
+        }
+        for rule in RULES
+        if re.search(r"\broute\b", rule["expr"])
+    }
+    assert asked == {"ChurnSilent": {frozenset(score)}, "ChurnSlow": {frozenset(single)}}
+
+
 def test_every_metric_is_in_the_documentation() -> None:
     described = (ROOT / "docs/serving.md").read_text(encoding="utf-8")
     missing = {name.removesuffix("_bucket") for name in exported()} - set(
