@@ -299,21 +299,41 @@ def test_a_date_after_the_snapshot_is_leakage(tmp_path: Path) -> None:
     ]
 
 
-def test_outcomes_that_cannot_be_known_yet_are_set_aside(tmp_path: Path) -> None:
+def test_snapshots_whose_outcomes_are_not_all_known_yet_are_set_aside(tmp_path: Path) -> None:
     target = {"left": {**TARGET["left"], "horizon_days": 30}}
-    days = ["2025-11-30", "2026-01-01", "2026-01-02", "2026-01-31", "2026-01-31"]
-    table = table_of(5, day=days, left=["", "", "", "y", ""], fee=["1", "2", "3", "4", "free"])
     contract = contract_of(ID, target, FEE, DAY)
+    days = ["2025-11-30", "2025-12-30", "2026-01-01", "2026-01-02", "2026-01-31", "2026-01-31"]
+    table = table_of(
+        6, day=days, left=["", "n", "", "", "y", ""], fee=["1", "2", "3", "4", "5", "free"]
+    )
     accepted, rejected, quality = ingest(tmp_path, table, contract)
-    assert accepted["key"].tolist() == ["C3"]
+    # who has left by January 31 is known, who stays is not
+    assert accepted["key"].tolist() == ["C1"]
     # thirty days before the latest snapshot the outcome has to be known
-    assert rejected["key"].tolist() == ["C0", "C1", "C4"]
+    assert rejected["key"].tolist() == ["C0", "C2", "C5"]
     assert rejected["rejected_rules"].tolist() == [["missing"], ["missing"], ["not_a_number"]]
     assert (quality["rows_accepted"], quality["rows_rejected"], quality["rows_pending"]) == (
         1,
         3,
-        1,
+        2,
     )
+
+
+def test_one_blank_outcome_sets_no_snapshot_aside(tmp_path: Path) -> None:
+    target = {"left": {**TARGET["left"], "horizon_days": 90}}
+    days = ["2025-10-31"] * 30 + ["2025-11-30"] * 30
+    table = table_of(60, day=days, left=["", *["n", "y"] * 29, "n"])
+    accepted, _, quality = ingest(tmp_path, table, contract_of(ID, target, FEE, DAY))
+    assert (quality["rows_accepted"], quality["rows_pending"]) == (59, 1)
+    assert "C0" not in accepted["key"].tolist()
+
+
+def test_late_snapshots_whose_outcomes_are_all_known_are_kept(tmp_path: Path) -> None:
+    target = {"left": {**TARGET["left"], "horizon_days": 30}}
+    days = ["2025-12-31", "2025-12-31", "2026-01-31", "2026-01-31"]
+    table = table_of(4, day=days, left=["n", "y", "y", "n"])
+    _, _, quality = ingest(tmp_path, table, contract_of(ID, target, FEE, DAY))
+    assert (quality["rows_accepted"], quality["rows_pending"]) == (4, 0)
 
 
 def test_a_file_of_pending_outcomes_alone_is_told(tmp_path: Path) -> None:

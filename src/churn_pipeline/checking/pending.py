@@ -6,9 +6,15 @@ from numpy.typing import NDArray
 
 from churn_pipeline.contract.model import Contract
 
+_INCOMPLETE = 0.05  # share of a snapshot's outcomes from which they are not yet all known
+
 
 def is_pending(table: pd.DataFrame, contract: Contract) -> NDArray[np.bool_]:
-    """Say which rows lack a target because it is too early to know it.
+    """Say of which rows it is too early to know the outcome.
+
+    In a snapshot that is younger than the horizon, who has churned already is known before who
+    stays: rows that have an outcome there are no fair sample, and are pending with the others. One
+    cell left blank does not make a snapshot such a one.
 
     Parameters
     ----------
@@ -19,8 +25,9 @@ def is_pending(table: pd.DataFrame, contract: Contract) -> NDArray[np.bool_]:
     Returns
     -------
     ndarray of bool, (n_rows,)
-        True where the target is missing and the snapshot less than the target's horizon before
-        the latest snapshot of the table. Without a horizon no row is pending.
+        Of the snapshots less than the target's horizon before the latest one of the table: True
+        where the outcome is missing, and for all rows from the first snapshot on that lacks 5 % of
+        its outcomes. Without a horizon no row is pending.
     """
     snapshot = contract.snapshot
     horizon = next((column.horizon_days for column in contract.with_role("target")), None)
@@ -28,4 +35,7 @@ def is_pending(table: pd.DataFrame, contract: Contract) -> NDArray[np.bool_]:
         return np.zeros(len(table), dtype=bool)
     days = table[snapshot.name]
     is_late = days > days.max() - pd.Timedelta(days=horizon)
-    return (is_late & table[contract.target.name].isna()).to_numpy()
+    is_unknown = table[contract.target.name].isna()
+    unknown_share = is_unknown[is_late].groupby(days[is_late]).mean()
+    first = unknown_share.index[unknown_share >= _INCOMPLETE].min()  # NaT where none is
+    return ((is_late & is_unknown) | (days >= first)).to_numpy()
