@@ -26,6 +26,7 @@ from churn_pipeline.discovery.numbers import is_whole
 from churn_pipeline.discovery.numeric import is_year, number_keys, read_labels, why_no_amount
 from churn_pipeline.discovery.plan import Cost, Notes, Plan, listed, quoted
 from churn_pipeline.discovery.reading import Reading
+from churn_pipeline.discovery.treatments import find_treatment
 
 _MOSTLY_MISSING = 0.5
 _FEW_FILLED = 20  # rows below which a column that is nearly empty tells nothing
@@ -77,7 +78,11 @@ def plan_feature(
     if not keep:
         if reading.known.n_rows < _FEW_FILLED and reading.missing_share > 0.9:
             return ignored(reading, found, f"only {reading.known.n_rows} cells are filled")
-        why = _row_number(reading, values, notes) or find_leak(reading, evidence, notes)
+        why = (
+            _row_number(reading, values, notes)
+            or find_leak(reading, evidence, notes)
+            or find_treatment(reading, notes)
+        )
         if why:
             return ignored(reading, found, why)
     ask_zeros(reading, notes)
