@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
+from scipy.stats import chi2
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from tqdm import tqdm
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.contract.limits import CERTAIN
 from churn_pipeline.contract.model import DerivedColumn
 from churn_pipeline.features.encoding import input_of_columns, linear_encoder
 from churn_pipeline.splits.folds import stratified_splits
@@ -48,6 +50,56 @@ def are_linear(
     is_given = left <= _LINEAR * np.mean(proposed**2, axis=0)
     source = input_of_columns(encoder)
     return [bool(is_given[source == name].all()) for name in names]
+
+
+def score_p_values(
+    inputs: pd.DataFrame,
+    target: NDArray[np.int8],
+    contract: Contract,
+    columns: Sequence[DerivedColumn],
+    customer_numbers: NDArray[np.int64] | None = None,
+) -> NDArray[np.float64]:
+    """Test of each column, added alone, whether it matters to a linear model at all.
+
+    By Rao's score test (1948): does what the model leaves over depend on the part of the column
+    that the other inputs do not explain? The variance is the sandwich over customers, whose rows
+    are not independent. It has about twice the power of a test of the losses out of fold, in
+    standard errors, since it does not pay for the estimate of one more coefficient.
+
+    Parameters
+    ----------
+    inputs, target, contract, columns, customer_numbers
+        See :func:`cross_validate_columns`.
+
+    Returns
+    -------
+    ndarray of float, (n_columns,)
+    """
+    if not columns:
+        return np.empty(0)
+    base = linear_encoder(contract).fit_transform(inputs)
+    fitted = expit(_fit(base, target).decision_function(base)).clip(CERTAIN, 1 - CERTAIN)
+    weights = np.sqrt(fitted * (1 - fitted))
+    base = np.column_stack([np.ones(len(base)), base]) * weights[:, None]
+    names = [column.name for column in columns]
+    encoder = linear_encoder(_only(contract, columns)).fit(inputs[names])
+    proposed = encoder.transform(inputs[names])
+    weighted = proposed * weights[:, None]
+    own = proposed - (base @ np.linalg.lstsq(base, weighted, rcond=None)[0]) / weights[:, None]
+    scores = own * (target - fitted)[:, None]
+    if customer_numbers is not None:
+        by_column = [np.bincount(customer_numbers, weights=part) for part in scores.T]
+        scores = np.column_stack(by_column).astype(np.float64)
+    source = input_of_columns(encoder)
+    return np.array([_score_test(scores[:, source == name]) for name in names])
+
+
+def _score_test(scores: NDArray[np.float64]) -> float:
+    """Return the p-value of "the sum is 0", (n_customers, n_parts)."""
+    total, variance = scores.sum(axis=0), scores.T @ scores
+    rank = int(np.linalg.matrix_rank(variance))
+    statistic = float(total @ np.linalg.pinv(variance) @ total)
+    return float(chi2.sf(statistic, rank)) if rank else 1.0
 
 
 def cross_validate_columns(
@@ -128,6 +180,10 @@ def _only(contract: Contract, columns: Sequence[DerivedColumn]) -> Contract:
 
 def _loss(matrices: Sequence[NDArray[np.float64]], targets: Sequence[NDArray[np.int8]]) -> float:
     """Fit on the first matrix, return the log loss on the second."""
-    # Newton's method: exact after a few steps where customers are many and columns few
-    model = LogisticRegression(solver="newton-cholesky", tol=1e-6).fit(matrices[0], targets[0])
+    model = _fit(matrices[0], targets[0])
     return float(log_loss(targets[1], expit(model.decision_function(matrices[1]))))
+
+
+def _fit(matrix: NDArray[np.float64], target: NDArray[np.int8]) -> LogisticRegression:
+    # Newton's method: exact after a few steps where customers are many and columns few
+    return LogisticRegression(solver="newton-cholesky", tol=1e-6).fit(matrix, target)

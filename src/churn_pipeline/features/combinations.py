@@ -50,8 +50,8 @@ def find_combinations(
     In rounds: trees are fitted in cross-validation; every pair's sum, difference, ratio and
     product, and the most promising sums with further columns, are cut into bins, and the score test
     (Rao, 1948) asks whether the trees' errors differ between the bins more than chance explains,
-    with Bonferroni's correction. The best few are given to the trees, and one stays if the log loss
-    falls clearly.
+    with Bonferroni's correction. That test is generous, since the trees have seen these rows; the
+    best few are given to the trees, and one stays if the log loss falls clearly.
 
     Parameters
     ----------

@@ -13,16 +13,15 @@ from tqdm import tqdm
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.derivation import derive
 from churn_pipeline.contract.model import DerivedColumn
-from churn_pipeline.features.added_columns import are_linear, cross_validate_columns
+from churn_pipeline.features.added_columns import are_linear, cross_validate_columns, score_p_values
 from churn_pipeline.features.proposals import Proposal
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.splits.customers import customer_numbers, shuffled
 from churn_pipeline.splits.folds import check_folds
 from churn_pipeline.statistics.comparison import (
-    CorrectedTTest,
+    MeanDifference,
     corrected_resampled_t_test,
     holm,
-    holm_levels,
 )
 
 
@@ -40,15 +39,15 @@ def search_columns(
     """Add a proposal to a plain logistic regression as long as one helps significantly.
 
     Forward selection: each round fits the model on the inputs so far with and without every
-    proposal, on the same folds of a repeated stratified cross-validation, and tests "the log loss
-    is lower with it" by the corrected resampled t-test (Nadeau and Bengio, 2003), adjusted for the
-    number of proposals (Holm, 1979). If nothing helps, the probability that a search keeps anything
-    is at most ``1 - confidence``.
+    proposal, on the same folds of a repeated stratified cross-validation. A proposal helps if the
+    log loss is lower with it, and if a score test, adjusted for the number of proposals (Holm,
+    1979), says that this is not chance. If nothing helps, the probability that a search keeps
+    anything is at most ``1 - confidence``.
 
-    Kept is, as among the candidates, the simplest of those that are not significantly worse than
-    the best: the significant proposals are often different views of the same effect. Simpler is
-    what adds fewer coefficients (a column with missing values adds a flag), then what reads fewer
-    columns, then what has the lower log loss.
+    Kept is the simplest of those that are not significantly worse than the best: the significant
+    proposals are often different views of the same effect. Simpler is what adds fewer coefficients
+    (a column with missing values adds a flag), then what reads fewer columns, then what has the
+    lower log loss.
 
     A proposal that is linear in the inputs (a sum or a count of what the model sees) is not tested:
     it would only change the penalty. One that does not lower the mean log loss of the first
@@ -67,9 +66,7 @@ def search_columns(
     rounds : int
         Columns to add at most.
     confidence : float
-        One minus the level of significance of a round. The upper end of an interval is below 0
-        exactly where a proposal is significant, see
-        :func:`churn_pipeline.statistics.comparison.holm_levels`.
+        One minus the level of significance of a round, and the level of the intervals.
     seed : int
         Of the order and the folds.
 
@@ -79,8 +76,8 @@ def search_columns(
         One line a proposal and round, the best first: ``round``, ``proposal`` (name), ``kind``,
         ``expression``, ``folds`` (how many were fitted), ``log_loss`` (mean over these),
         ``log_loss_without``, ``difference`` of them (negative: better with it) with ``low`` and
-        ``high``, ``p_value``, ``p_value_holm``, ``kept``, ``linear`` (then the figures are
-        missing).
+        ``high`` (Nadeau and Bengio, 2003), ``p_value`` (of the score test), ``p_value_holm``,
+        ``kept``, ``linear`` (then the figures are missing).
     kept : tuple of Proposal
         In the order in which they were added.
 
@@ -118,8 +115,14 @@ def search_columns(
                 progress=progress,
                 customer_numbers=numbers,
             )
-            table = _compare(tested, without, differences, test)
-            significant = np.flatnonzero(table["p_value_holm"] < 1 - confidence)
+            p_values = score_p_values(
+                inputs, target, model, [proposal.column for proposal in tested], numbers
+            )
+            table = _compare(tested, without, differences, test).assign(
+                p_value=p_values, p_value_holm=holm(p_values)
+            )
+            is_significant = (table["p_value_holm"] < 1 - confidence) & (table["difference"] < 0)
+            significant = np.flatnonzero(is_significant)
             chosen = _simplest(significant, tested, inputs, differences, test)
             table["kept"] = np.arange(len(tested)) == (-1 if chosen is None else chosen)
             tables.append(_tabulate(number, table, [p for p in waiting if p not in tested]))
@@ -148,17 +151,11 @@ def _compare(
     proposals: Sequence[Proposal],
     without: NDArray[np.float64],
     differences: NDArray[np.float64],
-    test: partial[CorrectedTTest],
+    test: partial[MeanDifference],
 ) -> pd.DataFrame:
     fitted = [~np.isnan(column) for column in differences.T]
     columns = [column[own] for column, own in zip(differences.T, fitted, strict=True)]
-    p_values = [test(column, alternative="less").p_value for column in columns]
-    levels = holm_levels(p_values, 1 - test.keywords["confidence"]).tolist()
-    # two-sided intervals of which one end decides as the one-sided test does
-    tests = [
-        test(column, alternative="less", confidence=1 - 2 * level)
-        for column, level in zip(columns, levels, strict=True)
-    ]
+    tests = [test(column) for column in columns]
     base = np.array([without[own].mean() for own in fitted])
     mean = np.array([test.difference for test in tests])
     return _describe(proposals).assign(
@@ -168,8 +165,6 @@ def _compare(
         difference=mean,
         low=[test.low for test in tests],
         high=[test.high for test in tests],
-        p_value=p_values,
-        p_value_holm=holm(p_values),
     )
 
 
@@ -178,7 +173,7 @@ def _simplest(
     proposals: Sequence[Proposal],
     inputs: pd.DataFrame,
     differences: NDArray[np.float64],
-    test: partial[CorrectedTTest],
+    test: partial[MeanDifference],
 ) -> int | None:
     """Return the position of the simplest proposal not significantly worse than the best."""
     means = differences.mean(axis=0)
