@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2_contingency
 
 from churn_pipeline.evaluation.fairness import (
+    CALIBRATION,
     JUDGED,
     Outcomes,
     audit,
@@ -192,6 +193,21 @@ def test_one_group_has_no_rest() -> None:
     found = audit({"x": groups_of(["a"] * 50)}, draw(50, 2), BOOTSTRAP)
     assert found["columns"]["x"]["groups"]["a"]["customers"] == 50
     assert (found["differences"], found["not_judged"]) == ([], [])
+
+
+def test_right_probabilities_of_groups_that_churn_at_other_rates_are_no_miscalibration() -> None:
+    # the other metrics differ with the rates, which a perfect model cannot help
+    generator = np.random.default_rng(8)
+    rounds, off, different = 100, 0, 0
+    for seed in range(rounds):
+        group = labels(1400, seed, (0.7, 0.3))
+        p = generator.beta(1.5, np.where(np.asarray(group == "g1"), 3.0, 6.0))
+        outcomes = Outcomes((generator.random(1400) < p).astype(float), p, (p > 0.2).astype(float))
+        metrics = {metric for _, metric in alarms(audit({"x": group}, outcomes, BOOTSTRAP))}
+        off += CALIBRATION in metrics
+        different += bool(metrics - {CALIBRATION})
+    assert off <= 10  # 5 % by level
+    assert different > 80
 
 
 def test_holm_goes_over_all_columns() -> None:

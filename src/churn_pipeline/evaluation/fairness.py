@@ -18,8 +18,11 @@ Floats = NDArray[np.float64]
 MINIMUM_CUSTOMERS = 30  # in the group and in the rest, to judge them
 _MINIMUM_EXPECTED = 5  # in each cell of a two-by-two table (Cochran, 1954)
 
+CALIBRATION = "calibration_error"
+
 # What the model does to a group. The churn rate is told as well, but not held against the model.
-JUDGED = ("selection_rate", "recall", "precision", "calibration_error")
+# With right probabilities, the first three differ wherever the churn rates do (Chouldechova, 2017).
+JUDGED = ("selection_rate", "recall", "precision", CALIBRATION)
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Outcomes:
             "selection_rate": (contacted, everyone),
             "recall": (contacted * y, y),
             "precision": (contacted * y, contacted),
-            "calibration_error": (p - y, everyone),
+            CALIBRATION: (p - y, everyone),
         }
 
 
@@ -94,8 +97,9 @@ def audit(
 
         ``differences`` : one entry a comparison: ``column``, ``group``, ``metric`` (one of
         :data:`JUDGED`), ``value`` of the group, ``rest`` (the value of the rest), ``difference``
-        (group minus rest), ``p_value_holm`` (over all comparisons) and ``beyond_noise``. The two
-        groups of a column of two are one comparison, of the smaller one.
+        (group minus rest), ``p_value_holm`` (over all comparisons of calibration errors, or over
+        all others) and ``beyond_noise``. The two groups of a column of two are one comparison, of
+        the smaller one.
 
         ``not_judged`` : ``column``, ``group``, ``metric`` of the comparisons that too few customers
         stand behind; ``metric`` is None where that goes for all.
@@ -115,10 +119,12 @@ def audit(
             found, skipped = compare_with_rest(outcomes, members[name])
             comparisons += [{"column": column, "group": name, **entry} for entry in found]
             not_judged += [{"column": column, "group": name, "metric": m} for m in skipped]
-    adjusted = holm([entry.pop("p_value") for entry in comparisons])
-    for entry, p_value in zip(comparisons, adjusted, strict=True):
-        entry["p_value_holm"] = round(float(p_value), 6)
-        entry["beyond_noise"] = bool(p_value < 1 - bootstrap.confidence)
+    for is_of_calibration in (True, False):
+        family = [c for c in comparisons if (c["metric"] == CALIBRATION) is is_of_calibration]
+        adjusted = holm([entry.pop("p_value") for entry in family])
+        for entry, p_value in zip(family, adjusted, strict=True):
+            entry["p_value_holm"] = round(float(p_value), 6)
+            entry["beyond_noise"] = bool(p_value < 1 - bootstrap.confidence)
     return {"columns": columns, "differences": comparisons, "not_judged": not_judged}
 
 
@@ -196,7 +202,7 @@ def compare_with_rest(
     for metric in JUDGED:
         above, below = (float(part.sum()) for part in ratios[metric])
         other_above, other_below = (float(part.sum()) for part in others[metric])
-        if metric == "calibration_error":
+        if metric == CALIBRATION:
             p_value = mean_residual_z_test(group, rest)
         elif _is_enough(above, below, other_above, other_below):
             p_value = two_proportion_z_test(above, below, other_above, other_below)
@@ -208,7 +214,7 @@ def compare_with_rest(
                 *outcomes.ratios()[metric],
                 is_member,
                 outcomes.customer_numbers,
-                is_pooled=metric != "calibration_error",
+                is_pooled=metric != CALIBRATION,
             )
             p_value = max(p_value, clustered)
         value, other = above / below, other_above / other_below

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from churn_pipeline.evaluation.customer_groups import MISSING
-from churn_pipeline.evaluation.fairness import MINIMUM_CUSTOMERS
+from churn_pipeline.evaluation.fairness import CALIBRATION, MINIMUM_CUSTOMERS
 from churn_pipeline.reporting.meanings import GROUP_METRIC_NAMES
 
 
 def warn(columns: Mapping[str, Any], differences: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return one sentence for each difference beyond noise.
+    """Return one sentence for each group whose probabilities are off beyond noise.
 
     Parameters
     ----------
@@ -17,10 +17,29 @@ def warn(columns: Mapping[str, Any], differences: Sequence[Mapping[str, Any]]) -
         See :func:`churn_pipeline.evaluation.fairness.audit`.
     """
     return [
-        f"{entry['column']}: {_describe(entry, columns)} ({_holm(entry['p_value_holm'])})."
+        _sentence(entry, columns)
         for entry in differences
-        if entry["beyond_noise"]
+        if entry["metric"] == CALIBRATION and entry["beyond_noise"]
     ]
+
+
+def tell_consequences(
+    columns: Mapping[str, Any], differences: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Return one sentence for each other difference beyond noise.
+
+    Such differences come with right probabilities too where the churn rates differ, or with wrong
+    ones, which :func:`warn` tells.
+    """
+    return [
+        _sentence(entry, columns)
+        for entry in differences
+        if entry["metric"] != CALIBRATION and entry["beyond_noise"]
+    ]
+
+
+def _sentence(entry: Mapping[str, Any], columns: Mapping[str, Any]) -> str:
+    return f"{entry['column']}: {_describe(entry, columns)} ({_holm(entry['p_value_holm'])})."
 
 
 def _describe(entry: Mapping[str, Any], columns: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from churn_pipeline.contract import Contract
 from churn_pipeline.evaluation.customer_groups import group_customers
 from churn_pipeline.evaluation.fairness import Outcomes, audit
-from churn_pipeline.reporting.fairness_sentences import tell_not_judged, warn
+from churn_pipeline.reporting.fairness_sentences import tell_consequences, tell_not_judged, warn
 from churn_pipeline.splits.customers import customer_numbers, in_order_of
 from churn_pipeline.statistics.bootstrap import Bootstrap
 
@@ -36,8 +36,9 @@ def audit_fairness(
     -------
     dict
         ``columns`` and ``differences`` as :func:`churn_pipeline.evaluation.fairness.audit` returns
-        them, ``warnings`` (a sentence for each difference beyond noise) and ``notes`` (a sentence
-        for each comparison with too few customers).
+        them, ``warnings`` (a sentence for each group whose probabilities are off beyond noise),
+        ``consequences`` (one for each other difference beyond noise) and ``notes`` (one for each
+        comparison with too few customers).
     """
     customers = in_order_of(test, test_predictions, contract)
     found = audit(
@@ -58,5 +59,6 @@ def audit_fairness(
         "columns": columns,
         "differences": differences,
         "warnings": warn(columns, differences),
+        "consequences": tell_consequences(columns, differences),
         "notes": tell_not_judged(columns, found["not_judged"]),
     }
