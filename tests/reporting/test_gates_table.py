@@ -13,7 +13,7 @@ def test_one_aligned_line_a_gate() -> None:
         ]
     )
     assert text.splitlines() == [
-        "Gates      1 of 2 passed, 1 not applicable",
+        "Gates      1 of 2 passed, 1 not judged",
         "        gate                          limit    value",
         "  PASS  minimum_roc_auc                 0.8   0.8412  interval 0.8200 to 0.8600",
         "  FAIL  maximum_scoring_milliseconds     50  61.5000  median",

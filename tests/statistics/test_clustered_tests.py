@@ -73,7 +73,10 @@ def test_copies_of_rows_are_no_evidence() -> None:
     )  # fmt: skip
     for name, found in of_copies.items():
         if name != "expected_calibration_error":  # of the same replicates
-            assert (found.low, found.high) == pytest.approx((of_rows[name].low, of_rows[name].high))
+            expected = of_rows[name].low, of_rows[name].high
+            # Obuchowski's variance of an area is not quite DeLong's
+            tolerance = 1e-3 if name == "roc_auc" else 1e-6
+            assert (found.low, found.high) == pytest.approx(expected, rel=tolerance)
 
     members = np.tile(np.arange(200) % 2 == 0, 3)
     ones = np.ones(600)

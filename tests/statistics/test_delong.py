@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import logit
+from scipy.stats import norm, t, ttest_ind
 from sklearn.metrics import roc_auc_score
 
-from churn_pipeline.statistics.delong import delong_test
+from churn_pipeline.statistics.delong import auc_interval, delong_test
 
 Floats = NDArray[np.float64]
 
@@ -113,3 +114,68 @@ def test_more_customers_narrow_the_interval() -> None:
     often = delong_test(np.tile(y, 9), np.tile(first, 9), np.tile(second, 9), 0.95)
     assert often.difference == pytest.approx(once.difference)
     assert (often.high - often.low) / (once.high - once.low) == pytest.approx(1 / 3, rel=0.03)
+
+
+def test_the_interval_of_an_area_is_that_of_the_definition_in_log_odds() -> None:
+    y, score, _ = problem(3)
+    psi = wins(y, score)
+    parts = [psi.mean(axis=axis).var(ddof=1) / psi.shape[1 - axis] for axis in (0, 1)]
+    area = psi.mean()
+    found = auc_interval(y, score, 0.9)
+    welch = ttest_ind(psi.mean(axis=1), psi.mean(axis=0), equal_var=False)
+    half = t.ppf(0.95, welch.df) * math.sqrt(sum(parts)) / (area * (1 - area))
+    assert found.value == pytest.approx(roc_auc_score(y, score))
+    assert logit(found.low) == pytest.approx(logit(area) - half)
+    assert logit(found.high) == pytest.approx(logit(area) + half)
+
+
+@pytest.mark.parametrize(("n", "churners"), [(300, 5), (1400, 7), (1400, 70)])
+def test_the_interval_of_an_area_holds_where_churners_are_few(n: int, churners: int) -> None:
+    generator = np.random.default_rng(0)
+    shift, rounds = 1.4, 300
+    truth = norm.cdf(shift / math.sqrt(2))
+    y = (np.arange(n) < churners).astype(float)
+    covered = 0
+    for _ in range(rounds):
+        found = auc_interval(y, generator.normal(size=n) + shift * y, 0.95)
+        covered += found.low <= truth <= found.high
+    assert covered / rounds > 0.9
+
+
+def test_an_area_without_a_wrong_pair_is_not_certain() -> None:
+    y = np.r_[np.ones(4), np.zeros(50)]
+    best, worst = auc_interval(y, y, 0.95), auc_interval(y, -y, 0.95)
+    assert (best.value, best.high) == (1.0, 1.0)
+    assert 0.4 < best.low < 0.6
+    assert worst.low == 0.0
+    assert worst.high == pytest.approx(1 - best.low)
+
+
+def test_equal_scores_rank_nobody() -> None:
+    found = auc_interval([0, 1, 0, 1], np.ones(4), 0.95)
+    assert (found.low, found.value, found.high) == (0.5, 0.5, 0.5)
+
+
+def test_copies_of_rows_add_nothing_to_the_interval_of_an_area() -> None:
+    y, score, _ = problem(5, n=200)
+    once = auc_interval(y, score, 0.95, np.arange(200))
+    copies = auc_interval(np.repeat(y, 3), np.repeat(score, 3), 0.95, np.repeat(np.arange(200), 3))
+    assert copies.low == pytest.approx(once.low, abs=1e-3)
+
+
+def test_one_customer_of_a_kind_says_nothing() -> None:
+    y, score = np.r_[np.ones(5), np.zeros(40)], np.r_[np.full(5, 0.4), np.linspace(0, 1, 40)]
+    found = auc_interval(y, score, 0.95, np.r_[np.zeros(5, int), np.arange(1, 41)])
+    assert (found.low, found.high) == (0.0, 1.0)
+    assert auc_interval(np.r_[1, np.zeros(9)], np.arange(10.0), 0.95).high == 1.0
+
+
+def test_few_customers_with_many_rows_are_few() -> None:
+    generator = np.random.default_rng(1)
+    y = (np.arange(300) < 6).astype(float)
+    covered, truth, rounds = 0, norm.cdf(1.4 / math.sqrt(2)), 200
+    for _ in range(rounds):
+        score = np.repeat(generator.normal(size=300) + 1.4 * y, 4)
+        found = auc_interval(np.repeat(y, 4), score, 0.95, np.repeat(np.arange(300), 4))
+        covered += found.low <= truth <= found.high
+    assert covered / rounds > 0.9

@@ -1,11 +1,16 @@
 """Calibration: do the churn probabilities mean what they say?"""
 
+from statistics import NormalDist
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from churn_pipeline.statistics.bootstrap import Bootstrap
+from churn_pipeline.contract.limits import CERTAIN
+from churn_pipeline.statistics.bootstrap import Bootstrap, Interval
 
 _SCALES = np.linspace(0, 2, 81)
+_STEPS = 50  # of Newton's method, which takes less than twenty where there is a maximum
+_STEEPEST = 50.0  # coefficients beyond it come of customers who are parted without a fault
 
 
 def calibration_bin(churn_probability: NDArray[np.float64], n_bins: int) -> NDArray[np.int64]:
@@ -74,3 +79,92 @@ def calibration_error_interval(
         if low <= observed <= high:
             kept.append(float(share @ np.abs(rate - mean)))
     return min(kept), max(kept)
+
+
+def calibration_line(
+    churned: ArrayLike,
+    churn_probability: ArrayLike,
+    confidence: float,
+    customer_numbers: NDArray[np.int64] | None = None,
+) -> dict[str, Interval]:
+    """Return slope and intercept of the outcomes on the log-odds (Cox, 1958).
+
+    ``calibration_slope`` is that of a logistic regression of the outcomes on the log-odds: below 1
+    the probabilities are too extreme. ``calibration_intercept`` is that of one whose slope is 1:
+    by how much the churn of all customers is underestimated, in log-odds (Van Calster et al.,
+    2019). Neither grows by noise, as the expected calibration error does, and both are judged
+    where churn is rare. The intervals are Wald's with the sandwich variance, over customers.
+
+    Parameters
+    ----------
+    churned : array-like of 0 and 1, (n,)
+    churn_probability : array-like of float, (n,)
+    confidence : float
+    customer_numbers : ndarray of int, (n,), optional
+        Whose row it is, 0 … n_customers - 1; by default each row is another customer.
+
+    Returns
+    -------
+    dict of str to Interval
+        Without those that these customers do not determine: no outcome, or no probability,
+        differs from the others, or the probabilities part them without a fault.
+    """
+    y = np.asarray(churned, dtype=np.float64)
+    p = np.clip(np.asarray(churn_probability, np.float64), CERTAIN, 1 - CERTAIN)
+    log_odds = np.log(p / (1 - p))
+    one = np.ones_like(y)
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    found: dict[str, Interval] = {}
+    for name, columns, offset in (
+        ("calibration_slope", np.column_stack([log_odds, one]), 0.0 * log_odds),
+        ("calibration_intercept", one[:, None], log_odds),
+    ):
+        if (fitted := _logistic(columns, y, offset, customer_numbers)) is not None:
+            value, error = fitted
+            found[name] = Interval(value, value - z * error, value + z * error)
+    return found
+
+
+def _probability(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1 / (1 + np.exp(-np.clip(log_odds, -700, 700)))  # exp overflows beyond
+
+
+def _logistic(
+    columns: NDArray[np.float64],
+    y: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    customer_numbers: NDArray[np.int64] | None,
+) -> tuple[float, float] | None:
+    """Return the first coefficient and its standard error; None where there is no maximum."""
+    if np.ptp(y) == 0 or np.linalg.matrix_rank(columns) < columns.shape[1]:
+        return None
+    coefficients = np.zeros(columns.shape[1])
+    coefficients[-1] = np.log(y.mean() / (1 - y.mean())) - offset.mean()
+    loss = _log_loss(columns @ coefficients + offset, y)
+    for _ in range(_STEPS):
+        fitted = _probability(columns @ coefficients + offset)
+        information = columns.T @ (columns * (fitted * (1 - fitted))[:, None])
+        step = np.linalg.pinv(information) @ (columns.T @ (y - fitted))
+        # Newton's step may go too far where the fit is far off: halved, it lowers the loss
+        for halvings in range(_STEPS):
+            tried = coefficients + step / 2**halvings
+            if (new := _log_loss(columns @ tried + offset, y)) <= loss + 1e-12:
+                break
+        coefficients, loss = tried, new
+        if abs(coefficients[0]) > _STEEPEST:
+            return None
+        if np.abs(step).max() < 1e-9:
+            break
+    else:
+        return None
+    scores = columns * (y - _probability(columns @ coefficients + offset))[:, None]
+    if customer_numbers is not None:
+        by_column = [np.bincount(customer_numbers, weights=column) for column in scores.T]
+        scores = np.column_stack(by_column).astype(np.float64)
+    bread = np.linalg.pinv(information)
+    variance = bread @ (scores.T @ scores) @ bread
+    return float(coefficients[0]), float(np.sqrt(variance[0, 0]))
+
+
+def _log_loss(log_odds: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    return float(np.mean(np.logaddexp(0, log_odds) - y * log_odds))

@@ -10,11 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_pipeline.evaluation.champion import LostChampion
-from churn_pipeline.evaluation.metric_definitions import METRIC_GATES, METRICS
+from churn_pipeline.evaluation.metric_definitions import METRIC_GATES, METRICS, is_minimum
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.named_files import evaluate_again
-from churn_pipeline.statistics.clustered_tests import customer_terms
-from churn_pipeline.statistics.comparison import corrected_resampled_t_test
+from churn_pipeline.statistics.comparison import paired_test
 
 SCORING_TIME = "maximum_scoring_milliseconds"
 REGRESSION = "no_regression"
@@ -97,7 +96,8 @@ def is_on(gates: Mapping[str, Any], gate: str) -> bool:
 def check(gates: Mapping[str, Any], measured: Measured) -> list[Gate]:
     """Check every gate that is switched on.
 
-    Metrics are held against their limits by their values, not by the ends of their intervals.
+    Metrics are held against their limits by their values; those that noise moves by as much as
+    matters by their intervals, which may leave open on which side of the limit they are.
 
     Parameters
     ----------
@@ -112,13 +112,8 @@ def check(gates: Mapping[str, Any], measured: Measured) -> list[Gate]:
     """
     checked = []
     for gate, metric in METRIC_GATES.items():
-        if not is_on(gates, gate):
-            continue
-        figure, limit = measured.metrics[metric], gates[gate]
-        value = figure["value"]
-        passed = value <= limit if METRICS[metric].is_loss else value >= limit
-        detail = f"interval {figure['low']:.4f} to {figure['high']:.4f}"
-        checked.append(Gate(gate, limit, value, passed, detail))
+        if is_on(gates, gate):
+            checked.append(_check_metric(gate, gates[gate], measured.metrics.get(metric)))
     if is_on(gates, SCORING_TIME):
         assert measured.scoring_milliseconds is not None
         limit, value = gates[SCORING_TIME], measured.scoring_milliseconds
@@ -131,6 +126,22 @@ def check(gates: Mapping[str, Any], measured: Measured) -> list[Gate]:
             Gate(REGRESSION, True, found.difference, found.passed, found.detail, is_local=True)
         )
     return checked
+
+
+def _check_metric(gate: str, limit: float, figure: Mapping[str, float] | None) -> Gate:
+    if figure is None:
+        return Gate(gate, limit, None, None, "not judged: these customers do not determine it")
+    sign = 1 if is_minimum(gate) else -1
+    # how far each is on the right side of the limit
+    value, *ends = (sign * (figure[key] - limit) for key in ("value", "low", "high"))
+    detail = f"interval {figure['low']:.4f} to {figure['high']:.4f}"
+    is_open = min(ends) < 0 <= max(ends)
+    if is_open:
+        detail += ", which contains the limit: too few test customers to be sure"
+    is_passed: bool | None = value >= 0
+    if METRICS[METRIC_GATES[gate]].is_noisy:
+        is_passed = None if is_open else min(ends) >= 0
+    return Gate(gate, limit, figure["value"], is_passed, detail)
 
 
 def time_scoring(
@@ -229,11 +240,8 @@ def compare_with_champion(
             f"purpose, set gates.{REGRESSION} to false for this run",
         )
     differences = log_losses(churned, churn_probability) - log_losses(churned, of_champion)
-    if customer_numbers is not None:
-        differences = customer_terms(differences, customer_numbers)
-    # nothing is resampled: without its correction this is the paired t-test
     level = max(2 * confidence - 1, 0.0)
-    test = corrected_resampled_t_test(differences, 0.0, confidence=level)
+    test = paired_test(differences, customer_numbers, confidence=level)
     passed, verdict = _judge(test.low, test.high, margin)
     if not passed:
         verdict += (

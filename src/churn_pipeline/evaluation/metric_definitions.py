@@ -17,19 +17,27 @@ class Metric:
     meaning : str
     is_loss : bool
         Whether lower is better.
+    ideal : float or None
+        The value of perfect probabilities where both more and less are worse, else None.
+    is_noisy : bool
+        Whether noise alone moves it by as much as matters: gates refuse only where its whole
+        interval is beyond the limit, and do not judge where the limit lies within.
     is_share : bool
         Whether it is shown as a percentage.
     is_of_decision : bool
         Whether it depends on who is contacted. The gates do not: they judge the probabilities.
-    highest : float or None
-        What it cannot exceed; None where it has no bound. None is below 0.
+    lowest, highest : float or None
+        Between which it lies; None where it has no bound.
     """
 
     name: str
     meaning: str
     is_loss: bool = False
+    ideal: float | None = None
+    is_noisy: bool = False
     is_share: bool = False
     is_of_decision: bool = False
+    lowest: float | None = 0.0
     highest: float | None = 1.0
 
     @property
@@ -56,6 +64,24 @@ METRICS = {
         "expected calibration error",
         "mean gap between probability and churn rate",
         is_loss=True,
+        is_noisy=True,
+    ),
+    "calibration_slope": Metric(
+        "calibration slope",
+        "how the outcomes follow the log-odds; below 1 the probabilities are too extreme, above 1 "
+        "too cautious",
+        ideal=1.0,
+        is_noisy=True,
+        lowest=None,
+        highest=None,
+    ),
+    "calibration_intercept": Metric(
+        "calibration intercept",
+        "by how much churn is underestimated overall, in log-odds; below 0 it is overestimated",
+        ideal=0.0,
+        is_noisy=True,
+        lowest=None,
+        highest=None,
     ),
     "accuracy": Metric(
         "accuracy of the decision",
@@ -91,14 +117,24 @@ METRICS = {
 
 _OF_PROBABILITIES = {key: metric for key, metric in METRICS.items() if not metric.is_of_decision}
 
+_MINIMUM = "minimum_"
+
 METRIC_GATES = {
-    **{f"minimum_{key}": key for key, metric in _OF_PROBABILITIES.items() if not metric.is_loss},
-    **{f"maximum_{key}": key for key, metric in _OF_PROBABILITIES.items() if metric.is_loss},
+    **{f"{_MINIMUM}{key}": key for key, m in _OF_PROBABILITIES.items() if not m.is_loss},
+    **{
+        f"maximum_{key}": key
+        for key, m in _OF_PROBABILITIES.items()
+        if m.is_loss or m.ideal is not None
+    },
 }
 """Gate, as ``params.yaml`` calls it → the metric that it limits."""
 
 
+def is_minimum(gate: str) -> bool:
+    """Whether the gate on a metric asks for at least its limit."""
+    return gate.startswith(_MINIMUM)
+
+
 def gate_name(gate: str) -> str:
     """Return how people call the gate on a metric, such as ``log loss, at most``."""
-    metric = METRICS[METRIC_GATES[gate]]
-    return f"{metric.name}, at {'most' if metric.is_loss else 'least'}"
+    return f"{METRICS[METRIC_GATES[gate]].name}, at {'least' if is_minimum(gate) else 'most'}"

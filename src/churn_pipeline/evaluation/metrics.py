@@ -9,8 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from churn_pipeline.evaluation.calibration import calibration_bin, calibration_error_interval
+from churn_pipeline.evaluation.calibration import (
+    calibration_bin,
+    calibration_error_interval,
+    calibration_line,
+)
 from churn_pipeline.statistics.bootstrap import Bootstrap, Interval
+from churn_pipeline.statistics.shares import share_interval
 
 Floats = NDArray[np.float64]
 
@@ -55,10 +60,11 @@ def compute_metrics(
     Returns
     -------
     dict of str to ndarray, (m,)
-        By the keys of :data:`churn_pipeline.evaluation.metric_definitions.METRICS`. The expected
-        calibration error is that of Naeini et al. (2015): mean absolute difference between mean
-        prediction and churn rate over equal-width bins. Ties in the ranking count as broken at
-        random. NaN where a metric is not defined (only one class has weight).
+        By the keys of :data:`churn_pipeline.evaluation.metric_definitions.METRICS`, without
+        calibration slope and intercept. The expected calibration error is that of Naeini et al.
+        (2015): mean absolute difference between mean prediction and churn rate over equal-width
+        bins. Ties in the ranking count as broken at random. NaN where a metric is not defined
+        (only one class has weight).
     """
     y = np.asarray(churned, dtype=np.float64)
     p = np.asarray(churn_probability, dtype=np.float64)
@@ -140,8 +146,10 @@ def bootstrap_metrics(
 ) -> dict[str, Interval]:
     """Compute all metrics with bootstrap percentile intervals (Efron and Tibshirani, 1993).
 
-    The expected calibration error gets an interval of its own kind, since the bootstrap fails for
-    it: see :func:`churn_pipeline.evaluation.calibration.calibration_error_interval`.
+    Where the bootstrap fails, other intervals take its place: with few churners it makes that of
+    the ROC-AUC too short, see :func:`churn_pipeline.statistics.delong.auc_interval`; noise alone
+    moves the expected calibration error up, see
+    :func:`churn_pipeline.evaluation.calibration.calibration_error_interval`.
 
     Parameters
     ----------
@@ -154,6 +162,8 @@ def bootstrap_metrics(
     dict of str to Interval
         Replicates in which a metric is not defined do not count for its interval.
     """
+    from churn_pipeline.statistics.delong import auc_interval  # loads scipy
+
     values = compute_metrics(churned, churn_probability, contacted, settings)
     chunks = [
         compute_metrics(churned, churn_probability, contacted, settings, weights)
@@ -172,8 +182,16 @@ def bootstrap_metrics(
         settings.calibration_bins,
         bootstrap,
     )
-    interval = Interval(error, min(lowest, error), max(highest, error))
-    return intervals | {"expected_calibration_error": interval}
+    return {
+        **intervals,
+        "roc_auc": auc_interval(
+            churned, churn_probability, bootstrap.confidence, bootstrap.customer_numbers
+        ),
+        "expected_calibration_error": Interval(error, min(lowest, error), max(highest, error)),
+        **calibration_line(
+            churned, churn_probability, bootstrap.confidence, bootstrap.customer_numbers
+        ),
+    }
 
 
 def bootstrap_decisions(
@@ -186,7 +204,8 @@ def bootstrap_decisions(
     Returns
     -------
     dict of str to Interval
-        As of :func:`bootstrap_metrics`.
+        As of :func:`bootstrap_metrics`; shares have score intervals, which the bootstrap makes too
+        short where few customers are counted.
     """
     y, decided = np.asarray(churned, dtype=np.float64), np.asarray(contacted, dtype=np.bool_)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -195,9 +214,20 @@ def bootstrap_decisions(
             _decision_metrics(y, decided, np.asarray(weights, dtype=np.float64))
             for weights in bootstrap.samples(len(y))
         ]
+    is_churner, numbers = y > 0, bootstrap.customer_numbers
+    counted = {  # which rows count, among which
+        "accuracy": (decided == is_churner, np.ones_like(decided)),
+        "precision": (is_churner, decided),
+        "recall": (decided, is_churner),
+    }
     return {
-        name: bootstrap.percentile_interval(
-            float(value[0]), np.concatenate([chunk[name] for chunk in chunks])
-        )
-        for name, value in values.items()
+        "f1": bootstrap.percentile_interval(
+            float(values["f1"][0]), np.concatenate([chunk["f1"] for chunk in chunks])
+        ),
+        **{
+            name: share_interval(
+                hits[among], bootstrap.confidence, None if numbers is None else numbers[among]
+            )
+            for name, (hits, among) in counted.items()
+        },
     }

@@ -11,9 +11,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import TargetEncoder
 
+from churn_pipeline.contract.limits import CERTAIN
 from churn_pipeline.features.levels import positions
-
-_CERTAIN = 1e-6
 
 
 class LevelLogOdds(TransformerMixin, BaseEstimator):
@@ -96,4 +95,4 @@ class LevelLogOdds(TransformerMixin, BaseEstimator):
 
 
 def _log_odds(rates: ArrayLike) -> NDArray[np.float64]:
-    return logit(np.clip(np.asarray(rates, dtype=np.float64), _CERTAIN, 1 - _CERTAIN))
+    return logit(np.clip(np.asarray(rates, dtype=np.float64), CERTAIN, 1 - CERTAIN))

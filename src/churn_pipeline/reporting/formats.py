@@ -136,7 +136,7 @@ def _between(low: str, high: str) -> str:
 
 
 def count_passed(verdicts: Sequence[bool | None]) -> str:
-    """Say how many gates passed of those that apply, such as ``3 of 3 passed, 1 not applicable``.
+    """Say how many gates passed of those that were judged, such as ``3 of 3 passed, 1 not judged``.
 
     Parameters
     ----------
@@ -148,4 +148,4 @@ def count_passed(verdicts: Sequence[bool | None]) -> str:
     judged = [passed for passed in verdicts if passed is not None]
     text = f"{sum(judged)} of {len(judged)} passed"
     rest = len(verdicts) - len(judged)
-    return f"{text}, {rest} not applicable" if rest else text
+    return f"{text}, {rest} not judged" if rest else text

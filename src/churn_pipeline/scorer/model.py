@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract, parse_contract
+from churn_pipeline.contract.limits import MAX_LOG_ODDS
 from churn_pipeline.errors import BundleError, ChurnPipelineError
 from churn_pipeline.scorer.bundle import Bundle
 from churn_pipeline.scorer.explanation import Explainer
@@ -15,8 +16,6 @@ from churn_pipeline.scorer.rows import Table, table_rows
 
 Floats = NDArray[np.float64]
 
-CERTAIN = 1e-6  # nobody is that sure of a customer
-MAX_LOG_ODDS = float(np.log((1 - CERTAIN) / CERTAIN))
 _LOG_ODDS = ["log_odds"]
 _ROWS_A_CALL = 10_000  # bounds the memory of large tables
 

@@ -13,7 +13,7 @@ _CELLS_A_CHUNK = 4_000_000  # bounds the memory of the weight matrix to some 100
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its bootstrap interval."""
+    """A figure with its interval."""
 
     value: float
     low: float

@@ -1,8 +1,9 @@
 """Tests of means where a customer has several rows, which are not independent."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -49,7 +50,7 @@ def clustered_ratio_test(
     variance = float(sums @ sums) * customers / max(customers - 1, 1)
     if variance <= 0:
         return 1.0 if difference == 0 else 0.0
-    return float(2 * ndtr(-abs(difference) / np.sqrt(variance)))
+    return math.erfc(abs(difference) / math.sqrt(2 * variance))
 
 
 def customer_terms(values: Floats, customer_numbers: Numbers) -> Floats:

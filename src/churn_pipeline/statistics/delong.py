@@ -1,11 +1,14 @@
-"""The test that tells two ROC curves of the same customers apart."""
+"""The area under a ROC curve: its interval, and the test that tells two of them apart."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import expit, logit, ndtr, ndtri, stdtrit
 from scipy.stats import rankdata
+
+from churn_pipeline.statistics.bootstrap import Interval
 
 Floats = NDArray[np.float64]
 
@@ -69,12 +72,9 @@ def delong_test(
     ]
     (positives_1, negatives_1), (positives_2, negatives_2) = placements
     difference = float(positives_1.mean() - positives_2.mean())
-    above, below = positives_1 - positives_2, negatives_1 - negatives_2
-    if customer_numbers is None:
-        variance = float(np.var(above, ddof=1) / len(above) + np.var(below, ddof=1) / len(below))
-    else:
-        variance = _clustered_variance(above, below, positive, customer_numbers)
-    error = float(np.sqrt(variance))
+    error = _standard_error(
+        positives_1 - positives_2, negatives_1 - negatives_2, positive, customer_numbers
+    )
     if error == 0:  # no customer says otherwise
         p_value = 0.0 if difference else 1.0
     else:
@@ -88,6 +88,74 @@ def delong_test(
         high=difference + half_width,
         p_value=p_value,
     )
+
+
+def auc_interval(
+    target: ArrayLike,
+    score: ArrayLike,
+    confidence: float,
+    customer_numbers: NDArray[np.int64] | None = None,
+) -> Interval:
+    """Return the area under the ROC curve with an interval that is symmetric in its log-odds.
+
+    The variance is that of :func:`delong_test`. In log-odds (Pepe, 2003, section 5.2) the interval
+    stays within 0 and 1; the quantile is that of Student's t with the degrees of freedom of Brunner
+    and Munzel (2000), so that it holds its level where there are few churners.
+    Where no customer is ranked wrong, there is no variance: the lower end is then that of a share
+    of 1 among the customers of the rarer kind (Wilson, 1927). One customer of a kind says nothing.
+
+    Parameters
+    ----------
+    target : array-like of 0 and 1, (n,)
+        At least one customer of either kind.
+    score : array-like of float, (n,)
+    confidence : float
+    customer_numbers : ndarray of int, (n,), optional
+        Whose row it is, 0 … n_customers - 1; by default each row is another customer.
+    """
+    positive = np.asarray(target, dtype=np.bool_)
+    above, below = _placements(np.asarray(score, dtype=np.float64), positive)
+    area = float(above.mean())
+    numbers = np.arange(len(positive)) if customer_numbers is None else customer_numbers
+    kinds = ((above, numbers[positive]), (below, numbers[~positive]))
+    fewest = min(len(np.unique(rows)) for _, rows in kinds)
+    if fewest < 2:
+        return Interval(area, 0.0, 1.0)
+    if 0 < area < 1:
+        error = _standard_error(above, below, positive, customer_numbers) / (area * (1 - area))
+        reach = float(stdtrit(_degrees_of_freedom(kinds), (1 + confidence) / 2)) * error
+        low, high = expit(logit(area) + np.array([-reach, reach]))
+        return Interval(area, float(low), float(high))
+    z = float(ndtri((1 + confidence) / 2))
+    reach = z**2 / (fewest + z**2)
+    return Interval(area, 1 - reach, 1.0) if area == 1 else Interval(area, 0.0, reach)
+
+
+def _degrees_of_freedom(kinds: Sequence[tuple[Floats, NDArray[np.int64]]]) -> float:
+    """Return those of Welch and Satterthwaite for the parts of positives and of negatives."""
+    parts, freedoms = [], []
+    for values, numbers in kinds:
+        of_customers = np.unique(numbers, return_inverse=True)[1]
+        sums = np.bincount(of_customers, weights=values - values.mean()) / len(values)
+        freedoms.append(len(sums) - 1)
+        parts.append(float(sums @ sums) * len(sums) / freedoms[-1])
+    if not any(parts):  # all scores are equal
+        return float(np.inf)
+    return sum(parts) ** 2 / sum(p**2 / f for p, f in zip(parts, freedoms, strict=True))
+
+
+def _standard_error(
+    above: Floats,
+    below: Floats,
+    positive: NDArray[np.bool_],
+    customer_numbers: NDArray[np.int64] | None,
+) -> float:
+    """Return that of an area, or of a difference of two, from its parts by customer."""
+    if customer_numbers is None:
+        variance = float(np.var(above, ddof=1) / len(above) + np.var(below, ddof=1) / len(below))
+    else:
+        variance = _clustered_variance(above, below, positive, customer_numbers)
+    return float(np.sqrt(variance))
 
 
 def _placements(score: Floats, positive: NDArray[np.bool_]) -> tuple[Floats, Floats]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.contract.limits import MAX_LOG_ODDS
 from churn_pipeline.evaluation.gap import validation_gap
 from churn_pipeline.evaluation.gates import log_losses
 from churn_pipeline.evaluation.metrics import MetricSettings
@@ -16,7 +17,6 @@ from churn_pipeline.evaluation.period_metrics import measure_periods
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.reporting import period_figures
-from churn_pipeline.scorer.model import MAX_LOG_ODDS
 from churn_pipeline.splits.customers import (
     NUMBER,
     customer_numbers,
