@@ -14,7 +14,7 @@ from churn_pipeline.pipelines.features.nodes import add_combinations, combine_co
 from churn_pipeline.pipelines.training.nodes import (
     choose_and_calibrate,
     cross_validate_candidates,
-    fit_candidates,
+    grow_candidates,
 )
 from churn_pipeline.pipelines.tuning.nodes import tune_candidates
 
@@ -57,11 +57,16 @@ def run_automatic(
     given = {column.name for column in contract.derived_columns}
     contract, _ = combine_columns(train, contract, parameters["combinations"])
     train, test = (add_combinations(side, contract) for side in (train, test))
-    _, settings = tune_candidates(train, contract, parameters["candidates"], parameters["tuning"])
-    out_of_fold, cross_validation = cross_validate_candidates(train, contract, settings, training)
-    fitted = fit_candidates(train, contract, settings, training)
+    tuning = parameters["tuning"]
+    _, settings = tune_candidates(train, contract, parameters["candidates"], tuning)
+    settings = grow_candidates(
+        train, contract, settings, parameters["candidates"], training, tuning["max_customers"]
+    )
+    out_of_fold, cross_validation, costs = cross_validate_candidates(
+        train, contract, settings, training
+    )
     selection, model, references = choose_and_calibrate(
-        cross_validation, out_of_fold, fitted, train, contract, settings, training
+        cross_validation, out_of_fold, costs, train, contract, settings, training
     )
     seconds = cpu_seconds() - started
     y = churned(test, contract)

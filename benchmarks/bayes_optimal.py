@@ -14,6 +14,8 @@ the true probabilities reach.
 import argparse
 import sys
 import tempfile
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,6 @@ from churn_pipeline.simulation import Kind, Simulation, read_kind, simulate
 
 _ROOT = Path(__file__).resolve().parents[1]
 _DRAWS = 2000  # of the noise of the truth's own calibration error
-_SECTIONS = ("split", "combinations", "candidates", "tuning", "training")
 # expected log loss over the Bayes-optimal one; interactions and long tails are harder to learn
 _LIMITS = {"telco": 0.015}
 _OTHER_LIMIT = 0.1
@@ -85,7 +86,7 @@ def _report_truth(kind: Kind, drawn: Simulation) -> None:
     print(
         f"{len(outcome):,} rows, churn rate {has_churned.mean():.4f}; Bayes-optimal ROC-AUC "
         f"{roc_auc_score(has_churned, truth[is_known]):.4f}, expected log loss "
-        f"{_expected_log_loss(truth, truth):.4f}"
+        f"{expected_log_loss(truth, truth):.4f}"
     )
     if kind.treatment:
         effect = drawn.truth["treatment_effect"]
@@ -100,15 +101,18 @@ def _predictions(
         path = f"{folder}/customers.csv"
         CSVDataset(filepath=path, save_args={"index": False}).save(drawn.customers)
         raw = RawTableDataset(filepath=path).load()
-        contract = _contract(kind, raw)
+        contract = contract_of(kind, raw)
         inputs = {"raw_customers@source": raw, "contract": contract}
-        given = {f"params:{name}": parameters[name] for name in _SECTIONS}
-        given["params:ingestion.max_rejected_share"] = parameters["ingestion"]["max_rejected_share"]
+        parts = (part.create_pipeline() for part in (ingestion, features, tuning, training))
+        pipeline = sum(parts, Pipeline([])).to_outputs("model", "test")
+        given = {
+            name: reduce(getitem, name.removeprefix("params:").split("."), parameters)
+            for name in pipeline.inputs()
+            if name.startswith("params:")
+        }
         datasets = {name: MemoryDataset(data) for name, data in {**inputs, **given}.items()}
         journal = StudyJournalDataset(filepath=f"{folder}/studies.journal")
         catalog = DataCatalog({**datasets, "studies": journal})
-        parts = (part.create_pipeline() for part in (ingestion, features, tuning, training))
-        pipeline = sum(parts, Pipeline([])).to_outputs("model", "test")
         outputs = SequentialRunner().run(pipeline, catalog)
     model, test = outputs["model"].load(), outputs["test"].load()
     keys = [kind.id, kind.panel.date] if kind.panel else [kind.id]
@@ -122,8 +126,8 @@ def _predictions(
     )
 
 
-def _contract(kind: Kind, raw: RawTable) -> Contract:
-    """Return the built-in contract where it is the kind's, else the inferred one."""
+def contract_of(kind: Kind, raw: RawTable) -> Contract:
+    """Return the contract of simulated customers: the built-in one where it is, else inferred."""
     built_in = ContractDataset(filepath=str(_ROOT / "conf/base/contract.yml")).load()
     if set(built_in.columns) == set(kind.table):
         return built_in
@@ -138,12 +142,12 @@ def _as_text(keys: pd.Series) -> pd.Series:
 
 
 def _log_loss(predicted: Floats, truth: Floats, limit: float) -> bool:
-    best, reached = _expected_log_loss(truth, truth), _expected_log_loss(predicted, truth)
+    best, reached = expected_log_loss(truth, truth), expected_log_loss(predicted, truth)
     gap = reached / best - 1
     return _say("expected log loss", reached, best, gap, limit, "over the optimum")
 
 
-def _expected_log_loss(probability: Floats, truth: Floats) -> float:
+def expected_log_loss(probability: Floats, truth: Floats) -> float:
     """Log loss over the churn that the true probabilities would bring; a truth may be 0."""
     return float(-np.mean(xlogy(truth, probability) + xlog1py(1 - truth, -probability)))
 

@@ -352,7 +352,9 @@ def _shrink(params: Path) -> None:
         "evaluation": {"replicates": 50},
         "gates": {
             "minimum_roc_auc": 0.55,
-            "maximum_expected_calibration_error": 0.5,
+            "minimum_calibration_slope": None,
+            "minimum_calibration_intercept": None,
+            "maximum_calibration_intercept": None,
             "maximum_scoring_milliseconds": 1000,
             "no_regression": False,
         },

@@ -86,9 +86,13 @@ class _FeatureSearch(_Section):
 class _Training(_Section):
     max_customers: int | None = Field(ge=100)
     max_fitted_customers: int | None = Field(ge=100)
+    max_fitted_rows: int | None = Field(ge=100)
+    max_trees: int = Field(ge=1)
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
     confidence: float = Field(gt=0, lt=1)
+    margin: float = Field(ge=0)
+    cost_ratio: float = Field(ge=1)
     calibrators: list[Literal["sigmoid", "isotonic"]]
     seed: int = Field(ge=0, lt=2**32)
 
@@ -146,7 +150,7 @@ class _OtherGates(_Section):
 
 
 _METRIC_GATES: dict[str, Any] = {
-    gate: (float | None, Field(None, gt=0, le=METRICS[metric].highest))
+    gate: (float | None, Field(None, gt=METRICS[metric].lowest, le=METRICS[metric].highest))
     for gate, metric in METRIC_GATES.items()
 }
 _Gates = create_model("_Gates", __base__=_OtherGates, **_METRIC_GATES)

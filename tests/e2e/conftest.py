@@ -38,7 +38,9 @@ SMALL = {  # params.yaml, scaled down
     ),
     "replicates: 1000": "replicates: 50",
     "minimum_roc_auc: 0.8": "minimum_roc_auc: 0.6",
-    "maximum_expected_calibration_error: 0.05": "maximum_expected_calibration_error: 0.3",
+    "minimum_calibration_slope: 0.8": "minimum_calibration_slope: null",
+    "minimum_calibration_intercept: -0.25": "minimum_calibration_intercept: null",
+    "maximum_calibration_intercept: 0.25": "maximum_calibration_intercept: null",
     "maximum_scoring_milliseconds: 5": "maximum_scoring_milliseconds: 1000",
 }
 

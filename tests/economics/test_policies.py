@@ -22,13 +22,14 @@ def weigh(
     y: Any = Y, contacted: Any = None, values: Any = VALUES, **options: Any
 ) -> dict[str, Policy]:
     decided = DEFAULT.expected_profit(P, VALUES) > 0 if contacted is None else contacted
+    second = options.pop("second", None)
     settings = {"replicates": 200, "confidence": 0.95, "seed": 1, **options}
-    return weigh_policies(y, decided, values, DEFAULT, Bootstrap(**settings))
+    return weigh_policies(y, decided, values, DEFAULT, Bootstrap(**settings), second)
 
 
 def test_profits_by_hand() -> None:
     found = weigh([1, 0, 1, 0], [True, True, False, False], [200.0, 300.0, 100.0, 50.0])
-    assert tuple(found) == POLICIES
+    assert tuple(found) == tuple(name for name in POLICIES if name != "runner_up")
     # contacted churners earn 0.3 × 190 − 1 and 0.3 × 90 − 1, the others cost 11
     profits = {name: policy.profit_per_customer.value for name, policy in found.items()}
     assert profits == pytest.approx({
@@ -41,6 +42,19 @@ def test_profits_by_hand() -> None:
     for name, policy in found.items():
         gain = profits["model"] - profits[name]
         assert policy.difference_to_model.value == pytest.approx(gain)
+
+
+def test_a_runner_up_decides_about_the_same_customers() -> None:
+    y, values = [1, 0, 1, 0], [200.0, 300.0, 100.0, 50.0]
+    found = weigh(y, [True, True, False, False], values, second=[True, False, True, False])
+    assert tuple(found) == POLICIES
+    runner_up = found["runner_up"]
+    assert runner_up.contacted_share == 0.5
+    assert runner_up.profit_per_customer.value == pytest.approx((56 + 26) / 4)
+    assert runner_up.difference_to_model.value == pytest.approx((-11 - 26) / 4)
+    same = weigh(y, [True, True, False, False], values, second=[True, True, False, False])
+    difference = same["runner_up"].difference_to_model
+    assert (difference.low, difference.value, difference.high) == (0.0, 0.0, 0.0)
 
 
 def test_random_is_the_mean_over_all_choices_of_as_many() -> None:

@@ -18,7 +18,6 @@ from churn_pipeline.pipelines.features.nodes import derive_features, split_custo
 from churn_pipeline.pipelines.training.nodes import (
     choose_and_calibrate,
     cross_validate_candidates,
-    fit_candidates,
 )
 from churn_pipeline.pipelines.tuning.nodes import tune_candidates
 from tests.families import register
@@ -30,7 +29,9 @@ TUNING: dict[str, Any] = {
 }  # fmt: skip
 TRAINING: dict[str, Any] = {
     "folds": 3, "repeats": 1, "max_customers": None, "max_fitted_customers": None,
-    "confidence": 0.95, "calibrators": ["sigmoid", "isotonic"], "seed": 2,
+    "max_fitted_rows": None, "max_trees": 50,
+    "confidence": 0.95, "cost_ratio": 3, "margin": 0.001,
+    "calibrators": ["sigmoid", "isotonic"], "seed": 2,
 }  # fmt: skip
 SPACES: dict[str, Any] = {
     "logistic_regression": {
@@ -95,7 +96,7 @@ def auc_of_each(
 ) -> dict[str, float]:
     """Tune and cross-validate as the pipelines do; return each candidate's ROC-AUC."""
     _, tuned = tune_candidates(table, contract, spaces, TUNING)
-    _, scores = cross_validate_candidates(table, contract, tuned, TRAINING)
+    _, scores, _ = cross_validate_candidates(table, contract, tuned, TRAINING)
     return {str(name): lines["roc_auc"].mean() for name, lines in scores.groupby("candidate")}
 
 
@@ -149,15 +150,14 @@ def test_a_shuffled_target_cannot_be_predicted_by_any_candidate(
     )
     train, test = split_customers(derive_features(shuffled, contract), contract, 0.4, 42)
     _, tuned = tune_candidates(train, contract, SPACES, TUNING)
-    out_of_fold, table = cross_validate_candidates(train, contract, tuned, TRAINING)
+    out_of_fold, table, costs = cross_validate_candidates(train, contract, tuned, TRAINING)
     y = churned(train, contract)
     for name, lines in table.groupby("candidate"):
         # four standard errors of the ROC-AUC of chance (Mann and Whitney, 1947)
         noise = 4 * np.sqrt((len(y) + 1) / (12 * y.sum() * (len(y) - y.sum())))
         assert abs(lines["roc_auc"].mean() - 0.5) < noise, name
-    fitted = fit_candidates(train, contract, tuned, TRAINING)
     selection, model, references = choose_and_calibrate(
-        table, out_of_fold, fitted, train, contract, tuned, TRAINING
+        table, out_of_fold, costs, train, contract, tuned, TRAINING
     )
     rate = y.mean()
     chance = -(rate * np.log(rate) + (1 - rate) * np.log(1 - rate))

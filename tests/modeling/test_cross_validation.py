@@ -37,7 +37,7 @@ def test_every_customer_is_scored_once_a_repeat_and_the_same_for_a_seed(
     one, two, other = (
         cross_validate(
             candidates(contract), inputs[:600], target[:600], folds=3, repeats=2, seed=seed
-        )
+        ).out_of_fold
         for seed in (5, 5, 6)
     )
     pd.testing.assert_frame_equal(one, two, check_exact=True)
@@ -53,7 +53,7 @@ def test_every_customer_is_scored_once_a_repeat_and_the_same_for_a_seed(
 def test_folds_are_scored_as_scikit_learn_does(
     contract: Contract, inputs: pd.DataFrame, target: NDArray[np.int8]
 ) -> None:
-    scores = cross_validate(
+    scores, _ = cross_validate(
         candidates(contract), inputs[:600], target[:600], folds=3, repeats=2, seed=5
     )
     table = score_folds(scores, target[:600])
@@ -128,7 +128,7 @@ def test_a_candidate_that_memorises_gains_nothing(monkeypatch: pytest.MonkeyPatc
     inputs = pd.DataFrame({"number": range(60)})
     y = np.random.default_rng(0).integers(0, 2, 60).astype(np.int8)
     memoriser = {"memoriser": make_pipeline(Memoriser())}
-    found = cross_validate(memoriser, inputs, y, folds=3, repeats=2, seed=1)
+    found, _ = cross_validate(memoriser, inputs, y, folds=3, repeats=2, seed=1)
     assert score_folds(found, y)["roc_auc"].tolist() == [0.5] * 6
     # it would gain all if it had seen them
     assert roc_auc_score(y, Memoriser().fit(inputs, y).predict_proba(inputs)[:, 1]) == 1.0

@@ -52,7 +52,11 @@ def training() -> dict[str, Any]:
         "repeats": 2,
         "max_customers": 20_000,
         "max_fitted_customers": None,
+        "max_fitted_rows": None,
+        "max_trees": 50,
         "confidence": 0.95,
+        "cost_ratio": 3,
+        "margin": 0.001,
         "calibrators": ["sigmoid", "isotonic"],
         "seed": 1,
     }

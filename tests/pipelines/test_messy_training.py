@@ -30,7 +30,6 @@ from churn_pipeline.pipelines.features.nodes import (
 from churn_pipeline.pipelines.training.nodes import (
     choose_and_calibrate,
     cross_validate_candidates,
-    fit_candidates,
 )
 from churn_pipeline.pipelines.tuning.nodes import tune_candidates
 from churn_pipeline.scorer import Scorer
@@ -70,12 +69,11 @@ def train_on(table: pd.DataFrame, parameters: dict[str, Any], folder: Path) -> R
     contract, _ = combine_columns(train, contract, parameters["combinations"])
     train, test = (add_combinations(side, contract) for side in (train, test))
     _, settings = tune_candidates(train, contract, parameters["candidates"], parameters["tuning"])
-    out_of_fold, folds = cross_validate_candidates(
+    out_of_fold, folds, costs = cross_validate_candidates(
         train, contract, settings, parameters["training"]
     )
-    fitted = fit_candidates(train, contract, settings, parameters["training"])
     _, model, _ = choose_and_calibrate(
-        folds, out_of_fold, fitted, train, contract, settings, parameters["training"]
+        folds, out_of_fold, costs, train, contract, settings, parameters["training"]
     )
     scorer = Scorer(with_decisions(assemble(model, contract, train), parameters["economics"]))
     check_parity(model, scorer, test, contract)

@@ -30,7 +30,6 @@ from churn_pipeline.pipelines.features.nodes import split_rows
 from churn_pipeline.pipelines.training.nodes import (
     choose_and_calibrate,
     cross_validate_candidates,
-    fit_candidates,
 )
 from churn_pipeline.pipelines.tuning.nodes import tune_candidates
 from churn_pipeline.splits.customers import customer_numbers, in_order_of
@@ -62,10 +61,9 @@ def run(training: dict[str, Any]) -> Run:
     contract = panel_contract()
     table = panel(900, month_ends(8), churn=-2.2)
     train, test, record = split_rows(table, contract, SPLIT | {"test_periods": 2})
-    out_of_fold, scores = cross_validate_candidates(train, contract, TUNED, training)
-    fitted = fit_candidates(train, contract, TUNED, training)
+    out_of_fold, scores, costs = cross_validate_candidates(train, contract, TUNED, training)
     selection, model, references = choose_and_calibrate(
-        scores, out_of_fold, fitted, train, contract, TUNED, training
+        scores, out_of_fold, costs, train, contract, TUNED, training
     )
     bundle = bundle_of(model, train, contract)
     predictions = decide_test_customers(

@@ -8,17 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.pipeline import Pipeline
+from scipy.special import expit
+from sklearn.metrics import log_loss
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import DataError, ParameterError
-from churn_pipeline.modeling.cross_validation import score_folds
+from churn_pipeline.modeling.candidates import build_candidate
+from churn_pipeline.modeling.cross_validation import fit_on, score_folds
 from churn_pipeline.modeling.model import ChurnModel, log_odds
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.pipelines.training.nodes import (
+    _resampling,
     choose_and_calibrate,
     cross_validate_candidates,
-    fit_candidates,
+    grow_candidates,
 )
 
 TUNED: dict[str, dict[str, Any]] = {
@@ -32,7 +35,7 @@ TUNED: dict[str, dict[str, Any]] = {
 class Trained:
     out_of_fold: pd.DataFrame
     cross_validation: pd.DataFrame
-    fitted: dict[str, Pipeline]
+    costs: dict[str, float]
     selection: dict[str, Any]
     model: ChurnModel
     references: dict[str, ChurnModel]
@@ -41,10 +44,9 @@ class Trained:
 def train_all(
     train: pd.DataFrame, contract: Contract, tuned: dict[str, Any], training: dict[str, Any]
 ) -> Trained:
-    out_of_fold, table = cross_validate_candidates(train, contract, tuned, training)
-    fitted = fit_candidates(train, contract, tuned, training)
-    chosen = choose_and_calibrate(table, out_of_fold, fitted, train, contract, tuned, training)
-    return Trained(out_of_fold, table, fitted, *chosen)
+    out_of_fold, table, costs = cross_validate_candidates(train, contract, tuned, training)
+    chosen = choose_and_calibrate(table, out_of_fold, costs, train, contract, tuned, training)
+    return Trained(out_of_fold, table, costs, *chosen)
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +77,13 @@ def test_all_candidates_and_the_baseline_are_measured_on_the_same_folds(
     )
 
 
-def test_selection_says_who_won_and_by_what(trained: Trained) -> None:
+def test_selection_says_who_won_and_by_what(
+    trained: Trained, train: pd.DataFrame, contract: Contract
+) -> None:
     selection = trained.selection
     assert set(selection) == {
-        "champion", "runner_up", "criterion", "reason", "candidates", "comparisons", "calibration",
+        "champion", "best", "runner_up", "criterion", "reason", "candidates", "comparisons",
+        "resampling", "calibration",
     }  # fmt: skip
     assert selection["champion"] == trained.model.candidate
     assert selection["champion"] != selection["runner_up"]
@@ -89,8 +94,11 @@ def test_selection_says_who_won_and_by_what(trained: Trained) -> None:
         figures = selection["candidates"][name]
         assert figures["settings"] == settings
         assert figures["scoring_cost"] > 0
-        losses = trained.cross_validation.query("candidate == @name")["log_loss"]
-        assert figures["log_loss"]["mean"] == pytest.approx(losses.mean(), abs=1e-6)
+        of_rows = log_loss(
+            churned(train, contract)[trained.out_of_fold["customer"]],
+            expit(trained.out_of_fold[name]),
+        )
+        assert figures["log_loss"]["mean"] == pytest.approx(of_rows, abs=1e-6)
     pairs = {frozenset((c["candidate"], c["other"])) for c in selection["comparisons"]}
     assert len(pairs) == len(selection["comparisons"]) == 4 * 3 / 2
     assert json.loads(json.dumps(selection, allow_nan=False)) == selection
@@ -104,12 +112,14 @@ def test_the_model_is_the_champion_fitted_on_the_whole_training_side(
     training: dict[str, Any],
 ) -> None:
     inputs, champion = list(contract.model_inputs), trained.model.candidate
-    again = fit_candidates(train, contract, TUNED, training)[champion]
+    candidate = build_candidate(champion, TUNED[champion], contract, training["seed"])
+    target = churned(train, contract)
+    again = fit_on(champion, candidate, train[inputs], target)
     np.testing.assert_array_equal(
         log_odds(champion, trained.model.pipeline, test[inputs]),
         log_odds(champion, again, test[inputs]),
     )
-    fewer = fit_candidates(train.iloc[:-1], contract, TUNED, training)[champion]
+    fewer = fit_on(champion, candidate, train[inputs].iloc[:-1], target[:-1])
     assert (
         log_odds(champion, fewer, test[inputs]) != log_odds(champion, again, test[inputs])
     ).any()
@@ -126,8 +136,12 @@ def test_trained_twice_gives_the_same_bytes(
     assert json.dumps(again.selection) == json.dumps(trained.selection)
 
 
-def test_seed_and_settings_reach_the_candidates(trained: Trained) -> None:
-    found = trained.fitted["xgboost"][-1].get_params()
+def test_seed_and_settings_reach_the_candidates(
+    train: pd.DataFrame, contract: Contract, training: dict[str, Any]
+) -> None:
+    only = {"xgboost": TUNED["xgboost"]}
+    model = train_all(train, contract, only, training).model
+    found = model.pipeline[-1].get_params()
     assert (found["n_estimators"], found["random_state"]) == (5, 1)
 
 
@@ -135,13 +149,13 @@ def test_another_seed_makes_other_folds(
     trained: Trained, train: pd.DataFrame, contract: Contract, training: dict[str, Any]
 ) -> None:
     only = {"logistic_regression": TUNED["logistic_regression"]}
-    other, _ = cross_validate_candidates(train, contract, only, {**training, "seed": 2})
+    other, _, _ = cross_validate_candidates(train, contract, only, {**training, "seed": 2})
     assert (other["fold"] != trained.out_of_fold["fold"]).any()
 
 
 def test_no_model_sees_id_or_target(trained: Trained, contract: Contract) -> None:
-    for pipeline in trained.fitted.values():
-        seen = set(pipeline.feature_names_in_)
+    for model in (trained.model, *trained.references.values()):
+        seen = set(model.pipeline.feature_names_in_)
         assert seen == set(contract.model_inputs)
     assert {contract.id.name, contract.target.name}.isdisjoint(trained.model.inputs)
 
@@ -170,7 +184,7 @@ def choose_scaled(
     return choose_and_calibrate(
         score_folds(scores, churned(train, contract)),
         scores,
-        trained.fitted,
+        trained.costs,
         train,
         contract,
         {name: TUNED[name]},
@@ -250,3 +264,34 @@ def test_more_folds_than_churners_is_one_sentence(
     few = train.groupby(contract.target.name, observed=True).head(4)
     with pytest.raises(DataError, match=r"only 4 customers .* training\.folds \(5\)"):
         cross_validate_candidates(few, contract, TUNED, {**training, "folds": 5})
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (5_600, (5, 2)),
+        (15_000, (5, 2)),
+        (15_001, (5, 1)),
+        (30_000, (5, 1)),
+        (40_000, (4, 1)),
+        (60_000, (3, 1)),
+        (240_000, (3, 1)),
+    ],
+)
+def test_the_more_rows_the_fewer_fits(
+    rows: int, expected: tuple[int, int], training: dict[str, Any]
+) -> None:
+    large = {**training, "folds": 5, "repeats": 2, "max_fitted_rows": 120_000}
+    assert _resampling(rows, large) == expected
+    assert _resampling(rows, {**large, "max_fitted_rows": None}) == (5, 2)
+    assert _resampling(rows, {**large, "folds": 2})[0] == 2
+
+
+def test_trees_grow_where_tuning_saw_a_part_of_the_customers(
+    train: pd.DataFrame, contract: Contract, training: dict[str, Any]
+) -> None:
+    tuned = {"xgboost": {"n_estimators": 2, "learning_rate": 0.2}}
+    given = {"xgboost": {"n_estimators": {"low": 2, "high": 4}, "learning_rate": 0.2}}
+    for tuned_on, is_grown in ((None, False), (len(train), False), (100, True)):
+        found = grow_candidates(train, contract, tuned, given, training, tuned_on)
+        assert (found["xgboost"]["n_estimators"] > 2) is is_grown

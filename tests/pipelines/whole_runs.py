@@ -50,7 +50,10 @@ _SMALL: dict[str, Any] = {
     "gates": dict.fromkeys(
         (
             "minimum_roc_auc",
-            "maximum_expected_calibration_error",
+            "minimum_calibration_slope",
+            "maximum_calibration_slope",
+            "minimum_calibration_intercept",
+            "maximum_calibration_intercept",
             "maximum_scoring_milliseconds",
         )
     ),

@@ -73,3 +73,19 @@ def test_of_a_split_by_time_the_base_is_the_latest_period() -> None:
         812,
         "the customers of 2025-06, the latest month",
     )
+
+
+def test_where_others_accept_the_same_list_earns_what_the_decisions_say() -> None:
+    economics, precision = weighed(found=300, wrong=400, of=1437)
+    planned = plan_campaign(economics, precision, split_record())
+    assert list(planned.profit_by_acceptance) == pytest.approx([0.1, 0.2, 0.4])
+    for alpha, profit in zip((2, 4, 8), planned.profit_by_acceptance.values(), strict=True):
+        other, _ = weighed(300, 400, 1437, acceptance_alpha=alpha, acceptance_beta=20 - alpha)
+        each = other["policies"]["model"]["profit_per_customer"]["value"]
+        assert profit == pytest.approx(7043 * each)
+
+
+def test_no_more_than_everybody_can_accept() -> None:
+    economics, precision = weighed(300, 400, 1437, acceptance_alpha=18, acceptance_beta=2)
+    planned = plan_campaign(economics, precision, split_record())
+    assert list(planned.profit_by_acceptance) == pytest.approx([0.3, 0.6])

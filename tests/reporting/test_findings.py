@@ -46,7 +46,12 @@ def change_everyone(told: dict[str, Any]) -> None:
         (change_gate, "1 of 4 quality gates failed: minimum_roc_auc", "Quality gates"),
         (lambda told: told["gates"].update(gates=[]), "switched off", "Quality gates"),
         (lambda told: told.update(churners=43), "Only 43 test customers churned", "Test metrics"),
-        (lambda told: told.update(churners=1), "Only 1 test customer churned", "Test metrics"),
+        (lambda told: told.update(churners=1), "Only 1 test customer churned: too", "Test metrics"),
+        (
+            lambda told: told["gates"]["gates"][1].update(passed=None),
+            "cannot tell whether minimum_calibration_slope is met",
+            "Quality gates",
+        ),
         (change_profit, "may be zero or a loss", "Decisions"),
         (change_everyone, "no more than contacting everyone", "Decisions"),
         (lambda told: told["fairness"].update(fairness()), "1 difference", "Fairness"),
@@ -70,12 +75,12 @@ def test_what_is_found_is_said_with_its_section(
 
 
 def test_many_columns_are_counted(told: dict[str, Any]) -> None:
-    entry = fairness()["differences"][-4] | {"beyond_noise": True}
+    entry = fairness()["differences"][-1] | {"beyond_noise": True}
     told["fairness"]["differences"] = [entry | {"column": name} for name in "abcdefgh"]
     (found,) = find(told)
     assert (
         found.text
-        == "Groups of a, b and 6 others are treated differently: 8 differences beyond noise."
+        == "The probabilities are off for groups of a, b and 6 others: 8 differences beyond noise."
     )
 
 

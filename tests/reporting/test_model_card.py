@@ -60,7 +60,7 @@ def readable(line: str) -> str:
         ["What it costs | 27,400 CHF | 3,558 for the contacts, about 23,900 for accepted offers"],
         ["Quality gates | PASS 4 of 4 passed | all limits that are set are met"],
         ["about 3,558 of 7,043", "30% of the contacted churners", "loses money below 7.0%"],
-        ["Groups of is_senior are treated differently: 1 difference beyond noise. Fairness"],
+        ["The probabilities are off for groups of is_senior: 1 difference beyond noise. Fairness"],
         # data
         ["mine_<24>.csv", "458e84840caf3f9e" * 4, "7,046", "Rows used | 7,043", "0.04%"],
         ["2024-01-31 to 2025-06-13", "left is “y”: Left within 30 days."],

@@ -22,14 +22,22 @@ def test_a_large_one_is_cut_where_there_are_churners_enough() -> None:
 
 
 def test_rare_churners_widen_the_sample() -> None:
-    churned = targets(200_000, 1000)  # half a percent
+    churned = targets(200_000, 4000)  # two percent
     rows = first_customers(churned, 10_000)
     assert churned[rows].sum() == 500
-    assert 99_000 < rows.stop < 101_000
+    assert 24_000 < rows.stop < 26_000
 
 
-def test_too_few_churners_take_everything() -> None:
-    assert first_customers(targets(50_000, 100), 10_000) == slice(0, 50_000)
+def test_very_rare_churners_widen_it_no_more_than_fourfold() -> None:
+    assert first_customers(targets(200_000, 1000), 10_000) == slice(0, 40_000)
+
+
+def test_it_is_widened_until_the_folds_have_churners() -> None:
+    churned = targets(200_000, 100)
+    rows = first_customers(churned, 10_000)
+    assert churned[rows].sum() == 50
+    assert rows.stop > 90_000
+    assert first_customers(targets(50_000, 40), 10_000) == slice(0, 50_000)
 
 
 def test_a_larger_sample_holds_the_smaller_one() -> None:

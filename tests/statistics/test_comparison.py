@@ -18,6 +18,7 @@ from churn_pipeline.statistics.comparison import (
     corrected_resampled_t_test,
     holm,
     holm_levels,
+    paired_test,
 )
 from tests.sizes import examples
 
@@ -125,26 +126,32 @@ def test_holm_is_the_closed_test_of_bonferroni(p: list[float]) -> None:
     assert (np.diff(found[order]) >= 0).all()
 
 
-def folds_of(losses: dict[str, list[float]]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {"candidate": name, "repeat": 1 + i // 5, "fold": 1 + i % 5, "log_loss": loss}
-            for name, column in losses.items()
-            for i, loss in enumerate(column)
-        ]
-    )
+def test_the_paired_test_is_that_of_scipy() -> None:
+    expected = stats.ttest_1samp(DIFFERENCES, 0)
+    found = paired_test(DIFFERENCES, confidence=0.9)
+    assert found.p_value == pytest.approx(expected.pvalue, rel=1e-9)
+    assert (found.low, found.high) == pytest.approx(expected.confidence_interval(0.9))
 
 
-def test_all_pairs_are_compared_fold_by_fold() -> None:
+def test_rows_of_a_customer_count_once() -> None:
+    numbers = np.arange(10)
+    assert paired_test(DIFFERENCES, numbers) == paired_test(DIFFERENCES)
+    copies = paired_test(np.repeat(DIFFERENCES, 3), np.repeat(numbers, 3))
+    assert copies.p_value == pytest.approx(paired_test(DIFFERENCES).p_value)
+    assert paired_test(np.repeat(DIFFERENCES, 3)).p_value < copies.p_value / 2
+
+
+def test_all_pairs_are_compared_customer_by_customer() -> None:
     generator = np.random.default_rng(0)
     hardness = generator.normal(0, 0.05, 10)  # which all candidates share
-    losses = {
-        "worst": 0.50 + hardness + generator.normal(0, 0.002, 10),
-        "best": 0.40 + hardness + generator.normal(0, 0.002, 10),
-        "close": 0.4005 + hardness + generator.normal(0, 0.002, 10),
-    }
-    table = folds_of({name: list(column) for name, column in losses.items()})
-    found = compare_candidates(table.sample(frac=1, random_state=1), 0.25, 0.95)
+    losses = pd.DataFrame(
+        {
+            "worst": 0.50 + hardness + generator.normal(0, 0.002, 10),
+            "best": 0.40 + hardness + generator.normal(0, 0.002, 10),
+            "close": 0.4005 + hardness + generator.normal(0, 0.002, 10),
+        }
+    )
+    found = compare_candidates(losses, 0.95)
     assert {frozenset((c["candidate"], c["other"])) for c in found} == {
         frozenset(pair) for pair in combinations(losses, 2)
     }
@@ -152,8 +159,10 @@ def test_all_pairs_are_compared_fold_by_fold() -> None:
         difference = losses[comparison["candidate"]] - losses[comparison["other"]]
         assert comparison["difference"] == pytest.approx(difference.mean(), abs=1e-6)
         assert comparison["difference"] >= 0
-        expected = corrected_resampled_t_test(difference, 0.25)
-        assert comparison["p_value"] == pytest.approx(expected.p_value, abs=1e-6)
+        expected = stats.ttest_1samp(difference, 0)
+        assert comparison["p_value"] == pytest.approx(expected.pvalue, abs=1e-6)
+        bound = stats.ttest_1samp(difference, 0, alternative="less").confidence_interval(0.95)
+        assert comparison["upper_bound"] == pytest.approx(bound.high, abs=1e-6)
         assert comparison["significant"] is ("worst" in comparison.values())
     assert [c["p_value"] for c in found] == sorted(c["p_value"] for c in found)
     adjusted = holm([c["p_value"] for c in found])
@@ -162,10 +171,10 @@ def test_all_pairs_are_compared_fold_by_fold() -> None:
 
 def test_pairs_with_a_reference_are_a_family_of_their_own() -> None:
     generator = np.random.default_rng(0)
-    table = folds_of(
-        {name: list(0.4 + generator.normal(0, 0.01, 10)) for name in ("a", "b", "c", "plain")}
+    losses = pd.DataFrame(
+        {name: 0.4 + generator.normal(0, 0.01, 10) for name in ("a", "b", "c", "plain")}
     )
-    found = compare_candidates(table, 0.25, 0.95, reference="plain")
+    found = compare_candidates(losses, 0.95, reference="plain")
     for is_reference in (True, False):
         family = [c for c in found if ("plain" in (c["candidate"], c["other"])) is is_reference]
         assert len(family) == 3
@@ -174,22 +183,22 @@ def test_pairs_with_a_reference_are_a_family_of_their_own() -> None:
 
 
 def test_a_level_decides_what_is_significant() -> None:
-    table = folds_of({"a": DIFFERENCES, "b": [0.0] * 10})
-    (comparison,) = compare_candidates(table, 0.25, 0.9)
+    losses = pd.DataFrame({"a": DIFFERENCES, "b": 0.0})
+    (comparison,) = compare_candidates(losses, 0.9)
     assert comparison["p_value"] == comparison["p_value_holm"]
     p_value = comparison["p_value"]
     for confidence in (1 - p_value * 1.01, 1 - p_value * 0.99):
-        (found,) = compare_candidates(table, 0.25, confidence)
+        (found,) = compare_candidates(losses, confidence)
         assert found["significant"] is (confidence < 1 - p_value)
         assert (found["low"] > 0) is found["significant"]
 
 
 def test_intervals_leave_out_no_difference_where_holm_says_so() -> None:
     # without Holm's correction both are significant; with it, neither is
-    table = folds_of({"a": DIFFERENCES, "b": [0.0] * 10, "c": [-d * 1.01 for d in DIFFERENCES]})
-    p = sorted(c["p_value"] for c in compare_candidates(table, 0.25, 0.95))
+    losses = pd.DataFrame({"a": DIFFERENCES, "b": 0.0, "c": [-d * 1.01 for d in DIFFERENCES]})
+    p = sorted(c["p_value"] for c in compare_candidates(losses, 0.95))
     for confidence in (0.5, 1 - 1.5 * p[0], 1 - 2.5 * p[0], 1 - 3.5 * p[0], 0.99):
-        for comparison in compare_candidates(table, 0.25, confidence):
+        for comparison in compare_candidates(losses, confidence):
             assert (comparison["low"] > 0) is comparison["significant"]
             assert comparison["significant"] is (comparison["p_value_holm"] < 1 - confidence)
 

@@ -10,7 +10,7 @@ from churn_pipeline.statistics.bootstrap import Bootstrap, Interval
 
 Floats = NDArray[np.float64]
 
-POLICIES = ("model", "contact_everyone", "contact_no_one", "random")
+POLICIES = ("model", "runner_up", "contact_everyone", "contact_no_one", "random")
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,9 @@ def weigh_policies(
     lifetime_values: ArrayLike,
     economics: Economics,
     bootstrap: Bootstrap,
+    contacted_by_runner_up: ArrayLike | None = None,
 ) -> dict[str, Policy]:
-    """Compare the model's decisions with contacting everyone, no one, or as many at random.
+    """Compare the model's decisions with the runner-up's and with those that need no model.
 
     Parameters
     ----------
@@ -51,27 +52,30 @@ def weigh_policies(
         The acceptance counts with its expectation.
     bootstrap : Bootstrap
         The policies are compared on the same replicates.
+    contacted_by_runner_up : array-like of bool, (n,), optional
+        What the second candidate decides by the same rule; by default there is none.
 
     Returns
     -------
     dict of str to Policy
-        By the names of :data:`POLICIES`. ``random`` is the expectation over all choices of as many
-        customers as the model contacts.
+        By the names of :data:`POLICIES`, without the ``runner_up`` if there is none. ``random`` is
+        the expectation over all choices of as many customers as the model contacts.
     """
     profit = economics.expected_profit(target, lifetime_values)
     decided = np.asarray(contacted, dtype=np.float64)
+    others = decided if contacted_by_runner_up is None else np.asarray(contacted_by_runner_up)
     n = len(decided)
 
     def profits(weights: ArrayLike) -> Floats:
-        columns = np.column_stack([decided * profit, profit, decided])
+        columns = np.column_stack([decided * profit, others * profit, profit, decided])
         w = np.asarray(weights, dtype=np.float64)
-        model, everyone, share = (w @ columns / w.sum(axis=1, keepdims=True)).T
-        return np.stack([model, everyone, np.zeros_like(model), share * everyone])
+        model, runner_up, everyone, share = (w @ columns / w.sum(axis=1, keepdims=True)).T
+        return np.stack([model, runner_up, everyone, np.zeros_like(model), share * everyone])
 
     values = profits(np.ones((1, n)))[:, 0]
     draws = np.hstack([profits(w) for w in bootstrap.samples(n)])
     share = float(decided.mean())
-    shares = (share, 1.0, 0.0, share)
+    shares = (share, float(others.mean()), 1.0, 0.0, share)
     return {
         name: Policy(
             shares[i],
@@ -79,4 +83,5 @@ def weigh_policies(
             bootstrap.percentile_interval(float(values[0] - values[i]), draws[0] - draws[i]),
         )
         for i, name in enumerate(POLICIES)
+        if name != "runner_up" or contacted_by_runner_up is not None
     }

@@ -1,7 +1,9 @@
 """Repeated stratified cross-validation of the candidates."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import ThreadpoolController
 from tqdm import tqdm
 
-from churn_pipeline.contract.limits import LARGEST_NUMBER
+from churn_pipeline.contract.limits import LARGEST_NUMBER, MAX_LOG_ODDS
 from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.modeling.families import FAMILIES
 from churn_pipeline.modeling.model import log_odds
@@ -30,18 +32,25 @@ def _thread_pools(candidate: str) -> ThreadpoolController:
 def fit_on(
     name: str, candidate: Pipeline, inputs: pd.DataFrame, churned: NDArray[np.int8]
 ) -> Pipeline:
-    """Fit a copy of a candidate in one thread.
+    """Fit a copy of a candidate, see :func:`fitting`."""
+    with fitting(name, inputs):
+        return clone(candidate).fit(inputs, churned)
 
-    The order of floating-point sums must not depend on the number of cores.
+
+@contextmanager
+def fitting(name: str, inputs: pd.DataFrame) -> Iterator[None]:
+    """Fit a candidate in one thread: the order of sums must not depend on the number of cores.
 
     Raises
     ------
+    DataError
+        If it cannot be fitted, and a column has numbers too large to compute with.
     ParameterError
         If it cannot be fitted with its settings.
     """
     try:
         with _thread_pools(name).limit(limits=1):
-            return clone(candidate).fit(inputs, churned)
+            yield
     except FAMILIES[name].errors as error:
         beyond = _beyond_computing(inputs)
         if beyond is not None:
@@ -63,6 +72,23 @@ def _beyond_computing(inputs: pd.DataFrame) -> str | None:
     return next((str(numbers.columns[int(place)]) for place in np.flatnonzero(is_beyond)), None)
 
 
+class CrossValidated(NamedTuple):
+    """What the fits on all folds gave.
+
+    Attributes
+    ----------
+    out_of_fold : DataFrame, (n * repeats, 3 + n_candidates)
+        Predictions for every row: ``customer`` (position of the row in the inputs), ``repeat`` and
+        ``fold`` from 1, and a column of log-odds for each candidate; ordered by repeat and
+        customer.
+    scoring_costs : dict of str to float
+        Operations that it takes to score one customer, by candidate, counted on its first fit.
+    """
+
+    out_of_fold: pd.DataFrame
+    scoring_costs: dict[str, float]
+
+
 def cross_validate(
     candidates: Mapping[str, Pipeline],
     inputs: pd.DataFrame,
@@ -72,7 +98,7 @@ def cross_validate(
     repeats: int,
     seed: int,
     customer_numbers: NDArray[np.int64] | None = None,
-) -> pd.DataFrame:
+) -> CrossValidated:
     """Fit every candidate on every fold's training part and score the rest.
 
     All fitted steps of a candidate (imputation, knots, scaling, encoding) see the fold's training
@@ -90,10 +116,7 @@ def cross_validate(
 
     Returns
     -------
-    DataFrame, (n * repeats, 3 + n_candidates)
-        Out-of-fold predictions: ``customer`` (position of the row in ``inputs``),
-        ``repeat`` and ``fold`` from 1, and a column of log-odds for each candidate; ordered by
-        repeat and customer.
+    CrossValidated
 
     Raises
     ------
@@ -112,6 +135,7 @@ def cross_validate(
     rows = [validation + index // folds * n for index, (_, validation) in enumerate(splits)]
     for index, positions in enumerate(rows):
         table.loc[positions, "fold"] = index % folds + 1
+    costs: dict[str, float] = {}
     with tqdm(
         total=len(candidates) * len(splits), unit="fit", disable=None, leave=False
     ) as progress:
@@ -121,9 +145,11 @@ def cross_validate(
             for (train, validation), positions in zip(splits, rows, strict=True):
                 model = fit_on(name, candidate, inputs.iloc[train], churned[train])
                 scores[positions] = log_odds(name, model, inputs.iloc[validation])
+                if name not in costs:
+                    costs[name] = FAMILIES[name].scoring_cost(model[-1])
                 progress.update()
             table[name] = scores
-    return table
+    return CrossValidated(table, costs)
 
 
 def score_folds(out_of_fold: pd.DataFrame, churned: NDArray[np.int8]) -> pd.DataFrame:
@@ -147,3 +173,24 @@ def score_folds(out_of_fold: pd.DataFrame, churned: NDArray[np.int8]) -> pd.Data
         for (repeat, fold), part in out_of_fold.groupby(["repeat", "fold"])
     ]
     return pd.DataFrame(lines)
+
+
+def out_of_fold_losses(out_of_fold: pd.DataFrame, churned: NDArray[np.int8]) -> pd.DataFrame:
+    """Return the log loss of every row by every candidate, the mean over the repeats.
+
+    Parameters
+    ----------
+    out_of_fold : DataFrame
+        See :class:`CrossValidated`.
+    churned : ndarray of 0 and 1, (n,)
+
+    Returns
+    -------
+    DataFrame, (n, n_candidates)
+        No probability counts as closer than 1e-6 to 0 or 1.
+    """
+    names = out_of_fold.columns.difference(["customer", "repeat", "fold"], sort=False)
+    sign = 1 - 2 * churned[out_of_fold["customer"]]
+    log_odds = out_of_fold[names].clip(-MAX_LOG_ODDS, MAX_LOG_ODDS)
+    losses = pd.DataFrame(np.logaddexp(0, log_odds.to_numpy() * sign[:, None]), columns=names)
+    return losses.groupby(out_of_fold["customer"].to_numpy()).mean()

@@ -6,15 +6,14 @@ from typing import Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 from sklearn.pipeline import Pipeline
 
+from churn_pipeline.contract.limits import MAX_LOG_ODDS
 from churn_pipeline.modeling.families import FAMILIES
-from churn_pipeline.modeling.families.base import CERTAIN, LinearForm
+from churn_pipeline.modeling.families.base import LinearForm
 from churn_pipeline.modeling.recalibration import Calibrator
 from churn_pipeline.modeling.trees import TreeEnsemble
-
-_MAX_LOG_ODDS = float(logit(1 - CERTAIN))
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class ChurnModel:
 
     def churn_probability(self, customers: pd.DataFrame) -> NDArray[np.float64]:
         """Return the churn probabilities, (n_customers,), never closer than 1e-6 to 0 or 1."""
-        return expit(np.clip(self.log_odds(customers), -_MAX_LOG_ODDS, _MAX_LOG_ODDS))
+        return expit(np.clip(self.log_odds(customers), -MAX_LOG_ODDS, MAX_LOG_ODDS))
 
 
 def log_odds(candidate: str, pipeline: Pipeline, inputs: pd.DataFrame) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from scipy.special import logit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from churn_pipeline.statistics.comparison import corrected_resampled_t_test
+from churn_pipeline.statistics.comparison import paired_test
 
 Floats = NDArray[np.float64]
 
@@ -102,11 +102,13 @@ def choose_calibrator(
     folds: Sequence[Sequence[NDArray[np.int64]]],
     methods: Sequence[str],
     confidence: float,
+    customer_numbers: NDArray[np.int64] | None = None,
 ) -> tuple[Calibrator | None, dict[str, Any]]:
     """Fit the calibrator that improves the log loss most, if one does so beyond noise.
 
     Each method is cross-validated on out-of-fold log-odds: fitted on all folds but one, measured on
-    that one. The improvement is tested by the corrected resampled t-test, one-sided.
+    that one. The improvement is tested customer by customer, one-sided, by
+    :func:`churn_pipeline.statistics.comparison.paired_test`.
 
     Parameters
     ----------
@@ -119,6 +121,8 @@ def choose_calibrator(
         Keys of :data:`METHODS`.
     confidence : float
         One minus the level of the test.
+    customer_numbers : ndarray of int, (n,), optional
+        Whose row it is; by default each row is another customer.
 
     Returns
     -------
@@ -130,10 +134,7 @@ def choose_calibrator(
     trials: dict[str, dict[str, float]] = {}
     for method in methods:
         before, after = _cross_validate(METHODS[method], log_odds, churned, folds)
-        n_folds = len(folds[0])
-        test = corrected_resampled_t_test(
-            before - after, 1 / (n_folds - 1), alternative="greater", confidence=confidence
-        )
+        test = paired_test(before - after, customer_numbers, alternative="greater")
         trials[method] = {
             "log_loss_before": round(float(before.mean()), 6),
             "log_loss_after": round(float(after.mean()), 6),
@@ -153,18 +154,19 @@ def _cross_validate(
     churned: NDArray[np.int8],
     folds: Sequence[Sequence[NDArray[np.int64]]],
 ) -> tuple[Floats, Floats]:
-    before, after = [], []
+    """Return the log loss of every row without and with the calibrator, means over the repeats."""
+    before, after = np.zeros(len(churned)), np.zeros(len(churned))
     for row, parts in zip(log_odds, folds, strict=True):
+        before += _losses(churned, row) / len(log_odds)
         for part in parts:
             rest = np.setdiff1d(np.arange(len(churned)), part)
             calibrator = fit(row[rest], churned[rest])
-            before.append(_log_loss(churned[part], row[part]))
-            after.append(_log_loss(churned[part], calibrator(row[part])))
-    return np.array(before), np.array(after)
+            after[part] += _losses(churned[part], calibrator(row[part])) / len(log_odds)
+    return before, after
 
 
-def _log_loss(churned: NDArray[np.int8], log_odds: Floats) -> float:
-    return float(np.mean(np.logaddexp(0, log_odds) - churned * log_odds))
+def _losses(churned: NDArray[np.int8], log_odds: Floats) -> Floats:
+    return np.asarray(np.logaddexp(0, log_odds) - churned * log_odds)
 
 
 def describe(calibrator: Calibrator | None) -> Mapping[str, Any]:

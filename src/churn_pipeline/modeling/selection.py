@@ -1,4 +1,4 @@
-"""The choice among the candidates: the cheapest of those that may well be the best."""
+"""The choice among the candidates: the best, or one that is as good and much cheaper to score."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,62 +10,75 @@ from churn_pipeline.modeling.candidates import BASELINE
 
 def choose_champion(
     cross_validation: pd.DataFrame,
+    losses: pd.DataFrame,
     comparisons: Sequence[Mapping[str, Any]],
     scoring_costs: Mapping[str, float],
+    *,
+    margin: float,
+    cost_ratio: float,
 ) -> dict[str, Any]:
-    """Choose the cheapest to score among the candidates not significantly worse than the best.
+    """Choose the candidate of lowest log loss, or a much cheaper one that is as good.
 
-    The best has the lowest mean log loss over the folds. The baseline is there to be beaten and
-    cannot be chosen.
+    As good is who is non-inferior: the one-sided confidence bound of its additional log loss stays
+    within ``margin``. "Not significantly worse" would not do, since a weak test calls everything
+    so. The baseline is there to be beaten and cannot be chosen.
 
     Parameters
     ----------
     cross_validation : DataFrame
         As :func:`churn_pipeline.modeling.cross_validation.score_folds` returns it.
+    losses : DataFrame, (n, n_candidates)
+        As :func:`churn_pipeline.modeling.cross_validation.out_of_fold_losses` returns it.
     comparisons : sequence of mapping
         As :func:`churn_pipeline.statistics.comparison.compare_candidates` returns it.
     scoring_costs : mapping of str to float
         Operations that it takes to score one customer, by candidate.
+    margin : float
+        Additional log loss that counts as none.
+    cost_ratio : float
+        How many times as cheap a candidate must be to be preferred.
 
     Returns
     -------
     dict
-        ``champion``, ``runner_up`` (the best of the others; None if there is none), ``criterion``,
-        ``reason`` (a sentence), ``candidates`` (means and standard deviations over the folds,
-        scoring cost) and ``comparisons``.
+        ``champion``, ``best`` (of lowest mean log loss), ``runner_up`` (the best of the others;
+        None if there is none), ``criterion``, ``reason`` (a sentence), ``candidates`` (means,
+        standard deviations over the folds, scoring cost) and ``comparisons``.
     """
     figures: dict[str, dict[str, Any]] = {
         str(name): {
-            metric: {
-                "mean": round(float(group[metric].mean()), 6),
-                "std": round(float(group[metric].std(ddof=1)), 6),
-            }
-            for metric in ("log_loss", "roc_auc")
+            "log_loss": _figure(losses[name].mean(), group["log_loss"]),
+            "roc_auc": _figure(group["roc_auc"].mean(), group["roc_auc"]),
+            "scoring_cost": round(float(scoring_costs[str(name)]), 1),
         }
-        | {"scoring_cost": round(float(scoring_costs[str(name)]), 1)}
         for name, group in cross_validation.groupby("candidate", sort=True)
     }
     eligible = sorted(
-        (name for name in figures if name != BASELINE),
-        key=lambda name: (figures[name]["log_loss"]["mean"], name),
+        (name for name in figures if name != BASELINE), key=lambda name: (losses[name].mean(), name)
     )
     best = eligible[0]
-    tied = {name for name in eligible if not _is_worse(name, best, comparisons)}
-    champion = min(tied, key=lambda name: (scoring_costs[name], eligible.index(name)))
+    as_good = [
+        name
+        for name in eligible[1:]
+        if _comparison(name, best, comparisons)["upper_bound"] <= margin
+        and scoring_costs[name] * cost_ratio <= scoring_costs[best]
+    ]
+    champion = min(as_good, key=lambda name: scoring_costs[name], default=best)
     others = [name for name in eligible if name != champion]
     return {
         "champion": champion,
+        "best": best,
         "runner_up": others[0] if others else None,
         "criterion": "log_loss",
-        "reason": _reason(champion, best, figures, comparisons)
+        "reason": _reason(champion, best, figures, comparisons, margin)
         + _versus_baseline(champion, comparisons),
         "candidates": figures,
         "comparisons": list(comparisons),
     }
 
 
-def _is_worse(name: str, best: str, comparisons: Sequence[Mapping[str, Any]]) -> bool:
-    return name != best and bool(_comparison(name, best, comparisons)["significant"])
+def _figure(mean: float, by_fold: pd.Series) -> dict[str, float]:
+    return {"mean": round(float(mean), 6), "std": round(float(by_fold.std(ddof=1)), 6)}
 
 
 def _comparison(
@@ -93,24 +106,22 @@ def _reason(
     best: str,
     figures: Mapping[str, Mapping[str, Any]],
     comparisons: Sequence[Mapping[str, Any]],
+    margin: float,
 ) -> str:
-    loss = figures[best]["log_loss"]["mean"]
+    lowest = f"{best} has the lowest mean log loss ({figures[best]['log_loss']['mean']:.4f})"
+    others = [name for name in figures if name not in (best, BASELINE)]
+    if not others:
+        return f"{lowest}, and it is the only candidate."
     if champion == best:
-        worse = [
-            name
-            for name in figures
-            if name not in (best, BASELINE) and _is_worse(name, best, comparisons)
-        ]
-        if len(worse) == len(set(figures) - {best, BASELINE}):
-            rest = "all others are significantly worse" if worse else "it is the only candidate"
-        else:
-            rest = "no candidate that is cheaper to score is statistically as good"
-        return f"{best} has the lowest mean log loss ({loss:.4f}), and {rest}."
+        if all(_comparison(name, best, comparisons)["significant"] for name in others):
+            return f"{lowest}, and all others are significantly worse."
+        return f"{lowest}, and no candidate that is much cheaper to score is as good."
     comparison = _comparison(champion, best, comparisons)
-    gap = figures[champion]["log_loss"]["mean"] - loss
+    # a linear model may have no coefficient left
+    saved = figures[best]["scoring_cost"] / max(figures[champion]["scoring_cost"], 1.0)
     return (
-        f"{best} has the lowest mean log loss ({loss:.4f}); {champion} is not significantly worse "
-        f"(+{gap:.4f}, p = {comparison['p_value_holm']:.2g} after Holm's correction) and scores a "
-        f"customer in {figures[champion]['scoring_cost']:,.0f} operations instead of "
-        f"{figures[best]['scoring_cost']:,.0f}."
+        f"{lowest}; {champion} loses {comparison['difference']:.4f} more, with confidence at most "
+        f"{comparison['upper_bound']:.4f} (limit {margin:g}), and scores a customer in "
+        f"{figures[champion]['scoring_cost']:,.0f} operations instead of "
+        f"{figures[best]['scoring_cost']:,.0f}, {saved:.1f} times as cheap."
     )

@@ -25,6 +25,9 @@ class Campaign:
         The assumed share of contacted churners who accept the offer and stay.
     break_even_acceptance : float or None
         The share at which the same campaign earns nothing; None where no share does.
+    profit_by_acceptance : mapping of float to float
+        The profit of the same campaign where another share accepts: a third of the assumed one,
+        two thirds, and four thirds.
     """
 
     customers: int
@@ -35,6 +38,7 @@ class Campaign:
     offer_cost: float
     acceptance: float
     break_even_acceptance: float | None
+    profit_by_acceptance: Mapping[float, float]
 
 
 def plan_campaign(
@@ -71,6 +75,11 @@ def plan_campaign(
         offer_cost=contacted * offer * (precision * acceptance + 1 - precision),
         acceptance=acceptance,
         break_even_acceptance=break_even if break_even is not None and break_even <= 1 else None,
+        profit_by_acceptance={
+            other: (gain * other - spent) * customers
+            for other in (acceptance * thirds / 3 for thirds in (1, 2, 4))
+            if other <= 1
+        },
     )
 
 

@@ -7,11 +7,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from churn_pipeline.evaluation.fairness import CALIBRATION
+from churn_pipeline.evaluation.metric_definitions import METRIC_GATES, METRICS
 from churn_pipeline.reporting import formats
 
 FEW_CHURNERS = 100  # on the test set, below which most intervals are too wide to decide by
+TOO_FEW_CHURNERS = 20  # below which no figure tells a good model from a bad one
 MANY_REJECTED = 0.01  # of the rows
 SIMULATED = "simulated.csv"  # what the simulation writes
+
+CALIBRATION_GATES = {
+    gate for gate, metric in METRIC_GATES.items() if METRICS[metric].ideal is not None
+}
 
 Outputs = Mapping[str, Any]
 Check = Callable[[Outputs], Iterator[str]]
@@ -45,6 +52,14 @@ def _gates(outputs: Outputs) -> Iterator[str]:
         yield f"{len(failed)} of {len(judged)} quality gates failed: {', '.join(failed)}."
     if not gates:
         yield "All quality gates are switched off."
+    undecided = [g["gate"] for g in gates if g["passed"] is None and g["gate"] in METRIC_GATES]
+    if undecided:
+        yield f"The test set cannot tell whether {_listed(undecided)} is met."
+    if gates and not CALIBRATION_GATES & {gate["gate"] for gate in gates}:
+        yield (
+            "No gate limits the calibration slope or intercept: the probabilities, and so the "
+            "decisions, may be wrong without a failed gate."
+        )
 
 
 def _beyond_validation(outputs: Outputs) -> Iterator[str]:
@@ -52,7 +67,13 @@ def _beyond_validation(outputs: Outputs) -> Iterator[str]:
 
 
 def _of_the_table(outputs: Outputs) -> Iterator[str]:
-    yield from outputs["data_quality"].get("findings", ())
+    quality = outputs["data_quality"]
+    if pending := quality.get("rows_pending"):
+        yield (
+            f"{pending:,} of {quality['rows_read']:,} rows are set aside: it is too early to know "
+            "the outcomes of their snapshots."
+        )
+    yield from quality.get("findings", ())
 
 
 def _simulated(outputs: Outputs) -> Iterator[str]:
@@ -65,8 +86,10 @@ def _simulated(outputs: Outputs) -> Iterator[str]:
 
 def _few_churners(outputs: Outputs) -> Iterator[str]:
     churners = outputs["churners"]
-    if churners < FEW_CHURNERS:
-        who = "1 test customer" if churners == 1 else f"{churners:,} test customers"
+    who = "1 test customer" if churners == 1 else f"{churners:,} test customers"
+    if churners < TOO_FEW_CHURNERS:
+        yield f"Only {who} churned: too few to judge the model, whose figures may be far off."
+    elif churners < FEW_CHURNERS:
         yield f"Only {who} churned, so the intervals are wide; {FEW_CHURNERS} or more are better."
 
 
@@ -85,12 +108,16 @@ def _fairness(outputs: Outputs) -> Iterator[str]:
     fairness = outputs["fairness"]
     if not fairness["columns"]:
         yield "Fairness was not audited: the contract marks no column as sensitive."
-    beyond = [entry for entry in fairness["differences"] if entry["beyond_noise"]]
+    beyond = [
+        entry
+        for entry in fairness["differences"]
+        if entry["beyond_noise"] and entry["metric"] == CALIBRATION
+    ]
     if beyond:
         columns = sorted({entry["column"] for entry in beyond})
         noun = "difference" if len(beyond) == 1 else "differences"
         yield (
-            f"Groups of {_listed(columns)} are treated differently: "
+            f"The probabilities are off for groups of {_listed(columns)}: "
             f"{len(beyond)} {noun} beyond noise."
         )
 

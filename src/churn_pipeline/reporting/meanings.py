@@ -13,6 +13,7 @@ GROUP_METRIC_NAMES = {
 
 POLICY_NAMES = {
     "model": "contact by the model",
+    "runner_up": "contact by the runner-up",
     "contact_everyone": "contact everyone",
     "contact_no_one": "contact no one",
     "random": "contact the same number at random",

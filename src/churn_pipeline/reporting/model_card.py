@@ -224,7 +224,7 @@ def _rank(selection: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the candidates, the lowest log loss first, each with its comparison to the best."""
     figures = selection["candidates"]
     ranked = sorted(figures, key=lambda name: (figures[name]["log_loss"]["mean"], name))
-    best = next(name for name in ranked if name != "baseline")
+    best = selection.get("best") or next(name for name in ranked if name != "baseline")
     return [
         {
             "name": name,

@@ -72,9 +72,10 @@ def summarise(
     ]
     widest = max(len(metric.title) for metric in METRICS.values()) + 2
     lines += [
-        f"  {metric.title:<{widest}} {metrics[name]['value']:.3f}  "
+        f"  {metric.title:<{widest}} {metrics[name]['value']:6.3f}  "
         f"[{metrics[name]['low']:.3f}, {metrics[name]['high']:.3f}]"
         for name, metric in METRICS.items()
+        if metric.ideal is None or name in metrics
     ]
     lines += [
         *_decisions(economics, campaign, currency),

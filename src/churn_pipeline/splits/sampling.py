@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _FEWEST = 500  # customers with the rarer outcome that a sample should have
+_LARGEST = 4  # times as many as asked for, however few of these there are ...
+_FEWEST_OF_ALL = 50  # ... as long as there are this many
 
 
 def first_customers(churned: NDArray[np.int8], most: int | None) -> slice:
@@ -21,7 +23,8 @@ def first_customers(churned: NDArray[np.int8], most: int | None) -> slice:
     Returns
     -------
     slice
-        From 0 to at least ``most``: until there are 500 customers of the rarer kind.
+        From 0 to at least ``most``: until there are 500 customers of the rarer kind, or 50 of them
+        and four times ``most`` in all, which bounds time and memory where churn is very rare.
 
     Examples
     --------
@@ -31,6 +34,9 @@ def first_customers(churned: NDArray[np.int8], most: int | None) -> slice:
     if most is None or most >= len(churned):
         return slice(0, len(churned))
     rarer = 1 if churned.mean() < 0.5 else 0
-    reached = np.flatnonzero(churned == rarer)[:_FEWEST]
-    last = int(reached[-1]) + 1 if len(reached) == _FEWEST else len(churned)
-    return slice(0, max(most, last))
+    places = np.flatnonzero(churned == rarer)
+
+    def reach(fewest: int) -> int:
+        return int(places[fewest - 1]) + 1 if len(places) >= fewest else len(churned)
+
+    return slice(0, max(most, min(reach(_FEWEST), max(_LARGEST * most, reach(_FEWEST_OF_ALL)))))

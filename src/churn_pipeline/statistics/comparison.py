@@ -1,4 +1,4 @@
-"""Tests that tell candidates apart by a repeated cross-validation."""
+"""Tests that tell candidates apart by a cross-validation."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,11 +9,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
 
+from churn_pipeline.statistics.clustered_tests import customer_terms
+
 Alternative = Literal["two-sided", "greater", "less"]
 
 
 @dataclass(frozen=True)
-class CorrectedTTest:
+class MeanDifference:
     """A mean difference with its confidence interval and the p-value of "no difference".
 
     The interval is two-sided whatever the alternative.
@@ -31,7 +33,7 @@ def corrected_resampled_t_test(
     *,
     alternative: Alternative = "two-sided",
     confidence: float = 0.95,
-) -> CorrectedTTest:
+) -> MeanDifference:
     """Test whether a mean difference over resampled folds is 0 (Nadeau and Bengio, 2003).
 
     The folds share most of their training customers, so their differences are not independent and
@@ -51,12 +53,54 @@ def corrected_resampled_t_test(
 
     Returns
     -------
-    CorrectedTTest
+    MeanDifference
     """
     values = np.asarray(differences, dtype=np.float64)
     n = len(values)
-    mean = float(values.mean())
     error = float(np.sqrt((1 / n + test_to_train) * values.var(ddof=1)))
+    return _t_test(float(values.mean()), error, n, alternative, confidence)
+
+
+def paired_test(
+    differences: ArrayLike,
+    customer_numbers: NDArray[np.int64] | None = None,
+    *,
+    alternative: Alternative = "two-sided",
+    confidence: float = 0.95,
+) -> MeanDifference:
+    """Test whether two candidates lose the same on average, customer by customer.
+
+    On out-of-fold losses this is the test of a k-fold cross-validation by Bayle, Bayle, Janson and
+    Mackey (2020): its error is that of a mean of independent values, as long as a fit hardly
+    changes with one customer. It asks about the fits that were measured, of as many customers as
+    the folds leave.
+
+    Parameters
+    ----------
+    differences : array-like of float, (n,)
+        One a row, n at least 2; of several repeats their mean.
+    customer_numbers : ndarray of int, (n,), optional
+        Whose row it is, 0 … n_customers - 1; by default each row is another customer.
+    alternative : {"two-sided", "greater", "less"}
+        What is held against "no difference": any, a positive or a negative mean.
+    confidence : float
+        Level of the interval.
+
+    Returns
+    -------
+    MeanDifference
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if customer_numbers is not None:
+        values = customer_terms(values, customer_numbers)
+    n = len(values)
+    error = float(values.std(ddof=1) / np.sqrt(n))
+    return _t_test(float(values.mean()), error, n, alternative, confidence)
+
+
+def _t_test(
+    mean: float, error: float, n: int, alternative: Alternative, confidence: float
+) -> MeanDifference:
     with np.errstate(divide="ignore"):  # infinite where all folds say the same
         statistic = float(np.divide(mean, error)) if mean else 0.0
     p_value = {
@@ -65,7 +109,7 @@ def corrected_resampled_t_test(
         "two-sided": 2 * stdtr(n - 1, -abs(statistic)),
     }[alternative]
     half_width = float(stdtrit(n - 1, (1 + confidence) / 2)) * error
-    return CorrectedTTest(mean, mean - half_width, mean + half_width, float(p_value))
+    return MeanDifference(mean, mean - half_width, mean + half_width, float(p_value))
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -117,10 +161,10 @@ def holm_levels(p_values: ArrayLike, level: float) -> NDArray[np.float64]:
 
 
 def compare_candidates(
-    cross_validation: pd.DataFrame,
-    test_to_train: float,
+    losses: pd.DataFrame,
     confidence: float,
     reference: str | None = None,
+    customer_numbers: NDArray[np.int64] | None = None,
 ) -> list[dict[str, Any]]:
     """Compare all pairs of candidates in log loss.
 
@@ -129,51 +173,52 @@ def compare_candidates(
 
     Parameters
     ----------
-    cross_validation : DataFrame
-        ``candidate``, ``repeat``, ``fold``, ``log_loss``: the same folds for all candidates.
-    test_to_train : float
-        See :func:`corrected_resampled_t_test`.
+    losses : DataFrame, (n, n_candidates)
+        Out-of-fold log loss of every row by every candidate, all on the same folds.
     confidence : float
         One minus the level of significance over a family; intervals have the level at which Holm's
         procedure decides their test, see :func:`holm_levels`.
     reference : str, optional
         One of them that is there to be beaten, not to be chosen.
+    customer_numbers : ndarray of int, (n,), optional
+        See :func:`paired_test`.
 
     Returns
     -------
     list of dict
         ``candidate`` and ``other`` (the one of higher mean log loss first), ``difference`` of their
-        log losses with ``low`` and ``high``, ``p_value``, ``p_value_holm`` over its family, and
-        ``significant``. The smallest p-values come first.
+        log losses with ``low`` and ``high``, ``upper_bound`` (the one-sided bound at
+        ``confidence``), ``p_value``, ``p_value_holm`` over its family, and ``significant``. The
+        smallest p-values come first.
     """
-    losses = cross_validation.pivot(
-        index=["repeat", "fold"], columns="candidate", values="log_loss"
-    )
     ranked = losses.mean().sort_index().sort_values(ascending=False, kind="stable").index
     pairs = list(combinations(ranked, 2))
-    p_values = np.array(
-        [corrected_resampled_t_test(losses[a] - losses[b], test_to_train).p_value for a, b in pairs]
-    )
+
+    def test(a: str, b: str, level: float) -> MeanDifference:
+        return paired_test(losses[a] - losses[b], customer_numbers, confidence=level)
+
+    one_sided = [test(a, b, 2 * confidence - 1) for a, b in pairs]
+    p_values = np.array([found.p_value for found in one_sided])
     has_reference = np.array([reference in pair for pair in pairs], dtype=np.bool_)
     adjusted, levels = np.empty_like(p_values), np.empty_like(p_values)
     for family in (has_reference, ~has_reference):
         adjusted[family] = holm(p_values[family])
         levels[family] = holm_levels(p_values[family], 1 - confidence)
-    tests = [
-        corrected_resampled_t_test(losses[a] - losses[b], test_to_train, confidence=1 - level)
-        for (a, b), level in zip(pairs, levels.tolist(), strict=True)
+    two_sided = [
+        test(a, b, 1 - level) for (a, b), level in zip(pairs, levels.tolist(), strict=True)
     ]
     comparisons = [
         {
             "candidate": str(a),
             "other": str(b),
-            "difference": round(test.difference, 6),
-            "low": round(test.low, 6),
-            "high": round(test.high, 6),
-            "p_value": round(test.p_value, 6),
+            "difference": round(found.difference, 6),
+            "low": round(found.low, 6),
+            "high": round(found.high, 6),
+            "upper_bound": round(bound.high, 6),
+            "p_value": round(found.p_value, 6),
             "p_value_holm": round(float(p), 6),
             "significant": bool(p < 1 - confidence),
         }
-        for (a, b), test, p in zip(pairs, tests, adjusted, strict=True)
+        for (a, b), found, bound, p in zip(pairs, two_sided, one_sided, adjusted, strict=True)
     ]
     return sorted(comparisons, key=lambda c: (c["p_value"], c["candidate"], c["other"]))

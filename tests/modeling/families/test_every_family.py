@@ -18,10 +18,11 @@ from sklearn.pipeline import Pipeline
 
 from churn_pipeline.checking.cells import cast_columns
 from churn_pipeline.contract import Contract, parse_contract
+from churn_pipeline.contract.limits import CERTAIN
 from churn_pipeline.errors import ParameterError
 from churn_pipeline.modeling.candidates import BASELINE, build_candidate, check_settings
 from churn_pipeline.modeling.families import FAMILIES
-from churn_pipeline.modeling.families.base import CERTAIN, LinearForm
+from churn_pipeline.modeling.families.base import LinearForm
 from churn_pipeline.modeling.model import log_odds
 from churn_pipeline.modeling.trees import TreeEnsemble
 from churn_pipeline.modeling.tuning.search_space import parse_search_space

@@ -29,7 +29,6 @@ from churn_pipeline.pipelines.features.nodes import derive_features
 from churn_pipeline.pipelines.training.nodes import (
     choose_and_calibrate,
     cross_validate_candidates,
-    fit_candidates,
 )
 from churn_pipeline.pipelines.tuning.nodes import tune_candidates
 from churn_pipeline.scorer import Model
@@ -42,7 +41,9 @@ TUNING: dict[str, Any] = {
 }  # fmt: skip
 TRAINING: dict[str, Any] = {
     "folds": 3, "repeats": 2, "max_customers": None, "max_fitted_customers": None,
-    "confidence": 0.95, "calibrators": ["sigmoid", "isotonic"], "seed": 1,
+    "max_fitted_rows": None, "max_trees": 50,
+    "confidence": 0.95, "cost_ratio": 3, "margin": 0.001,
+    "calibrators": ["sigmoid", "isotonic"], "seed": 1,
 }  # fmt: skip
 
 
@@ -67,9 +68,8 @@ def train_all(train: pd.DataFrame, contract: Contract, candidates: dict[str, Any
     """Tune, compare, choose and fit as the pipelines do."""
     check_candidates(candidates)
     trials, tuned = tune_candidates(train, contract, candidates, TUNING)
-    out_of_fold, table = cross_validate_candidates(train, contract, tuned, TRAINING)
-    fitted = fit_candidates(train, contract, tuned, TRAINING)
-    chosen = choose_and_calibrate(table, out_of_fold, fitted, train, contract, tuned, TRAINING)
+    out_of_fold, table, costs = cross_validate_candidates(train, contract, tuned, TRAINING)
+    chosen = choose_and_calibrate(table, out_of_fold, costs, train, contract, tuned, TRAINING)
     return Trained(trials, *chosen)
 
 

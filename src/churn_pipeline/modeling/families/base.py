@@ -11,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.contract.limits import CERTAIN
 from churn_pipeline.modeling.trees import TreeEnsemble
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 Floats = NDArray[np.float64]
+Sides = tuple[Any, NDArray[np.int8]]
 
-CERTAIN = 1e-6
-"""The closest to 0 or 1 that a churn probability counts: nobody is that sure of a customer."""
+PATIENCE = 50
+"""Trees without a lower log loss after which no more are added."""
 
 
 class LinearForm(NamedTuple):
@@ -64,6 +66,9 @@ class Family(ABC):
         Settings that count trees or steps: whole numbers from 1 on, tried with 2 before a run.
     of_table : frozenset of str
         Settings that speak of the real table's columns, not tried before a run.
+    tree_count : str or None
+        The setting that says how many trees are added one after the other, for families whose
+        :meth:`count_trees` finds how many are best; else None.
     """
 
     name: ClassVar[str]
@@ -75,6 +80,8 @@ class Family(ABC):
     of_table: ClassVar[frozenset[str]] = frozenset(
         {"monotone_constraints", "interaction_constraints"}
     )
+
+    tree_count: ClassVar[str | None] = None
 
     @abstractmethod
     def classifier(self, seed: int, *_: Any, **settings: Any) -> Any:
@@ -113,13 +120,25 @@ class Family(ABC):
     def log_odds(self, classifier: Any, matrix: Any) -> Floats:
         """Return the log-odds that a fitted classifier gives the encoder's rows, (n,) of float64.
 
-        Here those of its probabilities, none closer than :data:`CERTAIN` to 0 or 1. A family that
+        Here those of its probabilities, none closer than 1e-6 to 0 or 1. A family that
         can, returns them before they become probabilities, which lose digits near 0 and 1; they
         are the log-odds of ``predict_proba`` all the same.
         """
         from scipy.special import logit
 
         return logit(np.clip(classifier.predict_proba(matrix)[:, 1], CERTAIN, 1 - CERTAIN))
+
+    def count_trees(self, classifier: Any, fitted: Sides, validated: Sides) -> int:
+        """Return after how many trees the log loss of other rows was lowest.
+
+        Parameters
+        ----------
+        classifier : object
+            Unfitted, with as many trees as there may be.
+        fitted, validated : tuple of matrix, (n, n_columns), and ndarray of 0 and 1, (n,)
+            What the trees are fitted on, and what they are measured on.
+        """
+        raise NotImplementedError(f"{self.name} does not add trees one after the other")
 
     def form(self, classifier: Any) -> LinearForm | TreeEnsemble | None:
         """Return what a fitted classifier is shipped as: scored in ONNX and explained exactly.

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from churn_pipeline.modeling.families.base import Family, Floats
+from churn_pipeline.modeling.families.base import PATIENCE, Family, Floats, Sides
 from churn_pipeline.modeling.trees import Tree, TreeEnsemble
 
 # Parameters that the scikit-learn class does not list, and that leave the trees what scores and
@@ -28,6 +28,7 @@ class LightGBM(Family):
     name = "lightgbm"
     meaning = "gradient-boosted trees grown leaf by leaf (LightGBM)"
     encoder = "trees"
+    tree_count = "n_estimators"
     libraries = ("lightgbm", "sklearn")
     fixed = Family.fixed | {
         "boosting_type", "deterministic", "force_row_wise", "objective", "subsample_freq",
@@ -67,6 +68,14 @@ class LightGBM(Family):
 
     def log_odds(self, classifier: Any, matrix: Any) -> Floats:
         return np.asarray(classifier.predict(matrix, raw_score=True), dtype=np.float64)
+
+    def count_trees(self, classifier: Any, fitted: Sides, validated: Sides) -> int:
+        from lightgbm import early_stopping
+
+        stop = early_stopping(PATIENCE, verbose=False)
+        x, y = validated
+        classifier.fit(*fitted, eval_X=x, eval_y=y, eval_metric="logloss", callbacks=[stop])
+        return max(1, int(classifier.best_iteration_))
 
     def form(self, classifier: Any) -> TreeEnsemble:
         trees = classifier.booster_.dump_model()["tree_info"]

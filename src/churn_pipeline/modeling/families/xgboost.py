@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from churn_pipeline.modeling.families.base import Family, Floats
+from churn_pipeline.modeling.families.base import PATIENCE, Family, Floats, Sides
 from churn_pipeline.modeling.trees import Tree, TreeEnsemble
 
 
@@ -16,6 +16,7 @@ class XGBoost(Family):
     name = "xgboost"
     meaning = "gradient-boosted trees (XGBoost)"
     encoder = "trees"
+    tree_count = "n_estimators"
     libraries = ("xgboost", "sklearn")
     fixed = Family.fixed | {
         "booster", "callbacks", "device", "missing", "objective", "tree_method", "verbosity",
@@ -33,6 +34,11 @@ class XGBoost(Family):
 
     def log_odds(self, classifier: Any, matrix: Any) -> Floats:
         return np.asarray(classifier.predict(matrix, output_margin=True), dtype=np.float64)
+
+    def count_trees(self, classifier: Any, fitted: Sides, validated: Sides) -> int:
+        classifier.set_params(early_stopping_rounds=PATIENCE, eval_metric="logloss")
+        classifier.fit(*fitted, eval_set=[validated], verbose=False)
+        return int(classifier.best_iteration) + 1
 
     def form(self, classifier: Any) -> TreeEnsemble:
         learner = json.loads(classifier.get_booster().save_raw("json"))["learner"]

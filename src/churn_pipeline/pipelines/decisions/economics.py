@@ -24,7 +24,8 @@ def weigh_decisions(
     Parameters
     ----------
     test_predictions : DataFrame
-        With ``churned``, ``churn_probability``, ``customer_lifetime_value`` and ``contacted``.
+        With ``churned``, ``churn_probability``, ``customer_lifetime_value`` and ``contacted``; and
+        ``runner_up_probability`` where there is a runner-up.
     economics, evaluation : dict
         The parameters of these names.
 
@@ -50,7 +51,13 @@ def weigh_decisions(
     values = test_predictions["customer_lifetime_value"].to_numpy()
     bootstrap = Bootstrap.of(evaluation, numbers_of(test_predictions))
     empc, fraction = bootstrap_maximum_profit(churned, probability, values, assumed, bootstrap)
-    policies = weigh_policies(churned, test_predictions["contacted"], values, assumed, bootstrap)
+    by_runner_up = None
+    if "runner_up_probability" in test_predictions:
+        second = test_predictions["runner_up_probability"]
+        by_runner_up = assumed.expected_profit(second, values) > 0
+    policies = weigh_policies(
+        churned, test_predictions["contacted"], values, assumed, bootstrap, by_runner_up
+    )
     lifetime_value = assumed.customer_lifetime_value
     weighed = {
         "assumptions": asdict(assumed),

@@ -10,17 +10,21 @@ from churn_pipeline.modeling.candidates import BASELINE, build_baseline, build_c
 from churn_pipeline.modeling.cross_validation import (
     cross_validate,
     fit_on,
+    out_of_fold_losses,
     score_folds,
 )
-from churn_pipeline.modeling.families import FAMILIES
+from churn_pipeline.modeling.growth import grow
 from churn_pipeline.modeling.model import ChurnModel
-from churn_pipeline.modeling.recalibration import choose_calibrator, describe
+from churn_pipeline.modeling.recalibration import Calibrator, choose_calibrator, describe
 from churn_pipeline.modeling.selection import choose_champion
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.splits.customers import customer_numbers
 from churn_pipeline.splits.folds import check_folds
 from churn_pipeline.splits.sampling import first_customers
 from churn_pipeline.statistics.comparison import compare_candidates
+
+_FEWEST_FOLDS = 3
+_MUCH_LARGER = 1.5  # than what was tuned on: fewer more bear no more trees
 
 
 def _build(
@@ -39,28 +43,82 @@ def _compared(train: pd.DataFrame, contract: Contract, training: dict[str, Any])
     return train.iloc[first_customers(churned(train, contract), training["max_customers"])]
 
 
-def _repeats(n_customers: int, training: dict[str, Any]) -> int:
-    """Return how often to repeat: of many customers, one repeat says as much as several of few."""
-    most = training["max_customers"]
-    allowed = training["repeats"] if most is None else most // n_customers
-    return max(1, min(training["repeats"], allowed))
+def _resampling(n_rows: int, training: dict[str, Any]) -> tuple[int, int]:
+    """Return folds and repeats: the more rows, the fewer fits say as much.
+
+    Repeats go first, then folds down to three, until all fits of a candidate together see no more
+    than ``max_fitted_rows``.
+    """
+    most = training["max_fitted_rows"]
+    for folds, repeats in [
+        *((training["folds"], repeats) for repeats in range(training["repeats"], 0, -1)),
+        *((folds, 1) for folds in range(training["folds"] - 1, _FEWEST_FOLDS, -1)),
+    ]:
+        if most is None or n_rows * (folds - 1) * repeats <= most:
+            return folds, repeats
+    return min(_FEWEST_FOLDS, training["folds"]), 1
+
+
+def grow_candidates(
+    train: pd.DataFrame,
+    contract: Contract,
+    tuned_settings: dict[str, Any],
+    candidates: dict[str, Any],
+    training: dict[str, Any],
+    tuned_on: int | None,
+) -> dict[str, Any]:
+    """Give boosted candidates the trees that the customers of the comparison bear.
+
+    Parameters
+    ----------
+    candidates : dict
+        The section of ``params.yaml``.
+    tuned_on : int or None
+        ``tuning.max_customers``: where hardly more are compared, what was tuned stays.
+
+    Returns
+    -------
+    dict
+        Candidate → setting → value.
+    """
+    n_tuned = len(train.iloc[first_customers(churned(train, contract), tuned_on)])
+    train = _compared(train, contract, training)
+    if len(train) < _MUCH_LARGER * n_tuned:
+        return tuned_settings
+    return grow(
+        tuned_settings,
+        candidates,
+        contract,
+        train[list(contract.model_inputs)],
+        churned(train, contract),
+        most=training["max_trees"],
+        seed=training["seed"],
+        customer_numbers=customer_numbers(train, contract),
+    )
 
 
 def cross_validate_candidates(
     train: pd.DataFrame,
     contract: Contract,
-    tuned_settings: dict[str, Any],
+    settings: dict[str, Any],
     training: dict[str, Any],
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cross-validate the tuned candidates and the baseline on the training set.
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
+    """Cross-validate the candidates and the baseline on the training set.
+
+    Parameters
+    ----------
+    settings : dict
+        Candidate → setting → value.
 
     Returns
     -------
     out_of_fold : DataFrame
         Log-odds of every row, see
-        :func:`churn_pipeline.modeling.cross_validation.cross_validate`.
+        :class:`churn_pipeline.modeling.cross_validation.CrossValidated`.
     cross_validation : DataFrame
         Metrics of every fit, see :func:`churn_pipeline.modeling.cross_validation.score_folds`.
+    scoring_costs : dict of str to float
+        Operations that it takes to score one customer, by candidate.
 
     Raises
     ------
@@ -72,90 +130,86 @@ def cross_validate_candidates(
     train = _compared(train, contract, training)
     target = churned(train, contract)
     numbers = customer_numbers(train, contract)
-    check_folds(target, training["folds"], "training.folds", numbers)
-    out_of_fold = cross_validate(
-        _build(tuned_settings, contract, training),
+    folds, repeats = _resampling(len(train), training)
+    check_folds(target, folds, "training.folds", numbers)
+    out_of_fold, scoring_costs = cross_validate(
+        _build(settings, contract, training),
         train[list(contract.model_inputs)],
         target,
-        folds=training["folds"],
-        repeats=_repeats(len(train), training),
+        folds=folds,
+        repeats=repeats,
         seed=training["seed"],
         customer_numbers=numbers,
     )
-    return out_of_fold, score_folds(out_of_fold, target)
-
-
-def fit_candidates(
-    train: pd.DataFrame,
-    contract: Contract,
-    tuned_settings: dict[str, Any],
-    training: dict[str, Any],
-) -> dict[str, Pipeline]:
-    """Fit every candidate and the baseline on the whole training set.
-
-    Of a very large one on its first ``max_fitted_customers``, which bounds time and memory.
-    """
-    train = train.iloc[first_customers(churned(train, contract), training["max_fitted_customers"])]
-    inputs, target = train[list(contract.model_inputs)], churned(train, contract)
-    return {
-        name: fit_on(name, candidate, inputs, target)
-        for name, candidate in _build(tuned_settings, contract, training).items()
-    }
+    return out_of_fold, score_folds(out_of_fold, target), scoring_costs
 
 
 def choose_and_calibrate(
     cross_validation: pd.DataFrame,
     out_of_fold: pd.DataFrame,
-    fitted_candidates: dict[str, Pipeline],
+    scoring_costs: dict[str, float],
     train: pd.DataFrame,
     contract: Contract,
-    tuned_settings: dict[str, Any],
+    settings: dict[str, Any],
     training: dict[str, Any],
 ) -> tuple[dict[str, Any], ChurnModel, dict[str, ChurnModel]]:
-    """Choose the champion, and calibrate it where that helps.
+    """Choose the champion, calibrate it where that helps, and fit it on the whole training set.
+
+    Of a very large one on its first ``max_fitted_customers``, which bounds time and memory.
 
     Returns
     -------
     selection : dict
         Who won and why, see :func:`churn_pipeline.modeling.selection.choose_champion`; with the
-        settings of each candidate and the ``calibration`` of the champion.
+        settings of each candidate, the ``resampling`` (folds and repeats) and the ``calibration``
+        of the champion.
     model : ChurnModel
-        The champion, fitted on the whole training set.
+        The calibrated champion.
     reference_models : dict of str to ChurnModel
-        ``runner_up`` (absent if there is one candidate) and ``baseline``, to compare with.
+        ``runner_up`` (absent if there is one candidate), calibrated as well, and ``baseline``.
     """
-    folds, confidence = training["folds"], training["confidence"]
-    comparisons = compare_candidates(cross_validation, 1 / (folds - 1), confidence, BASELINE)
-    costs = {
-        name: FAMILIES[name].scoring_cost(pipeline[-1])
-        for name, pipeline in fitted_candidates.items()
-    }
-    selection = choose_champion(cross_validation, comparisons, costs)
-    for name, settings in tuned_settings.items():
-        selection["candidates"][name]["settings"] = settings
-
-    champion = selection["champion"]
-    by_repeat = [part for _, part in out_of_fold.groupby("repeat")]
-    calibrator, facts = choose_calibrator(
-        [part[champion].to_numpy() for part in by_repeat],
-        churned(_compared(train, contract, training), contract),
-        [
-            [part["customer"].to_numpy()[part["fold"] == fold] for fold in range(1, folds + 1)]
-            for part in by_repeat
-        ],
-        methods=training["calibrators"],
-        confidence=confidence,
+    compared = _compared(train, contract, training)
+    target = churned(compared, contract)
+    losses = out_of_fold_losses(out_of_fold, target)
+    numbers = customer_numbers(compared, contract)
+    selection = choose_champion(
+        cross_validation,
+        losses,
+        compare_candidates(losses, training["confidence"], BASELINE, numbers),
+        scoring_costs,
+        margin=training["margin"],
+        cost_ratio=training["cost_ratio"],
     )
-    selection["calibration"] = {**facts, **describe(calibrator)}
+    for name, values in settings.items():
+        selection["candidates"][name]["settings"] = values
+
+    by_repeat = [part for _, part in out_of_fold.groupby("repeat")]
+    folds = [[rows["customer"].to_numpy() for _, rows in p.groupby("fold")] for p in by_repeat]
+    selection["resampling"] = {"folds": len(folds[0]), "repeats": len(folds)}
+    calibrators: dict[str, Calibrator | None] = {BASELINE: None}
+    for role in ("runner_up", "champion"):
+        if (name := selection[role]) is not None:
+            calibrators[name], facts = choose_calibrator(
+                [part[name].to_numpy() for part in by_repeat],
+                target,
+                folds,
+                methods=training["calibrators"],
+                confidence=training["confidence"],
+                customer_numbers=numbers,
+            )
+    selection["calibration"] = {**facts, **describe(calibrators[selection["champion"]])}
+
+    train = train.iloc[first_customers(churned(train, contract), training["max_fitted_customers"])]
+    inputs, target = train[list(contract.model_inputs)], churned(train, contract)
+    built = _build(settings, contract, training)
+
+    def fit(name: str) -> ChurnModel:
+        fitted = fit_on(name, built[name], inputs, target)
+        return ChurnModel.of(name, fitted, contract.model_inputs, calibrators[name])
 
     references = {"runner_up": selection["runner_up"], BASELINE: BASELINE}
-    models = {
-        role: ChurnModel.of(name, fitted_candidates[name], contract.model_inputs)
-        for role, name in references.items()
-        if name is not None
-    }
-    model = ChurnModel.of(champion, fitted_candidates[champion], contract.model_inputs, calibrator)
-    return selection, model, models
+    models = {role: fit(name) for role, name in references.items() if name is not None}
+    return selection, fit(selection["champion"]), models
 
 
 def list_candidate_metrics(selection: dict[str, Any]) -> dict[str, dict[str, float]]:

@@ -5,7 +5,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 from churn_pipeline.pipelines.training.nodes import (
     choose_and_calibrate,
     cross_validate_candidates,
-    fit_candidates,
+    grow_candidates,
     list_candidate_metrics,
 )
 
@@ -15,26 +15,33 @@ def create_pipeline() -> Pipeline:
     return pipeline(
         [
             node(
-                cross_validate_candidates,
-                inputs=["train", "model_contract", "tuned_settings", "params:training"],
-                outputs=["out_of_fold", "cross_validation"],
-                name="cross_validate_candidates",
+                grow_candidates,
+                inputs=[
+                    "train",
+                    "model_contract",
+                    "tuned_settings",
+                    "params:candidates",
+                    "params:training",
+                    "params:tuning.max_customers",
+                ],
+                outputs="candidate_settings",
+                name="grow_candidates",
             ),
             node(
-                fit_candidates,
-                inputs=["train", "model_contract", "tuned_settings", "params:training"],
-                outputs="fitted_candidates",
-                name="fit_candidates",
+                cross_validate_candidates,
+                inputs=["train", "model_contract", "candidate_settings", "params:training"],
+                outputs=["out_of_fold", "cross_validation", "scoring_costs"],
+                name="cross_validate_candidates",
             ),
             node(
                 choose_and_calibrate,
                 inputs=[
                     "cross_validation",
                     "out_of_fold",
-                    "fitted_candidates",
+                    "scoring_costs",
                     "train",
                     "model_contract",
-                    "tuned_settings",
+                    "candidate_settings",
                     "params:training",
                 ],
                 outputs=["selection", "model", "reference_models"],
