@@ -23,6 +23,10 @@ OTHER_FILES = 400
 handshakes, and connections that are closed but not yet let go in a turn of the loop."""
 LOG_SECONDS = 10.0
 """Refusals that never reach a route give at most one log line in so many seconds."""
+CLOSED_AT_ONCE = 10
+"""Connections of slow clients that are closed before others are served, ..."""
+CLOSING_PAUSE = 0.02
+"""... for so many seconds."""
 SAMPLE = 64
 """Connections looked at to find the one that has kept the worker waiting longest."""
 
@@ -39,8 +43,8 @@ class Connection(Protocol):
     def is_waiting(self) -> bool:
         """Whether its client, not the worker, has to act next."""
 
-    def check(self, now: float) -> None:
-        """Close it if it has taken too long."""
+    def check(self, now: float) -> bool:
+        """Close it if it has taken too long; return whether it did."""
 
     def drop(self) -> None:
         """Close it at once."""
@@ -146,19 +150,26 @@ class Bounds:
         longest.drop()
         return True
 
-    def _sweep_later(self) -> None:
-        pause = min(1.0, self.request_seconds / 4)
+    def _sweep_later(self, pause: float | None = None) -> None:
+        if pause is None:
+            pause = min(1.0, self.request_seconds / 4)
         self._sweeper = asyncio.get_running_loop().call_later(pause, self._sweep)
 
     def _sweep(self) -> None:
-        """Look at every connection; a timer for each request would cost each of them more."""
+        """Look at every connection; a timer for each request would cost each of them more.
+
+        Clients that were closed together come back together: after a few, others are served first.
+        """
         now = asyncio.get_running_loop().time()
+        closed = 0
         for connection in list(self._connections):
-            connection.check(now)
+            closed += connection.check(now)
+            if closed == CLOSED_AT_ONCE:
+                break
         self._log(now)
         self._sweeper = None
         if self._connections or self._refused:
-            self._sweep_later()
+            self._sweep_later(CLOSING_PAUSE if closed == CLOSED_AT_ONCE else None)
 
     # Memory
 

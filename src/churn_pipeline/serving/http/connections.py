@@ -201,8 +201,14 @@ class BoundedProtocol(HttpToolsProtocol):
         """Whether the client, not the worker, has to act next."""
         return self._is_receiving or self.cycle is None or self.cycle.response_complete
 
-    def check(self, now: float) -> None:
-        """Close the connection if its client has been too slow to send, to read, or to close."""
+    def check(self, now: float) -> bool:
+        """Close the connection if its client has been too slow to send, to read, or to close.
+
+        Returns
+        -------
+        bool
+            Whether it was closed.
+        """
         seconds = self._bounds.request_seconds
         if self.transport.is_closing() or self.transport.get_write_buffer_size():
             if self._stuck_since is None:
@@ -210,16 +216,19 @@ class BoundedProtocol(HttpToolsProtocol):
             elif now - self._stuck_since > seconds:
                 self._bounds.refused("unread")
                 self.drop()
-            return
+                return True
+            return False
         self._stuck_since = None
         if not self._is_receiving:
-            return
+            return False
         if self.cycle is not None and not self.cycle.response_complete:
             seconds *= 1.1  # the application refuses it by then, with an answer
         if now - self.since > seconds:
             if self.cycle is not None or self._unused:  # else it never asked for anything
                 self._bounds.refused("timeout")
             self.drop()
+            return True
+        return False
 
     def drop(self) -> None:
         """Close the connection at once."""
