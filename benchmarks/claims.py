@@ -27,8 +27,9 @@ from churn_pipeline.contract import parse_contract
 from churn_pipeline.contract.expressions import Expression
 from churn_pipeline.contract.model import DerivedColumn
 from churn_pipeline.evaluation.calibration import calibration_line
-from churn_pipeline.evaluation.fairness import CALIBRATION, Outcomes, audit
+from churn_pipeline.evaluation.fairness import Outcomes, audit
 from churn_pipeline.evaluation.gates import Measured, check
+from churn_pipeline.evaluation.metric_definitions import CALIBRATION
 from churn_pipeline.features.added_columns import score_p_values
 from churn_pipeline.splits.folds import stratified_splits
 from churn_pipeline.statistics.bootstrap import Bootstrap

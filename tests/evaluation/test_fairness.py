@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.stats import chi2_contingency
 
 from churn_pipeline.evaluation.fairness import (
-    CALIBRATION,
     JUDGED,
     Outcomes,
     audit,
@@ -19,6 +18,7 @@ from churn_pipeline.evaluation.fairness import (
     measure_group,
     two_proportion_z_test,
 )
+from churn_pipeline.evaluation.metric_definitions import CALIBRATION
 from churn_pipeline.statistics.bootstrap import Bootstrap
 
 BOOTSTRAP = Bootstrap(200, 0.95, 3)

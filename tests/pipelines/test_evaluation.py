@@ -251,7 +251,7 @@ def test_decisions_are_weighed(predictions: pd.DataFrame) -> None:
     best = int(curve["profit_per_customer"].argmax())
     assert weighed["best_share"] == round(curve["contacted_share"].iloc[best], 6)
     policies = weighed["policies"]
-    assert list(policies) == ["model", "contact_everyone", "contact_no_one", "random"]
+    assert list(policies) == ["model", "runner_up", "contact_everyone", "contact_no_one", "random"]
     contacted = predictions["contacted"]
     assert policies["model"]["contacted_share"] == round(contacted.mean(), 6)
     earned = Economics.of(ECONOMICS).expected_profit(predictions["churned"], 200)

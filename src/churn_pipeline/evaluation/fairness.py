@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from churn_pipeline.evaluation.metric_definitions import CALIBRATION
 from churn_pipeline.statistics.bootstrap import Bootstrap
 from churn_pipeline.statistics.clustered_tests import clustered_ratio_test
 from churn_pipeline.statistics.comparison import holm
@@ -17,8 +18,6 @@ Floats = NDArray[np.float64]
 
 MINIMUM_CUSTOMERS = 30  # in the group and in the rest, to judge them
 _MINIMUM_EXPECTED = 5  # in each cell of a two-by-two table (Cochran, 1954)
-
-CALIBRATION = "calibration_error"
 
 # What the model does to a group. The churn rate is told as well, but not held against the model.
 # With right probabilities, the first three differ wherever the churn rates do (Chouldechova, 2017).

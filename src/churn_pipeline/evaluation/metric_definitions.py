@@ -115,6 +115,9 @@ METRICS = {
 }
 """By their keys in ``metrics.json``, in the order in which they are shown."""
 
+CALIBRATION = "calibration_error"
+"""The metric of a group of customers that says whether the probabilities are right about them."""
+
 _OF_PROBABILITIES = {key: metric for key, metric in METRICS.items() if not metric.is_of_decision}
 
 _MINIMUM = "minimum_"

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from churn_pipeline.evaluation.customer_groups import MISSING
-from churn_pipeline.evaluation.fairness import CALIBRATION, MINIMUM_CUSTOMERS
+from churn_pipeline.evaluation.fairness import MINIMUM_CUSTOMERS
+from churn_pipeline.evaluation.metric_definitions import CALIBRATION
 from churn_pipeline.reporting.meanings import GROUP_METRIC_NAMES
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from churn_pipeline.evaluation.fairness import CALIBRATION
-from churn_pipeline.evaluation.metric_definitions import METRIC_GATES, METRICS
+from churn_pipeline.evaluation.metric_definitions import CALIBRATION, METRIC_GATES, METRICS
 from churn_pipeline.reporting import formats
 
 FEW_CHURNERS = 100  # on the test set, below which most intervals are too wide to decide by
