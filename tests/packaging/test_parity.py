@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from churn_pipeline.errors import BundleError
 from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.modeling.recalibration import IsotonicCalibrator, SigmoidCalibrator
+from churn_pipeline.packaging import assembly
 from churn_pipeline.packaging.assembly import assemble, check_parity
 from churn_pipeline.pipelines.features.nodes import derive_features
 from churn_pipeline.scorer import Model, Scorer
@@ -130,3 +132,27 @@ def test_any_number_gives_a_probability_and_reasons(huge: float) -> None:
         (explanation,) = scorer.explain([customer])
         numbers = [explanation.log_odds, *explanation.contributions.values()]
         assert np.isfinite([score.churn_probability, score.expected_profit, *numbers]).all()
+
+
+def test_of_a_very_large_table_rows_from_all_over_it_are_compared(
+    models: dict[str, Any],
+    table: pd.DataFrame,
+    contract: Contract,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(assembly, "MOST_COMPARED", 100)
+    model = models["logistic_regression"]
+    scorer = Model(assemble(model, contract, table))
+    assert check_parity(model, scorer, table, contract)["customers"] == 100
+    ids = table[contract.id.name]
+    for wrong in (0, len(table) - 1):
+        broken = replace(model, inputs=model.inputs)
+        object.__setattr__(
+            broken,
+            "churn_probability",
+            lambda rows, at=ids.iloc[wrong]: (
+                model.churn_probability(rows) + (rows[contract.id.name] == at).to_numpy() * 0.1
+            ),
+        )
+        with pytest.raises(BundleError, match=str(ids.iloc[wrong])):
+            check_parity(broken, scorer, table, contract)

@@ -38,11 +38,12 @@ def reference_statistics(
     for name in contract.numeric_inputs:
         inputs[name] = _number(train[name].to_numpy(dtype=np.float64))
     for name in contract.categorical_inputs:
-        values = train[name].astype(object)
+        rows_of = train[name].value_counts()
         inputs[name] = {
-            "missing": _rounded(values.isna().mean()),
+            "missing": _rounded(train[name].isna().mean()),
             "shares": {
-                level: _rounded((values == level).mean()) for level in contract.columns[name].values
+                level: _rounded(rows_of.get(level, 0) / len(train))
+                for level in contract.columns[name].values
             },
         }
     scores = test_predictions["churn_probability"].to_numpy(dtype=np.float64)

@@ -25,7 +25,7 @@ def export_scorer(
     -------
     scorer : Bundle
     parity : dict
-        ``candidate``, ``customers`` compared (all there are), whether each differs by at most
+        ``candidate``, ``customers`` compared (100,000 at most), whether each differs by at most
         ``tolerance`` in probability. How much it is below that depends on the machine.
 
     Raises
