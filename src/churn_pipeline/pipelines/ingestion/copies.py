@@ -1,5 +1,7 @@
 """Rows of different customers that are equal in all that the model reads, and in the outcome."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -34,8 +36,9 @@ def copied_rows(customers: pd.DataFrame, contract: Contract) -> int:
     names = [column.name for column in contract.features] + [contract.target.name]
     if len(customers) < 2 or len(names) < 3:
         return 0
-    hashes = [_hashed(customers[name], place) for place, name in enumerate(names)]
-    whole: Hashes = np.sum(hashes, axis=0, dtype=np.uint64)
+    whole: Hashes = np.zeros(len(customers), dtype=np.uint64)
+    for part in _hashes(customers, names):
+        whole += part
     _, first, group = np.unique(whole, return_index=True, return_inverse=True)
     owners = pd.factorize(_owners(customers, contract))[0]
     pairs = pd.DataFrame({"group": group, "owner": owners}).drop_duplicates()
@@ -45,7 +48,8 @@ def copied_rows(customers: pd.DataFrame, contract: Contract) -> int:
         return 0
     equal = _pairs(whole)
     explained = max(
-        (_pairs(np.subtract(whole, part)) - equal) * _odds_to_agree(part[first]) for part in hashes
+        (_pairs(np.subtract(whole, part)) - equal) * _odds_to_agree(part[first])
+        for part in _hashes(customers, names)
     )
     return copies if explained < _CHANCE * equal else 0
 
@@ -63,6 +67,11 @@ def _owners(customers: pd.DataFrame, contract: Contract) -> pd.Series:
     if contract.customer is None:
         return ids
     return customers[contract.customer.name].astype("str").fillna(ids)
+
+
+def _hashes(customers: pd.DataFrame, names: Sequence[str]) -> Iterator[Hashes]:
+    """Hash one column after the other: all at once would double the memory of a large table."""
+    return (_hashed(customers[name], place) for place, name in enumerate(names))
 
 
 def _hashed(values: pd.Series, place: int) -> Hashes:

@@ -168,7 +168,8 @@ def report_data_quality(
     n_rows = len(raw.cells) + len(raw.malformed)
     is_late = is_pending(table, contract)
     n_pending = int((is_late & ~np.isin(raw.lines, rejected["rejected_line"])).sum())
-    well_formed = table[~np.isin(raw.lines, rejected["rejected_line"]) & ~is_late]
+    kept = ~np.isin(raw.lines, rejected["rejected_line"]) & ~is_late
+    well_formed = table if kept.all() else table[kept]
     copies = copied_rows(well_formed, contract)
     has_horizon = any(c.horizon_days is not None for c in contract.with_role("target"))
     return {
