@@ -12,7 +12,11 @@ from churn_pipeline.evaluation.calibration import calibration_error_interval
 from churn_pipeline.evaluation.fairness import Outcomes, audit, measure_group
 from churn_pipeline.evaluation.metrics import MetricSettings, bootstrap_metrics
 from churn_pipeline.statistics.bootstrap import Bootstrap
-from churn_pipeline.statistics.clustered_tests import clustered_ratio_test, customer_terms
+from churn_pipeline.statistics.clustered_tests import (
+    clustered_ratio_test,
+    customer_sums,
+    customer_terms,
+)
 from churn_pipeline.statistics.delong import delong_test
 
 Floats = NDArray[np.float64]
@@ -149,3 +153,9 @@ def test_calibration_intervals_of_copies_are_those_of_the_rows_once() -> None:
     )
     assert known == pytest.approx(once, abs=0.02)
     assert blind[1] - blind[0] < 0.7 * (known[1] - known[0])
+
+
+def test_rows_are_added_up_customer_by_customer() -> None:
+    values = np.array([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]])
+    sums = customer_sums(values, np.array([1, 0, 1]))
+    assert sums.tolist() == [[2.0, 20.0], [5.0, 50.0]]

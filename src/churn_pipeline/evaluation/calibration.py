@@ -7,10 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from churn_pipeline.contract.limits import CERTAIN
 from churn_pipeline.statistics.bootstrap import Bootstrap, Interval
+from churn_pipeline.statistics.clustered_tests import customer_sums
+from churn_pipeline.statistics.losses import log_losses_of_odds
 
 _SCALES = np.linspace(0, 2, 81)
 _STEPS = 50  # of Newton's method, which takes less than twenty where there is a maximum
-_STEEPEST = 50.0  # coefficients beyond it come of customers who are parted without a fault
+_STEEPEST = 50.0  # beyond it, the probabilities separate churners and others perfectly
 
 
 def calibration_bin(churn_probability: NDArray[np.float64], n_bins: int) -> NDArray[np.int64]:
@@ -107,7 +109,7 @@ def calibration_line(
     -------
     dict of str to Interval
         Without those that these customers do not determine: no outcome, or no probability,
-        differs from the others, or the probabilities part them without a fault.
+        differs from the others, or the probabilities separate them perfectly.
     """
     y = np.asarray(churned, dtype=np.float64)
     p = np.clip(np.asarray(churn_probability, np.float64), CERTAIN, 1 - CERTAIN)
@@ -140,7 +142,7 @@ def _logistic(
         return None
     coefficients = np.zeros(columns.shape[1])
     coefficients[-1] = np.log(y.mean() / (1 - y.mean())) - offset.mean()
-    loss = _log_loss(columns @ coefficients + offset, y)
+    loss = log_losses_of_odds(y, columns @ coefficients + offset).mean()
     for _ in range(_STEPS):
         fitted = _probability(columns @ coefficients + offset)
         information = columns.T @ (columns * (fitted * (1 - fitted))[:, None])
@@ -148,7 +150,8 @@ def _logistic(
         # Newton's step may go too far where the fit is far off: halved, it lowers the loss
         for halvings in range(_STEPS):
             tried = coefficients + step / 2**halvings
-            if (new := _log_loss(columns @ tried + offset, y)) <= loss + 1e-12:
+            new = log_losses_of_odds(y, columns @ tried + offset).mean()
+            if new <= loss + 1e-12:
                 break
         coefficients, loss = tried, new
         if abs(coefficients[0]) > _STEEPEST:
@@ -159,12 +162,7 @@ def _logistic(
         return None
     scores = columns * (y - _probability(columns @ coefficients + offset))[:, None]
     if customer_numbers is not None:
-        by_column = [np.bincount(customer_numbers, weights=column) for column in scores.T]
-        scores = np.column_stack(by_column).astype(np.float64)
+        scores = customer_sums(scores, customer_numbers)
     bread = np.linalg.pinv(information)
     variance = bread @ (scores.T @ scores) @ bread
     return float(coefficients[0]), float(np.sqrt(variance[0, 0]))
-
-
-def _log_loss(log_odds: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    return float(np.mean(np.logaddexp(0, log_odds) - y * log_odds))

@@ -11,7 +11,7 @@ from scipy.special import ndtr
 
 from churn_pipeline.evaluation.metric_definitions import CALIBRATION
 from churn_pipeline.statistics.bootstrap import Bootstrap
-from churn_pipeline.statistics.clustered_tests import clustered_ratio_test
+from churn_pipeline.statistics.clustered_tests import clustered_ratio_test, customer_sums
 from churn_pipeline.statistics.comparison import holm
 
 Floats = NDArray[np.float64]
@@ -155,9 +155,7 @@ def measure_group(group: Outcomes, bootstrap: Bootstrap) -> dict[str, Any]:
         values = above.sum(axis=0) / below.sum(axis=0)
         table = np.hstack([above, below])
         if group.customer_numbers is not None:  # customers are drawn with all their rows
-            table = np.array(
-                [np.bincount(group.customer_numbers, weights=column) for column in table.T]
-            ).T
+            table = customer_sums(table, group.customer_numbers)
         sums = np.concatenate([w @ table for w in bootstrap.samples(len(table))])
         draws = sums[:, : len(ratios)] / sums[:, len(ratios) :]
     measured: dict[str, Any] = {"customers": len(group)}

@@ -18,6 +18,7 @@ from churn_pipeline.contract.limits import CERTAIN
 from churn_pipeline.contract.model import DerivedColumn
 from churn_pipeline.features.encoding import input_of_columns, linear_encoder
 from churn_pipeline.splits.folds import stratified_splits
+from churn_pipeline.statistics.clustered_tests import customer_sums
 
 _LINEAR = 1e-4  # share of a column's variance that the inputs may leave unexplained
 
@@ -88,8 +89,7 @@ def score_p_values(
     own = proposed - (base @ np.linalg.lstsq(base, weighted, rcond=None)[0]) / weights[:, None]
     scores = own * (target - fitted)[:, None]
     if customer_numbers is not None:
-        by_column = [np.bincount(customer_numbers, weights=part) for part in scores.T]
-        scores = np.column_stack(by_column).astype(np.float64)
+        scores = customer_sums(scores, customer_numbers)
     source = input_of_columns(encoder)
     return np.array([_score_test(scores[:, source == name]) for name in names])
 

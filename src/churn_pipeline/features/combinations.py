@@ -21,6 +21,7 @@ from churn_pipeline.features.combination import Combination, Floats
 from churn_pipeline.features.encoding import tree_encoder
 from churn_pipeline.splits.folds import Split, stratified_splits
 from churn_pipeline.splits.sampling import first_customers
+from churn_pipeline.statistics.losses import log_losses_of_odds
 
 _BINS = 12  # of a combination's values, by quantiles
 _FOLDS = 3
@@ -150,14 +151,14 @@ class _Search:
             weights = self._weights_of_customers(errors, weights)
         tested = list(self._tested(errors, weights))
         tested.sort(key=lambda item: item[0])
-        loss = self._losses(self._log_odds)
+        loss = log_losses_of_odds(self._churned, self._log_odds)
         for log_p, combination in tested[:_TRIED]:
             log_p += np.log(len(tested))
             if log_p > np.log(significance):
                 break
             values = combination.values(self._numbers).astype(np.float32)
             log_odds, _ = self._out_of_fold([values])
-            gain = loss - self._losses(log_odds)
+            gain = loss - log_losses_of_odds(self._churned, log_odds)
             error = self._standard_error(gain)
             kept = bool(gain.mean() > _LEAST_T * error and gain.mean() > _LEAST_GAIN * loss.mean())
             column = self._free(combination.derived_column(self._contract))
@@ -246,9 +247,6 @@ class _Search:
             log_odds[held_out] = model.predict(matrix, raw_score=True)
             importance += model.feature_importances_
         return log_odds, importance
-
-    def _losses(self, log_odds: Floats) -> Floats:
-        return np.logaddexp(0, log_odds) - self._churned * log_odds
 
     def _free(self, column: DerivedColumn) -> DerivedColumn:
         name, number = column.name, 1

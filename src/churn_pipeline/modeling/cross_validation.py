@@ -21,6 +21,7 @@ from churn_pipeline.modeling.families import FAMILIES
 from churn_pipeline.modeling.model import log_odds
 from churn_pipeline.named_files import params_yaml
 from churn_pipeline.splits.folds import stratified_splits
+from churn_pipeline.statistics.losses import log_losses_of_odds
 
 
 @cache
@@ -190,7 +191,7 @@ def out_of_fold_losses(out_of_fold: pd.DataFrame, churned: NDArray[np.int8]) -> 
         No probability counts as closer than 1e-6 to 0 or 1.
     """
     names = out_of_fold.columns.difference(["customer", "repeat", "fold"], sort=False)
-    sign = 1 - 2 * churned[out_of_fold["customer"]]
+    customers = out_of_fold["customer"].to_numpy()
     log_odds = out_of_fold[names].clip(-MAX_LOG_ODDS, MAX_LOG_ODDS)
-    losses = pd.DataFrame(np.logaddexp(0, log_odds.to_numpy() * sign[:, None]), columns=names)
-    return losses.groupby(out_of_fold["customer"].to_numpy()).mean()
+    losses = log_losses_of_odds(churned[customers][:, None], log_odds)
+    return pd.DataFrame(losses, columns=names).groupby(customers).mean()

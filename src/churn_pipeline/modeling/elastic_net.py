@@ -9,6 +9,8 @@ from scipy.special import expit, logit
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, LogisticRegression
 
+from churn_pipeline.statistics.losses import log_losses_of_odds
+
 _LEAST_WEIGHT = 1e-5  # of a customer whose probability is all but certain
 
 
@@ -104,7 +106,7 @@ class ElasticNetLogisticRegression(LogisticRegression):
         intercept: float,
     ) -> float:
         log_odds = matrix @ coefficients + intercept
-        loss = np.sum(np.logaddexp(0, log_odds) - target * log_odds)
+        loss = log_losses_of_odds(target, log_odds).sum()
         lasso, ridge = np.abs(coefficients).sum(), coefficients @ coefficients
         penalty = self.l1_ratio * lasso + (1 - self.l1_ratio) / 2 * ridge
         return float(self.C * loss + penalty)

@@ -77,12 +77,7 @@ def grow(
 
 def _searched_count(family: Family, given: Mapping[str, Any]) -> str | None:
     """Return by which name the number of trees was given as a range, None where it was not."""
-    return next(
-        (
-            key
-            for key, value in given.items()
-            if family.settings.get(key) == family.tree_count is not None
-            and isinstance(value, Mapping)
-        ),
-        None,
-    )
+    if family.tree_count is None:
+        return None
+    ranges = (key for key, value in given.items() if isinstance(value, Mapping))
+    return next((key for key in ranges if family.settings.get(key) == family.tree_count), None)

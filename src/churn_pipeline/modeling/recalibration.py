@@ -12,6 +12,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from churn_pipeline.statistics.comparison import paired_test
+from churn_pipeline.statistics.losses import log_losses_of_odds
 
 Floats = NDArray[np.float64]
 
@@ -157,16 +158,12 @@ def _cross_validate(
     """Return the log loss of every row without and with the calibrator, means over the repeats."""
     before, after = np.zeros(len(churned)), np.zeros(len(churned))
     for row, parts in zip(log_odds, folds, strict=True):
-        before += _losses(churned, row) / len(log_odds)
+        before += log_losses_of_odds(churned, row) / len(log_odds)
         for part in parts:
             rest = np.setdiff1d(np.arange(len(churned)), part)
             calibrator = fit(row[rest], churned[rest])
-            after[part] += _losses(churned[part], calibrator(row[part])) / len(log_odds)
+            after[part] += log_losses_of_odds(churned[part], calibrator(row[part])) / len(log_odds)
     return before, after
-
-
-def _losses(churned: NDArray[np.int8], log_odds: Floats) -> Floats:
-    return np.asarray(np.logaddexp(0, log_odds) - churned * log_odds)
 
 
 def describe(calibrator: Calibrator | None) -> Mapping[str, Any]:

@@ -53,6 +53,23 @@ def clustered_ratio_test(
     return math.erfc(abs(difference) / math.sqrt(2 * variance))
 
 
+def customer_sums(values: Floats, customer_numbers: Numbers) -> Floats:
+    """Add up the rows of each customer.
+
+    Parameters
+    ----------
+    values : ndarray of float, (n, n_columns)
+    customer_numbers : ndarray of int, (n,)
+        Whose row it is, 0 … n_customers - 1.
+
+    Returns
+    -------
+    ndarray of float, (n_customers, n_columns)
+    """
+    sums = [np.bincount(customer_numbers, weights=column) for column in values.T]
+    return np.column_stack(sums).astype(np.float64)
+
+
 def customer_terms(values: Floats, customer_numbers: Numbers) -> Floats:
     """Return one term a customer, whose mean and its standard error are those of the rows' mean.
 

@@ -57,8 +57,17 @@ def corrected_resampled_t_test(
     """
     values = np.asarray(differences, dtype=np.float64)
     n = len(values)
+    mean = float(values.mean())
     error = float(np.sqrt((1 / n + test_to_train) * values.var(ddof=1)))
-    return _t_test(float(values.mean()), error, n, alternative, confidence)
+    with np.errstate(divide="ignore"):  # infinite where all folds say the same
+        statistic = float(np.divide(mean, error)) if mean else 0.0
+    p_value = {
+        "greater": stdtr(n - 1, -statistic),
+        "less": stdtr(n - 1, statistic),
+        "two-sided": 2 * stdtr(n - 1, -abs(statistic)),
+    }[alternative]
+    half_width = float(stdtrit(n - 1, (1 + confidence) / 2)) * error
+    return MeanDifference(mean, mean - half_width, mean + half_width, float(p_value))
 
 
 def paired_test(
@@ -93,23 +102,8 @@ def paired_test(
     values = np.asarray(differences, dtype=np.float64)
     if customer_numbers is not None:
         values = customer_terms(values, customer_numbers)
-    n = len(values)
-    error = float(values.std(ddof=1) / np.sqrt(n))
-    return _t_test(float(values.mean()), error, n, alternative, confidence)
-
-
-def _t_test(
-    mean: float, error: float, n: int, alternative: Alternative, confidence: float
-) -> MeanDifference:
-    with np.errstate(divide="ignore"):  # infinite where all folds say the same
-        statistic = float(np.divide(mean, error)) if mean else 0.0
-    p_value = {
-        "greater": stdtr(n - 1, -statistic),
-        "less": stdtr(n - 1, statistic),
-        "two-sided": 2 * stdtr(n - 1, -abs(statistic)),
-    }[alternative]
-    half_width = float(stdtrit(n - 1, (1 + confidence) / 2)) * error
-    return MeanDifference(mean, mean - half_width, mean + half_width, float(p_value))
+    # each value counts by itself: nothing is to be corrected
+    return corrected_resampled_t_test(values, 0.0, alternative=alternative, confidence=confidence)
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 from churn_pipeline.errors import RegistryError
-from churn_pipeline.evaluation.gates import REGRESSION
+from churn_pipeline.evaluation.regression import REGRESSION
 from churn_pipeline.named_files import evaluate_again
 from churn_pipeline.tracking.registry import (
     CHALLENGER,

@@ -16,7 +16,7 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 
 from churn_pipeline.errors import BundleError, RegistryError
-from churn_pipeline.evaluation.gates import REGRESSION
+from churn_pipeline.evaluation.regression import REGRESSION
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.scorer.bundle import Bundle, read_bundle, write_bundle
 from churn_pipeline.tracking.store import CHAMPION_ALIAS

@@ -9,16 +9,12 @@ import pandas as pd
 from churn_pipeline.contract import Contract
 from churn_pipeline.evaluation.champion import Champion, LostChampion
 from churn_pipeline.evaluation.gap import gap_sentences
-from churn_pipeline.evaluation.gates import (
+from churn_pipeline.evaluation.gates import SCORING_TIME, Measured, check, is_on, time_scoring
+from churn_pipeline.evaluation.regression import (
     MARGIN,
     REGRESSION,
-    SCORING_TIME,
-    Measured,
     Regression,
-    check,
     compare_with_champion,
-    is_on,
-    time_scoring,
 )
 from churn_pipeline.packaging.verdict import scorer_of
 from churn_pipeline.reporting.gates_table import gates_table

@@ -11,7 +11,6 @@ from scipy.special import expit
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.limits import MAX_LOG_ODDS
 from churn_pipeline.evaluation.gap import validation_gap
-from churn_pipeline.evaluation.gates import log_losses
 from churn_pipeline.evaluation.metrics import MetricSettings
 from churn_pipeline.evaluation.period_metrics import measure_periods
 from churn_pipeline.modeling.model import ChurnModel
@@ -25,6 +24,7 @@ from churn_pipeline.splits.customers import (
 )
 from churn_pipeline.splits.split_record import label_periods
 from churn_pipeline.statistics.bootstrap import Bootstrap
+from churn_pipeline.statistics.losses import log_losses
 
 _DECIMALS = 6
 
