@@ -218,6 +218,24 @@ def test_a_killed_experiment_leaves_branch_and_other_data_sets(project: Path) ->
     assert files(project, "data/ext", "conf/ext") == others
 
 
+@pytest.mark.parametrize("env", [None, "ext"])
+def test_what_a_killed_experiment_added_to_the_index_is_taken_out(
+    project: Path, env: str | None
+) -> None:
+    folder = "data/ext/" if env else ""
+    left = f"{folder}.dvc/tmp/repro.dat"  # DVC adds it while it prepares an experiment
+    write(project, left, "arguments of the experiment")
+    run(project, "git", "add", "--force", left)
+    write(project, "mine.txt", "of the user")
+    run(project, "git", "add", "mine.txt")
+    plan = plan_undo(project, env)
+    assert plan.is_needed
+    assert plan.staged == [left]
+    plan.apply()
+    assert run(project, "git", "status", "--porcelain").stdout == "A  mine.txt\n"
+    assert not plan_undo(project, env).is_needed
+
+
 def test_looking_changes_nothing_even_where_the_parameters_are_broken(project: Path) -> None:
     committed = files(project)
     write(project, "conf/ext/params.yaml", "dataset: [")

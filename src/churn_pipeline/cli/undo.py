@@ -41,6 +41,7 @@ def undo(metadata: ProjectMetadata | None, env: str | None, dry_run: bool, yes: 
         _say("Results to replace with those of the last commit", plan.results)
         _say("Results to remove (not in the last commit)", plan.surplus)
         _say("Of these, not in any cache and lost permanently", plan.unsaved)
+    _say("Files of DVC to take out of git's index, after a killed experiment", plan.staged)
     if plan.branch:
         click.echo(f"Branch to return to, after a killed experiment: {plan.branch}")
     if dry_run:

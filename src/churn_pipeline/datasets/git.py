@@ -65,6 +65,19 @@ class Git:
             self._remove_dead_lock()
             self._run("checkout", "-q", "HEAD", "--", *wanted)
 
+    def added(self, folder: str) -> list[str]:
+        """Return the files of a folder that the index has and the last commit has not."""
+        listed = self._run("diff", "--cached", "--name-only", "--diff-filter=A", "--relative", "-z",
+                           "HEAD", "--", folder) or ""  # fmt: skip
+        return sorted({*listed.split("\0")} - {""})
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Take files out of the index; they stay where they are."""
+        wanted = sorted(paths)
+        if wanted:
+            self._remove_dead_lock()
+            self._run("rm", "-q", "--cached", "--ignore-unmatch", "--", *wanted)
+
     def stashes(self) -> int:
         """Return how many entries `git stash list` has."""
         return len((self._run("stash", "list") or "").splitlines())

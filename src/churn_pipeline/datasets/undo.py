@@ -19,6 +19,7 @@ from churn_pipeline.errors import ParameterError, UndoError
 from churn_pipeline.locking import environment_of_parts
 
 _LOCK = "dvc.lock"
+_OWN = ".dvc/tmp"  # where DVC keeps its own files, of which an experiment adds some to git's index
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Undo:
         Those of both whose present content is in no cache: it cannot be brought back.
     missing : list of str
         Results of the commit that are nowhere here. If there are any, no result is touched.
+    staged : list of str
+        Files of DVC's own that a killed experiment left in git's index.
     branch : str or None
         The branch that a killed experiment left.
     stashes : int
@@ -56,6 +59,7 @@ class Undo:
     surplus: list[str]
     unsaved: list[str]
     missing: list[str]
+    staged: list[str]
     branch: str | None
     stashes: int
     stages: list[str]
@@ -64,7 +68,7 @@ class Undo:
     @property
     def is_needed(self) -> bool:
         """Whether anything differs from the commit."""
-        return bool(self.parameters or self.results or self.surplus or self.branch)
+        return bool(self.parameters or self.results or self.surplus or self.staged or self.branch)
 
     def apply(self) -> None:
         """Go back. If it is killed, doing it again ends in the same files.
@@ -76,6 +80,7 @@ class Undo:
         """
         git = Git(self.project)
         git.end_killed_experiment()
+        git.forget(self.staged)
         git.restore(self.parameters)
         if self.missing or not (self.results or self.surplus):
             return
@@ -148,6 +153,7 @@ def plan_undo(project: Path, env: str | None) -> Undo:
         surplus,
         [path for path in touched if not cache.has_saved(project / path)],
         missing if committed else [(prefix / _LOCK).as_posix()],
+        git.added((prefix / _OWN).as_posix()),
         git.lost_branch(),
         git.stashes(),
         _stages(git.committed((prefix / _LOCK).as_posix()), folder),
