@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,17 @@ def copy_project(folder: Path, bundle: Path) -> Path:
     gates.parent.mkdir(parents=True)
     gates.write_text(json.dumps({"scorer": scorer_of(read_bundle(bundle)).version, "gates": []}))
     return folder
+
+
+def build(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the script that packs a Bento, on the code of a project."""
+    return subprocess.run(
+        [sys.executable, "scripts/build_bento.py", *options],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(project / "src")},
+        capture_output=True,
+        text=True,
+    )
 
 
 @pytest.fixture

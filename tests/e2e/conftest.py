@@ -1,17 +1,24 @@
-"""A throw-away copy of the project that commands run in, as a user would run them."""
+"""A throw-away copy of the project and a service of two models, as users would run them."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from filelock import FileLock
 
 from benchmarks.move_copy_kill import checksums
+from churn_pipeline.contract import Contract
+from churn_pipeline.scorer import Scorer, load_scorer
+from tests.e2e.services import service_folder
+from tests.serving.support import Server, make_bundles, poll, serving
 from tests.sizes import size
 
 # one that is linear and one of trees; the others run at full size
@@ -166,3 +173,33 @@ def reproduced(_reproduced_once: Path, tmp_path_factory: pytest.TempPathFactory)
     target = tmp_path_factory.mktemp("reproduced") / "project"
     shutil.copytree(_reproduced_once, target, symlinks=True)
     return Project(target)
+
+
+@pytest.fixture(scope="session")
+def bundles(
+    tmp_path_factory: pytest.TempPathFactory, customers: pd.DataFrame, contract: Contract
+) -> Path:
+    """A folder of two bundles of the same contract, ``bundle`` and ``second``."""
+    names = {"bundle": "logistic_regression", "second": "xgboost"}
+    return make_bundles(tmp_path_factory.mktemp("bundles"), customers, contract, **names)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, bundles: Path) -> Iterator[Server]:
+    """A service of two workers and of the module's own, of which ``bundle`` is the champion."""
+    folder = service_folder(tmp_path_factory.mktemp("server"), bundles, workers=2)
+    with serving(folder) as server:
+        poll(lambda: server.log.count("Loaded champion") == 2)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def scorers(bundles: Path) -> dict[str, Scorer]:
+    """What the service loads, in this process."""
+    return {name: load_scorer(bundles / name) for name in ("bundle", "second")}
+
+
+@pytest.fixture(scope="module")
+def example(scorers: dict[str, Scorer]) -> dict[str, Any]:
+    """A customer whom the bundles give as an example."""
+    return dict(scorers["bundle"].example)
