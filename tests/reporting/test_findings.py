@@ -52,6 +52,18 @@ def change_everyone(told: dict[str, Any]) -> None:
             "cannot tell whether minimum_calibration_slope is met",
             "Quality gates",
         ),
+        (
+            lambda told: told["gates"].update(
+                gates=[g for g in told["gates"]["gates"] if "calibration" not in g["gate"]]
+            ),
+            "No gate limits the calibration slope or intercept",
+            "Quality gates",
+        ),
+        (
+            lambda told: told["data_quality"].update(rows_read=7046, rows_pending=1500),
+            "1,500 of 7,046 rows are set aside: it is too early",
+            "Data",
+        ),
         (change_profit, "may be zero or a loss", "Decisions"),
         (change_everyone, "no more than contacting everyone", "Decisions"),
         (lambda told: told["fairness"].update(fairness()), "1 difference", "Fairness"),

@@ -193,6 +193,33 @@ def test_missing_output_is_an_error_not_a_blank(
         write_model_card(**outputs)
 
 
+def test_what_a_cheaper_champion_gives_up_is_said_in_money(
+    card: str, outputs: dict[str, Any]
+) -> None:
+    sentence = "earned 0.0976 [−0.1012, 0.2988] CHF more per customer than `lightgbm` would have."
+    assert sentence in readable(card)
+    outputs["selection"]["best"] = outputs["selection"]["champion"]
+    assert "more per customer than" not in write_model_card(**outputs)
+
+
+def test_profits_at_other_acceptance_rates_are_on_the_first_screen(card: str) -> None:
+    assert "if 10%, 20% or 40% of the contacted churners accept instead of the assumed 30%" in card
+
+
+def test_folds_and_repeats_are_those_that_were_used(outputs: dict[str, Any]) -> None:
+    outputs["selection"]["resampling"] = {"folds": 3, "repeats": 1}
+    assert "3 folds,\n   repeated 1 time." in write_model_card(**outputs)
+
+
+def test_a_gate_that_the_test_set_leaves_open_is_not_said_to_be_met(
+    outputs: dict[str, Any],
+) -> None:
+    outputs["gates"]["gates"][1]["passed"] = None
+    text = write_model_card(**outputs)
+    assert "all limits that this test set can judge are met" in text
+    assert "| not judged |" in text
+
+
 def test_a_failed_gate_is_said_on_the_first_screen(
     outputs: dict[str, Any], pictures: dict[str, bytes]
 ) -> None:

@@ -3,7 +3,7 @@
 To add one, write a function that yields sentences and list it in :data:`CHECKS`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,11 @@ def find(outputs: Outputs) -> list[Finding]:
     return [Finding(text, section) for section, check in CHECKS for text in check(outputs)]
 
 
+def undecided_gates(gates: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the gates on metrics that too few test customers leave open."""
+    return [g["gate"] for g in gates if g["passed"] is None and g["gate"] in METRIC_GATES]
+
+
 def _gates(outputs: Outputs) -> Iterator[str]:
     gates = outputs["gates"]["gates"]
     failed = [gate["gate"] for gate in gates if gate["passed"] is False]
@@ -51,8 +56,7 @@ def _gates(outputs: Outputs) -> Iterator[str]:
         yield f"{len(failed)} of {len(judged)} quality gates failed: {', '.join(failed)}."
     if not gates:
         yield "All quality gates are switched off."
-    undecided = [g["gate"] for g in gates if g["passed"] is None and g["gate"] in METRIC_GATES]
-    if undecided:
+    if undecided := undecided_gates(gates):
         yield f"The test set cannot tell whether {_listed(undecided)} is met."
     if gates and not CALIBRATION_GATES & {gate["gate"] for gate in gates}:
         yield (

@@ -15,7 +15,7 @@ from churn_pipeline.modeling.families import FAMILIES
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.reporting import meanings
 from churn_pipeline.reporting.campaign import plan_campaign
-from churn_pipeline.reporting.findings import SIMULATED, find
+from churn_pipeline.reporting.findings import SIMULATED, find, undecided_gates
 from churn_pipeline.reporting.templates import markdown_templates
 
 # file → (what it shows, for those who cannot see it; caption)
@@ -152,6 +152,7 @@ def write_model_card(
         kinds={column.name: _kind(column) for column in contract.features},
         evaluation=evaluation,
         training=training,
+        undecided=undecided_gates(gates["gates"]),
         tuning=tuning,
         split=split,
         figures=FIGURES,

@@ -24,9 +24,9 @@ handshakes, and connections that are closed but not yet let go in a turn of the 
 LOG_SECONDS = 10.0
 """Refusals that never reach a route give at most one log line in so many seconds."""
 CLOSED_AT_ONCE = 10
-"""Connections of slow clients that are closed before others are served, ..."""
+"""Most connections of slow clients that are closed in one go."""
 CLOSING_PAUSE = 0.02
-"""... for so many seconds."""
+"""Seconds in which other clients are served before more connections are closed."""
 SAMPLE = 64
 """Connections looked at to find the one that has kept the worker waiting longest."""
 
