@@ -8,6 +8,7 @@ from churn_pipeline.checking.cells import cast_columns
 from churn_pipeline.contract import Contract, parse_contract
 from churn_pipeline.evaluation.explanation import dependence, importance, top_reasons
 from churn_pipeline.pipelines.features.nodes import derive_features
+from churn_pipeline.scorer.wording import reason_text
 
 
 def small_contract() -> Contract:
@@ -88,6 +89,28 @@ def test_fewer_inputs_than_reasons_leave_the_rest_empty() -> None:
         found[["reason_2", "reason_3", "contribution_2", "contribution_3"]].isna().to_numpy().all()
     )
     assert found["reason_3"].dtype == "str"
+
+
+def test_reasons_are_those_of_each_row_by_itself(
+    customers: pd.DataFrame, contract: Contract
+) -> None:
+    table = derive_features(customers, contract)
+    table = table.mask(np.random.default_rng(1).random(table.shape) < 0.1)
+    rng = np.random.default_rng(2)
+    values = pd.DataFrame({name: rng.normal(size=len(table)) for name in contract.model_inputs})
+    values.iloc[:9] = 0.5  # ties: the first input first
+    category = contract.categorical_inputs[0]
+    values[category] += 1
+    unseen = {category: rng.random(len(table)) < 0.5}
+    found = top_reasons(values, table, contract, 3, unseen)
+    for row in range(0, len(table), 7):
+        pairs = [(-value, place) for place, value in enumerate(values.iloc[row]) if value > 0]
+        for rank, (value, place) in enumerate(sorted(pairs)[:3], start=1):
+            name = values.columns[place]
+            marked = [category] if unseen[category][row] else []
+            text = reason_text(name, table.iloc[row].__getitem__, contract, marked)
+            assert found[f"reason_{rank}"].iloc[row] == text
+            assert found[f"contribution_{rank}"].iloc[row] == -value
 
 
 def test_importance_ranks_by_the_mean_absolute_value() -> None:

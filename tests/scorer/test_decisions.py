@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from churn_pipeline.scorer.decisions import (
     NO_ACTION,
     Decider,
     Economics,
+    Score,
     Tier,
     assign_tier,
+    decide_table,
     recommend,
     tiers,
 )
@@ -53,6 +56,13 @@ def test_one_customer_is_decided_as_a_table_is(
         assert score.recommended_action == (actions[score.tier] if score.contact else NO_ACTION)
     recommended = [score.recommended_action for score in found]
     assert recommended == recommend(probabilities, profits > 0, levels)
+    table = decide_table(probabilities, values, economics, levels)
+    assert [field.name for field in fields(table)] == [field.name for field in fields(Score)]
+    for field in fields(table):
+        column = getattr(table, field.name)
+        if isinstance(column, tuple):
+            column = np.array(column[0], dtype=object)[column[1]]
+        assert column.tolist() == [getattr(score, field.name) for score in found]
 
 
 @pytest.mark.parametrize("value", [200, 200.0, 10, 1e-9, 0])

@@ -1,12 +1,14 @@
 """Explanations of many customers: which inputs matter, how they act, the reasons of each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract
+from churn_pipeline.evaluation.coded_texts import coded_texts
 from churn_pipeline.scorer.wording import combined_columns, reason_text, spelled
 
 
@@ -96,28 +98,36 @@ def top_reasons(
     """
     values = contributions.to_numpy()
     names = list(map(str, contributions))
-    order = np.argsort(-values, axis=1, kind="stable")
-    rows = np.arange(len(values))
+    places = _highest(values, n)
+    amounts = np.take_along_axis(values, np.maximum(places, 0), axis=1)
+    amounts = np.where(places < 0, np.nan, amounts)
+    texts: list[str] = []
+    codes = np.full(places.shape, -1, dtype=np.int64)
+    for place in np.unique(places[places >= 0]).tolist():
+        chosen = np.nonzero(places == place)
+        spelled_out, code = _texts(names[place], chosen[0], customers, contract, unseen or {})
+        codes[chosen] = code + len(texts)
+        texts += spelled_out
     table: dict[str, object] = {}
     for rank in range(n):
-        words, amount = np.full(len(values), None, dtype=object), np.full(len(values), np.nan)
-        if rank < order.shape[1]:
-            column = order[:, rank]
-            raises = values[rows, column] > 0
-            amount = np.where(raises, values[rows, column], np.nan)
-            for place in np.unique(column[raises]):
-                chosen = np.flatnonzero(raises & (column == place))
-                words[chosen] = _texts(names[place], chosen, customers, contract, unseen or {})
-        table[f"reason_{rank + 1}"] = pd.array(words, dtype="str")
-        table[f"contribution_{rank + 1}"] = amount
+        table[f"reason_{rank + 1}"] = coded_texts(texts, codes[:, rank])
+        table[f"contribution_{rank + 1}"] = amounts[:, rank]
     return pd.DataFrame(table)
 
 
-def _values_of(customers: pd.DataFrame, row: int) -> Callable[[str], object]:
-    def value(name: str) -> object:
-        return customers[name].iloc[row]
+def _highest(values: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+    """Return the places of the highest positive values of each row, (n_rows, n); -1 for none.
 
-    return value
+    Of equal values the first comes first.
+    """
+    left = np.where(values > 0, values, 0.0)
+    places = np.full((len(left), n), -1, dtype=np.int64)
+    rows = np.arange(len(left))
+    for rank in range(min(n, left.shape[1])):  # cheaper than sorting all for the first few
+        column = left.argmax(axis=1)
+        places[:, rank] = np.where(left[rows, column] > 0, column, -1)
+        left[rows, column] = 0.0
+    return places
 
 
 def _texts(
@@ -126,25 +136,32 @@ def _texts(
     customers: pd.DataFrame,
     contract: Contract,
     unseen: Mapping[str, NDArray[np.bool_]],
-) -> list[str]:
-    """Return the reason of some rows; each different one is put into words once."""
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the different reasons of some rows, each put into words once, and which each has."""
     parts = combined_columns(name, contract) or (name,)
-    chosen = customers[list(parts)].iloc[rows]
-    flags = pd.DataFrame(
-        {part: unseen[part][rows] for part in parts if part in unseen}, index=chosen.index
-    )
-    keys = [pd.factorize(chosen[part])[0] for part in parts]
-    keys += [flags[part].to_numpy() for part in flags]
-    _, first, codes = np.unique(
-        np.column_stack(keys), axis=0, return_index=True, return_inverse=True
-    )
+    chosen = [customers[part].iloc[rows] for part in parts]
+    flags = {part: unseen[part][rows] for part in parts if part in unseen}
+    first, codes = _distinct([pd.factorize(part)[0] for part in chosen] + list(flags.values()))
+    values = [part.iloc[first].tolist() for part in chosen]
+    unseen_parts = {part: flagged[first].tolist() for part, flagged in flags.items()}
     texts = [
         reason_text(
             name,
-            _values_of(chosen, at),
+            dict(zip(parts, found, strict=True)).__getitem__,
             contract,
-            [str(part) for part in flags if flags[part].iloc[at]],
+            [part for part, flagged in unseen_parts.items() if flagged[at]],
         )
-        for at in first.tolist()
+        for at, found in enumerate(zip(*values, strict=True))
     ]
-    return [texts[code] for code in codes.ravel()]
+    return texts, codes
+
+
+def _distinct(keys: list[NDArray[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first row of each different combination of keys, and which each row has."""
+    joined = np.zeros(len(keys[0]), dtype=np.int64)
+    for key in keys:
+        number = key.astype(np.int64) + 1  # -1 where missing
+        joined = pd.factorize(joined * (int(number.max(initial=0)) + 1) + number)[0]
+    first = np.full(int(joined.max(initial=-1)) + 1, -1, dtype=np.int64)
+    first[joined[::-1]] = np.arange(len(joined))[::-1]  # of several, the last that is written stays
+    return first, joined

@@ -230,3 +230,38 @@ class Decider:
         name, action = self._tiers[bisect_right(self._minimums, churn_probability) - 1]
         contact = profit > 0
         return Score(churn_probability, name, action if contact else NO_ACTION, contact, profit)
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What is said of many customers: the attributes of their :class:`Score`, as columns.
+
+    Attributes
+    ----------
+    churn_probability, expected_profit : ndarray of float, (n,)
+    contact : ndarray of bool, (n,)
+    tier, recommended_action : tuple of list of str and ndarray of int, (n,)
+        The different texts, and the place of each customer's in them.
+    """
+
+    churn_probability: Floats
+    tier: tuple[list[str], NDArray[np.int64]]
+    recommended_action: tuple[list[str], NDArray[np.int64]]
+    contact: NDArray[np.bool_]
+    expected_profit: Floats
+
+
+def decide_table(
+    churn_probability: Floats, lifetime_values: Floats, economics: Economics, tiers: Sequence[Tier]
+) -> Decisions:
+    """Decide of many customers, (n,), to the bit as :class:`Decider` does of each."""
+    profit = economics.expected_profit(churn_probability, lifetime_values)
+    contact = profit > 0
+    place = tier_index(churn_probability, tiers)
+    return Decisions(
+        churn_probability,
+        ([tier.name for tier in tiers], place),
+        ([NO_ACTION, *(tier.action for tier in tiers)], np.where(contact, place + 1, 0)),
+        contact,
+        profit,
+    )

@@ -36,18 +36,30 @@ def table_rows(table: Table, contract: Contract) -> Floats:
     -------
     ndarray of float, (n, n_inputs)
     """
-    columns = {column.name: np.asarray(table[column.name]) for column in contract.read_columns}
+    coded = {
+        name: _codes(table[name], contract.columns[name].values)
+        for name in contract.categorical_inputs
+    }
+    read = {column for derived in contract.derived_columns for column in derived.expression.columns}
+    needed = read.union(contract.numeric_inputs)
+    columns = {
+        column.name: np.asarray(table[column.name])
+        for column in contract.read_columns
+        if column.name in needed
+    }
     derived = derive(columns, contract)
     numbers = [
         np.asarray(derived[name] if name in derived else columns[name], dtype=np.float64)
         for name in contract.numeric_inputs
     ]
-    codes = [
-        _codes(columns[name], contract.columns[name].values) for name in contract.categorical_inputs
-    ]
-    return np.column_stack([*numbers, *codes])
+    return np.column_stack([*numbers, *coded.values()])
 
 
-def _codes(values: NDArray[Any], levels: Sequence[str]) -> Floats:
+def _codes(values: Any, levels: Sequence[str]) -> Floats:
     codes = {level: float(code) for code, level in enumerate(levels)}
-    return np.array([codes.get(value, -1.0) for value in values.tolist()])
+    categories = getattr(values, "cat", None)
+    if categories is None:
+        return np.array([codes.get(value, -1.0) for value in np.asarray(values).tolist()])
+    # of pandas' categories each is looked up once; the last is that of a missing value
+    found = [codes.get(value, -1.0) for value in categories.categories]
+    return np.array([*found, -1.0])[np.asarray(categories.codes)]

@@ -14,7 +14,15 @@ from churn_pipeline.contract import Column
 from churn_pipeline.errors import BundleError, ParameterError
 from churn_pipeline.named_files import params_yaml
 from churn_pipeline.scorer.bundle import Bundle, read_bundle
-from churn_pipeline.scorer.decisions import Decider, Economics, Score, Tier, tiers
+from churn_pipeline.scorer.decisions import (
+    Decider,
+    Decisions,
+    Economics,
+    Score,
+    Tier,
+    decide_table,
+    tiers,
+)
 from churn_pipeline.scorer.example import example_record
 from churn_pipeline.scorer.explanation import Explanation, Reason, value_of
 from churn_pipeline.scorer.model import Model
@@ -113,6 +121,10 @@ class Scorer(Model):
         rows = np.array([customer.row for customer in customers])
         values = [customer.lifetime_value for customer in customers]
         return self.decide(self.churn_probability(rows), values)
+
+    def decide_table(self, churn_probability: Floats, lifetime_values: Floats) -> Decisions:
+        """Decide of many customers at once, as :meth:`decide` does of each; (n,) each."""
+        return decide_table(churn_probability, lifetime_values, self.economics, self.tiers)
 
     def decide(self, churn_probability: Floats, lifetime_values: Iterable[float]) -> list[Score]:
         """Decide of customers by their churn probabilities and lifetime values, (n,) each."""

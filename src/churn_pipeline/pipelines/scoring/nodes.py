@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from churn_pipeline.contract import Contract
 from churn_pipeline.contract.derivation import derive
 from churn_pipeline.contract.model import Column
 from churn_pipeline.errors import DataError, ParameterError
+from churn_pipeline.evaluation.coded_texts import coded_texts
 from churn_pipeline.evaluation.explanation import top_reasons
 from churn_pipeline.io.dates import dated
 from churn_pipeline.io.raw_table import RawTable
@@ -233,7 +234,14 @@ def _score(
         if isinstance(worth, str)
         else np.full(len(rows), worth)
     )
-    scores = pd.DataFrame(scorer.decide(scorer.churn_probability(rows), values))
+    decided = scorer.decide_table(scorer.churn_probability(rows), values)
+    scores = pd.DataFrame(
+        {
+            field.name: coded_texts(*column) if isinstance(column, tuple) else column
+            for field in fields(decided)
+            for column in [getattr(decided, field.name)]
+        }
+    )
     for name in reversed(contract.key):
         if name in customers:
             scores.insert(0, name, customers[name].to_numpy())
