@@ -64,6 +64,10 @@ def catalog(tmp_path: Path) -> DataCatalog:
             "trials": CSVDataset(filepath=str(tmp_path / "trials.csv"), **entry("trials")),
             "model": PickleDataset(filepath=str(tmp_path / "model.pkl"), **entry("model")),
             "bundle": BundleDataset(filepath=str(tmp_path / "bundle"), **entry("bundle")),
+            "scores": CSVDataset(filepath=str(tmp_path / "out" / "scores.csv"), **entry("pointer")),
+            "scoring_report": JSONDataset(
+                filepath=str(tmp_path / "scoring.json"), **entry("metric")
+            ),
         }
     )
 
@@ -187,6 +191,23 @@ def test_trials_are_nested_runs(execution: Any, store: MlflowClient) -> None:
     assert [item.path for item in store.list_artifacts(parent.info.run_id, "reporting")] == [
         "reporting/trials.csv"
     ]
+
+
+def test_of_a_scoring_run_figures_and_a_pointer_are_logged_but_no_customer(
+    execution: Any, store: MlflowClient, tmp_path: Path
+) -> None:
+    with execution("scores", "scoring_report") as save:
+        save("scores", pd.DataFrame({"id": ["somebody"], "churn_probability": [0.5]}))
+        save("scoring_report", {"rows": {"scored": 1}, "source": {"name": "x.csv"}})
+    (run,) = runs(store)
+    assert run.data.tags["scores_path"] == "out/scores.csv"
+    content = (tmp_path / "out" / "scores.csv").read_bytes()
+    assert run.data.tags["scores_sha256"] == sha256(content).hexdigest()
+    assert run.data.metrics["scoring_report.rows.scored"] == 1
+    artifacts = [artifact.path for artifact in store.list_artifacts(run.info.run_id, "reporting")]
+    assert artifacts == ["reporting/scoring.json"]
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".csv"]
+    assert not any(b"somebody" in path.read_bytes() for path in files)
 
 
 def test_an_evaluation_by_itself_grades_the_model_of_the_stage_before(

@@ -14,6 +14,19 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def pointer_tags(name: str, path: Path, project: Path) -> dict[str, str]:
+    """Say where a file is and what is in it, of one that holds customers and is never copied.
+
+    Returns
+    -------
+    dict of str to str
+        ``NAME_path``, from the project's root where the file is below it, and ``NAME_sha256``.
+    """
+    here, root = path.absolute(), project.absolute()
+    shown = here.relative_to(root) if here.is_relative_to(root) else here
+    return {f"{name}_path": shown.as_posix(), f"{name}_sha256": file_sha256(path)}
+
+
 def code_tags(project: Path) -> dict[str, str]:
     """Return the git commit and the name of the DVC experiment, as far as there are any.
 

@@ -13,11 +13,11 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from churn_pipeline.tracking.mlflow_run import SharedRun
-from churn_pipeline.tracking.provenance import code_tags, file_sha256
+from churn_pipeline.tracking.provenance import code_tags, file_sha256, pointer_tags
 from churn_pipeline.tracking.store import open_store
 
 _FILES = ("metric", "record", "plot", "image", "page", "trials")
-KINDS = (*_FILES, "model", "bundle")
+KINDS = (*_FILES, "model", "bundle", "pointer")
 _PARAMETERS_A_CALL = 100  # MLflow takes no more
 _KIND, _CLASSIC = "mlflow.experimentKind", "custom_model_development"
 _NOT_IN_A_NAME = re.compile(r"[^/\w.\- :]")  # to MLflow
@@ -82,6 +82,8 @@ class RunLog:
         if kind in _FILES:
             # one folder for all, since the page shows the images beside it
             self._client.log_artifact(self._run_id, str(path), "reporting")
+        if kind == "pointer":
+            self._set_tags(pointer_tags(dataset_name, path, self._context.project_path))
         if kind == "trials":
             from churn_pipeline.tracking.trials import log_trials
 
