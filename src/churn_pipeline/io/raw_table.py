@@ -107,16 +107,21 @@ def read_raw_table(
 
         contents = read_database(address, credentials)
         require_rows(contents, address.name, "", address.setting)
-        return _raw_table(address.name, _sha256_of_cells(contents.cells), contents)
+        return raw_table(address.name, _sha256_of_cells(contents.cells), contents)
     if address.is_on_s3:
         from churn_pipeline.io.readers.storage import fetched
 
         with fetched(address, credentials) as path:
             return _read_file(path, address, file, look)
     path = Path(address.place)
+    require_file(path, setting)
+    return _read_file(path, address, file, look)
+
+
+def require_file(path: Path, setting: str) -> None:
+    """Raise a DataError if there is no such file, with what could be meant."""
     if not path.is_file():
         raise DataError(_absent(path, setting))
-    return _read_file(path, address, file, look)
 
 
 def _absent(path: Path, setting: str) -> str:
@@ -151,7 +156,7 @@ def _read_file(path: Path, address: Address, file: FileFormat, look: bool) -> Ra
         )
     with path.open("rb") as opened:
         sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-    return _raw_table(address.name, sha256, contents)
+    return raw_table(address.name, sha256, contents)
 
 
 def _contents(path: Path, address: Address, file: FileFormat) -> Contents:
@@ -172,7 +177,8 @@ def _contents(path: Path, address: Address, file: FileFormat) -> Contents:
     return read_excel(path, address.part, file)
 
 
-def _raw_table(name: str, sha256: str, contents: Contents) -> RawTable:
+def raw_table(name: str, sha256: str, contents: Contents) -> RawTable:
+    """Return what was read as the raw table of a source."""
     return RawTable(
         name,
         sha256,

@@ -60,9 +60,11 @@ class Contents:
     integers: frozenset[str] = frozenset()
 
     @classmethod
-    def of_rows(cls, cells: pd.DataFrame, integers: frozenset[str] = frozenset()) -> "Contents":
-        """Return the contents of a source that has numbered rows and no lines."""
-        lines = np.arange(1, len(cells) + 1)
+    def of_rows(
+        cls, cells: pd.DataFrame, integers: frozenset[str] = frozenset(), first: int = 1
+    ) -> "Contents":
+        """Return the contents of a source that has rows, numbered from ``first``, and no lines."""
+        lines = np.arange(first, first + len(cells))
         none = np.array([], dtype=np.int64)
         return cls(
             cells,

@@ -58,9 +58,9 @@ def finish(contents: Contents, given: FileFormat, name: str, look: bool) -> Cont
                 ),
                 header_rows=header_rows,
             )
-    contents = _with_header(contents, 1 if header_rows is None else header_rows, name)
-    contents = _without_repeated_header(contents)
-    contents = _with_names(contents)
+    contents = with_header(contents, 1 if header_rows is None else header_rows, name)
+    contents = without_repeated_header(contents)
+    contents = with_names(contents, unnamed_and_empty(contents.cells))
     footer = given.footer
     if not footer and look:
         footer, contents = look_for_footer(contents)
@@ -135,7 +135,8 @@ def _look_for_header(contents: Contents, name: str) -> int:
     return 1 + leading_header_rows(head)
 
 
-def _with_header(contents: Contents, header_rows: int, name: str) -> Contents:
+def with_header(contents: Contents, header_rows: int, name: str) -> Contents:
+    """Take the names of the columns from so many rows; none: they are numbered."""
     cells = contents.cells
     if header_rows == 1:
         return contents
@@ -162,7 +163,7 @@ def _with_header(contents: Contents, header_rows: int, name: str) -> Contents:
     return replace(contents, cells=cells).keep(np.arange(len(cells)) >= header_rows - 1)
 
 
-def _without_repeated_header(contents: Contents) -> Contents:
+def without_repeated_header(contents: Contents) -> Contents:
     """Set rows aside that repeat the header, as in files put one behind the other."""
     cells = contents.cells
     if cells.shape[1] < 2:
@@ -194,13 +195,18 @@ def _without_repeated_header(contents: Contents) -> Contents:
     return contents.set_aside(~repeats, aside)
 
 
-def _with_names(contents: Contents) -> Contents:
+def unnamed_and_empty(cells: pd.DataFrame) -> set[int]:
+    """Return the places of columns that have neither name nor value."""
+    unnamed = [i for i, name in enumerate(cells.columns) if not name]
+    return {i for i in unnamed if not cells.iloc[:, i].str.strip().astype(bool).any()}
+
+
+def with_names(contents: Contents, empty: set[int]) -> Contents:
     """Leave columns out that have neither name nor value; name the others by their place."""
     cells = contents.cells
     unnamed = [i for i, name in enumerate(cells.columns) if not name]
     if not unnamed:
         return contents
-    empty = {i for i in unnamed if not cells.iloc[:, i].str.strip().astype(bool).any()}
     names = [name or f"column_{i + 1}" for i, name in enumerate(cells.columns)]
     kept = [i for i in range(len(names)) if i not in empty]
     left = [f"column_{i + 1}" for i in unnamed if i not in empty]
