@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from churn_pipeline.checking.cells import whole_texts
+from churn_pipeline.checking.earlier_rows import EarlierRows
 from churn_pipeline.contract.model import Contract
 
 _DIGEST_BYTES = 8
@@ -22,13 +23,17 @@ def optional_columns(contract: Contract) -> set[str]:
     }
 
 
-def complete_cells(cells: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+def complete_cells(
+    cells: pd.DataFrame, contract: Contract, earlier: EarlierRows | None = None
+) -> pd.DataFrame:
     """Add the columns that the file lacks and the contract makes up.
 
     Parameters
     ----------
     cells : DataFrame of str, (n_rows, n_columns)
     contract : Contract
+    earlier : EarlierRows, optional
+        Of the parts of the table above these rows.
 
     Returns
     -------
@@ -43,11 +48,13 @@ def complete_cells(cells: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     if snapshot and snapshot.default is not None and snapshot.name not in cells:
         made[snapshot.name] = pd.Series(snapshot.default, index=cells.index, dtype="str")
     if contract.id.is_generated and contract.id.name not in cells:
-        made[contract.id.name] = _generated_ids(cells, contract)
+        made[contract.id.name] = _generated_ids(cells, contract, earlier)
     return cells.assign(**made) if made else cells
 
 
-def _generated_ids(cells: pd.DataFrame, contract: Contract) -> pd.Series:
+def _generated_ids(
+    cells: pd.DataFrame, contract: Contract, earlier: EarlierRows | None
+) -> pd.Series:
     wanted = {column.name for column in (*contract.features, *contract.with_role("snapshot"))}
     # in one order, whatever the order of the contract or of the file
     names = sorted(name for name in wanted if name in cells)
@@ -58,6 +65,8 @@ def _generated_ids(cells: pd.DataFrame, contract: Contract) -> pd.Series:
         hashes += [_hash(_SEPARATOR.join(row)) for row in zip(*columns, strict=True)]
     base = pd.Series(hashes, index=cells.index, dtype="str")
     repeat = base.groupby(base, sort=False).cumcount().to_numpy()
+    if earlier is not None:
+        repeat = repeat + earlier.count(hashes)
     again = np.flatnonzero(repeat).tolist()
     for row in again:
         hashes[row] = f"{hashes[row]}-{repeat[row] + 1}"

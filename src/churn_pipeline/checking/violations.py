@@ -7,6 +7,7 @@ from pandas.api.types import union_categoricals
 
 from churn_pipeline.checking.cells import read_cells
 from churn_pipeline.checking.completion import complete_cells
+from churn_pipeline.checking.earlier_rows import EarlierRows
 from churn_pipeline.checking.pending import is_pending
 from churn_pipeline.checking.schema import build_schema
 from churn_pipeline.contract.model import Contract
@@ -16,7 +17,9 @@ from churn_pipeline.optional_imports import without
 _ROWS_A_PART = 100_000  # the checks take many times the memory of the rows that they look at
 
 
-def find_violations(cells: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, pd.DataFrame]:
+def find_violations(
+    cells: pd.DataFrame, contract: Contract, earlier: EarlierRows | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the cells and name every rule that every row breaks.
 
     Each row gets the reasons a person would give: a row rule is not held against a row in which
@@ -31,6 +34,8 @@ def find_violations(cells: pd.DataFrame, contract: Contract) -> tuple[pd.DataFra
         With at least the contract's columns but for those that
         :func:`~churn_pipeline.checking.completion.complete_cells` adds; labelled 0 … n_rows - 1.
     contract : Contract
+    earlier : EarlierRows, optional
+        Of the parts of the table above these rows; it gets to know these.
 
     Returns
     -------
@@ -40,7 +45,7 @@ def find_violations(cells: pd.DataFrame, contract: Contract) -> tuple[pd.DataFra
         Sorted by row: ``row`` (label in ``cells``), ``column`` (for a row rule its columns, joined
         by commas), ``rule``, ``value`` (as in the file), ``reason`` (a sentence).
     """
-    cells = complete_cells(cells, contract)
+    cells = complete_cells(cells, contract, earlier)
     schema = build_schema(contract, is_unique=False)
     starts = range(0, max(len(cells), 1), _ROWS_A_PART)
     parts = [_check(cells.iloc[i : i + _ROWS_A_PART], schema, contract) for i in starts]
@@ -48,7 +53,7 @@ def find_violations(cells: pd.DataFrame, contract: Contract) -> tuple[pd.DataFra
     table = _joined([part for part, _ in parts])
     del parts
     found = _without_pending(found, table, contract)
-    of_ids = _duplicates(table, found["row"], contract)
+    of_ids = _duplicates(table, found["row"], contract, earlier)
     violations = pd.concat([found, of_ids], ignore_index=True)
     violations = violations.astype({"row": "int64", "column": "str", "rule": "str"})
     violations = violations.sort_values(["row", "column", "rule"], ignore_index=True)
@@ -146,7 +151,9 @@ def _without_pending(
     return violations[~(is_of_target & (violations["rule"] == "missing"))]
 
 
-def _duplicates(table: pd.DataFrame, faulty: pd.Series, contract: Contract) -> pd.DataFrame:
+def _duplicates(
+    table: pd.DataFrame, faulty: pd.Series, contract: Contract, earlier: EarlierRows | None
+) -> pd.DataFrame:
     """Find the rows of an id (and snapshot) after the first that breaks nothing else."""
     numbers = table.groupby(list(contract.key), sort=False, observed=True).ngroup()
     groups = numbers.fillna(-1).to_numpy(dtype=np.int64)  # -1: without an id
@@ -155,6 +162,11 @@ def _duplicates(table: pd.DataFrame, faulty: pd.Series, contract: Contract) -> p
     first = np.full(groups.max(initial=-1) + 2, len(table))
     first[groups[good][::-1]] = good[::-1]  # of several, the last that is written stays
     is_later = (groups >= 0) & (first[groups] < places)
+    if earlier is not None:
+        is_later |= (groups >= 0) & earlier.are_taken(table, contract)
+        is_good = np.zeros(len(table), dtype=bool)
+        is_good[good] = True
+        earlier.take(table[is_good & ~is_later], contract)
     rows = table.index[is_later]
     return pd.DataFrame({"row": rows, "column": contract.id.name, "rule": "duplicate_id"})
 

@@ -1,6 +1,7 @@
 """A table of a database as catalog dataset, written run by run."""
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from churn_pipeline.io.addresses import Address, parse_sink, project_folder, sho
 logger = logging.getLogger(__name__)
 
 
-class DatabaseTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
+class DatabaseTableDataset(AbstractDataset[pd.DataFrame | Iterable[pd.DataFrame], pd.DataFrame]):
     """Writes rows into a table; those of the same run are replaced, others stay.
 
     A save is one transaction: a killed one leaves the old rows, a repeated one the same rows as a
@@ -47,8 +48,8 @@ class DatabaseTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         self._credentials = credentials
         self.metadata = metadata
 
-    def save(self, data: pd.DataFrame) -> None:
-        if self._address is None or data.empty:
+    def save(self, data: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
+        if self._address is None or (isinstance(data, pd.DataFrame) and data.empty):
             return
         from churn_pipeline.io.databases import connection  # takes half a second
         from churn_pipeline.io.table_writer import replace_rows
@@ -56,10 +57,10 @@ class DatabaseTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         address = self._parsed()
         assert address.part is not None
         with connection(address, self._credentials, write=True) as opened:
-            replaced = replace_rows(opened, address.part, data, self._keys)
+            written, replaced = replace_rows(opened, address.part, data, self._keys)
         logger.info(
             "Wrote      %s rows into %s%s",
-            f"{len(data):,}",
+            f"{written:,}",
             address.name,
             f", in place of {replaced:,}" if replaced else "",
         )

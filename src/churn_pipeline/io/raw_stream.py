@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet
 
-from churn_pipeline.contract.file_format import FileFormat
+from churn_pipeline.contract.file_format import UNKNOWN, FileFormat
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.addresses import Address, parse_address, project_folder
 from churn_pipeline.io.raw_table import (
@@ -28,9 +30,11 @@ from churn_pipeline.io.readers.finishing import (
     without_repeated_header,
 )
 from churn_pipeline.io.readers.footer import without_footer
+from churn_pipeline.io.readers.opening import is_compressed
 from churn_pipeline.io.readers.separator import NAMES
 
 ROWS_A_PART = 100_000
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,12 @@ class RawStream:
     columns : tuple of str
     rows_a_part : int
         The last part may have up to twice as many.
+    rows : int or None
+        How many the table has, where that is known.
+    is_about : bool
+        Whether that is an estimate.
+    file : FileFormat
+        What was known of the file's layout.
     parts : callable
         Returns an iterator over the table's parts, each a
         :class:`~churn_pipeline.io.raw_table.RawTable` with rows labelled from 0; at least one.
@@ -53,13 +63,20 @@ class RawStream:
     sha256: str
     columns: tuple[str, ...]
     rows_a_part: int
+    rows: int | None
+    is_about: bool
+    file: FileFormat
     parts: Callable[[], Iterator[RawTable]]
 
     @classmethod
-    def of_table(cls, table: RawTable, rows: int = ROWS_A_PART) -> "RawStream":
+    def of_table(
+        cls, table: RawTable, rows: int = ROWS_A_PART, file: FileFormat = UNKNOWN
+    ) -> "RawStream":
         """Return a table that was read as a whole as a stream."""
         names = tuple(map(str, table.cells.columns))
-        return cls(table.name, table.sha256, names, rows, lambda: _slices(table, rows))
+        n_rows = len(table.cells) + len(table.malformed)
+        parts = partial(_slices, table, rows)
+        return cls(table.name, table.sha256, names, rows, n_rows, False, file, parts)
 
 
 def _slices(table: RawTable, rows: int) -> Iterator[RawTable]:
@@ -105,7 +122,7 @@ class RawStreamDataset(RawTableDataset):
                 table = read_raw_table(
                     self._filepath, self._setting, self._credentials, folder, file
                 )
-                self._stream = RawStream.of_table(table, self._rows)
+                self._stream = RawStream.of_table(table, self._rows, file)
             else:
                 path = self._path(address, self._credentials)
                 self._stream = _stream_file(path, address, file, self._rows)
@@ -132,8 +149,10 @@ def _stream_file(path: Path, address: Address, file: FileFormat, rows: int) -> R
     first = next(_finished(path, address, file, rows))
     kind = NAMES.get(first.separator or "")
     require_rows(first, address.name, f"{kind}-separated" if kind else "", address.setting)
-    with path.open("rb") as opened:
-        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    sha256, n_lines = _hashed(path)
+    n_rows: int | None = None if is_compressed(path) else n_lines
+    if address.kind == "parquet":
+        n_rows = pyarrow.parquet.read_metadata(path).num_rows
     before = path.stat()
 
     def parts() -> Iterator[RawTable]:
@@ -146,7 +165,18 @@ def _stream_file(path: Path, address: Address, file: FileFormat, rows: int) -> R
             )
 
     names = tuple(map(str, first.cells.columns))
-    return RawStream(address.name, sha256, names, rows, parts)
+    is_about = address.kind == "text"
+    return RawStream(address.name, sha256, names, rows, n_rows, is_about, file, parts)
+
+
+def _hashed(path: Path) -> tuple[str, int]:
+    """Return the hash of a file, and how many lines it has."""
+    sha256, n_lines = hashlib.sha256(), 0
+    with path.open("rb") as opened:
+        while block := opened.read(_BLOCK):
+            sha256.update(block)
+            n_lines += block.count(b"\n")
+    return sha256.hexdigest(), n_lines
 
 
 def _finished(path: Path, address: Address, file: FileFormat, rows: int) -> Iterator[Contents]:

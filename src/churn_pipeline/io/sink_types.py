@@ -33,7 +33,7 @@ def typed(table: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 def _typed(values: pd.Series, column: Column) -> pd.Series:
     if column.type == "integer":
         return values.astype("Int64")
-    if column.stored_as == "integer" and values.dropna().str.fullmatch(_INTEGER).all():
+    if is_kept_as_integer(values, column):
         return values.astype("Int64")
     if column.is_date:
         return values.astype(DATE)
@@ -42,3 +42,10 @@ def _typed(values: pd.Series, column: Column) -> pd.Series:
     if {value.lower() for value in column.values} == set(_TRUTHS):
         return values.map(lambda text: _TRUTHS[text.lower()], na_action="ignore").astype("boolean")
     return values.astype("str")
+
+
+def is_kept_as_integer(values: pd.Series, column: Column) -> bool:
+    """Tell whether a column of texts holds what databases hold as integers."""
+    if column.stored_as != "integer" or column.type == "integer":
+        return False
+    return bool(values.dropna().str.fullmatch(_INTEGER).all())

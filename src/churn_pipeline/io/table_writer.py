@@ -2,7 +2,7 @@
 
 import datetime
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.databases import quoted, run
+from churn_pipeline.io.frames import frames_of
 from churn_pipeline.io.sink_types import DATE
 
 _ROWS_A_PIECE = 20_000
@@ -20,7 +21,12 @@ _DIGITS = 8
 _NO_PRIVILEGE = "42501"  # the SQLSTATE
 
 
-def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Sequence[str]) -> int:
+def replace_rows(
+    opened: sa.Connection,
+    name: str,
+    tables: pd.DataFrame | Iterable[pd.DataFrame],
+    keys: Sequence[str],
+) -> tuple[int, int]:
     """Replace the rows that have the same keys; create the table only if there is none.
 
     Names of columns that are too long for PostgreSQL are shortened: their start, and some digits of
@@ -35,15 +41,15 @@ def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Se
         Of :func:`churn_pipeline.io.databases.connection`, for writing.
     name : str
         ``table`` or ``schema.table``.
-    table : DataFrame, (n_rows, n_columns)
-        The new rows; missing values become null.
+    tables : DataFrame or iterable of DataFrame, (n_rows, n_columns)
+        The new rows, at once or frame by frame; missing values become null.
     keys : sequence of str
         Columns whose values tell which rows belong together.
 
     Returns
     -------
-    int
-        How many rows were there with these keys.
+    tuple of int
+        How many rows were written, and how many were there with these keys.
 
     Raises
     ------
@@ -52,30 +58,50 @@ def replace_rows(opened: sa.Connection, name: str, table: pd.DataFrame, keys: Se
         key is missing, or two columns differ by case
         only and the database does not tell them apart.
     """
+    written = replaced = 0
+    done: set[tuple[Any, ...]] = set()  # keys whose former rows are gone
+    for table in frames_of(tables):
+        if len(table):
+            written += len(table)
+            replaced += _replace(opened, name, table, keys, done)
+    return written, replaced
+
+
+def _replace(
+    opened: sa.Connection,
+    name: str,
+    table: pd.DataFrame,
+    keys: Sequence[str],
+    done: set[tuple[Any, ...]],
+) -> int:
     for key in keys:
         if table[key].isna().any():
             raise DataError(f"rows for {name} have no {key}, which is needed to replace them")
     schema, _, plain = name.rpartition(".")
     if opened.dialect.name == "postgresql":
-        _wait_for_turn(opened, schema, plain)
+        if not done:
+            _wait_for_turn(opened, schema, plain)
         table = table.rename(columns=_shortened)
         keys = [_shortened(key) for key in keys]
     else:
         _require_distinct(table, name)
     target = _target(table, schema, plain)
-    if sa.inspect(opened).has_table(plain, schema=schema or None):
-        # it may belong to somebody else: the writer needs no more than its rows
-        _require_columns(opened, name, target)
-    else:
-        _create(opened, name, target, keys)
+    if not done:
+        if sa.inspect(opened).has_table(plain, schema=schema or None):
+            # it may belong to somebody else: the writer needs no more than its rows
+            _require_columns(opened, name, target)
+        else:
+            _create(opened, name, target, keys)
     replaced = 0
-    for values in table[list(keys)].drop_duplicates().itertuples(index=False):
-        conditions = [target.c[key] == _plain(x) for key, x in zip(keys, values, strict=True)]
-        replaced += opened.execute(target.delete().where(*conditions)).rowcount
+    for values in table[list(keys)].drop_duplicates().itertuples(index=False, name=None):
+        if values not in done:
+            conditions = [target.c[key] == _plain(x) for key, x in zip(keys, values, strict=True)]
+            replaced += max(opened.execute(target.delete().where(*conditions)).rowcount, 0)
+            done.add(values)
     insert = {"sqlite": _insert_sqlite, "duckdb": _insert_duckdb, "postgresql": _insert_postgresql}
     for start in range(0, len(table), _ROWS_A_PIECE):
         insert[opened.dialect.name](opened, name, table.iloc[start : start + _ROWS_A_PIECE])
-    return max(replaced, 0)
+    return replaced
 
 
 def _target(table: pd.DataFrame, schema: str, plain: str) -> sa.Table:

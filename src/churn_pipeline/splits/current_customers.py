@@ -1,6 +1,6 @@
 """Which rows of a table describe somebody who is still a customer, as far as the table knows."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.model import Column
-from churn_pipeline.splits.customers import keys_of, snapshots_of
+from churn_pipeline.splits.customers import snapshots_of
 from churn_pipeline.splits.periods import Unit, period_starts
 
 State = Literal["current", "earlier", "left", "absent"]
+STATES: tuple[State, ...] = get_args(State)
 
 
 def states(
@@ -42,16 +43,27 @@ def states(
         (never with ``all_snapshots``). ``earlier``: the customer has a later row. ``current``: all
         others.
     """
+    codes = state_codes(table, contract, target, unit, all_snapshots)
+    return pd.Series(np.array(STATES, dtype=object)[codes], index=table.index, dtype="str")
+
+
+def state_codes(
+    table: pd.DataFrame, contract: Contract, target: Column, unit: Unit, all_snapshots: bool
+) -> NDArray[np.int8]:
+    """Return the place of each row's state in :data:`STATES`, (n,); see :func:`states`."""
     left = np.zeros(len(table), dtype=bool)
     if target.name in table:
         left = says(table[target.name], target, str(target.positive))
-    customer = _numbers(table, contract)
     n = len(table)
     has_days = contract.snapshot is not None and contract.snapshot.name in table
     days = snapshots_of(table, contract) if has_days else None
+    nobody = np.zeros(n, dtype=bool)
+    if days is None and not left.any():
+        return _codes(nobody, nobody, nobody)
+    customer = _numbers(table, contract)
     if days is None:
         gone = np.bincount(customer, left, n) > 0
-        return _named(table, gone[customer], np.zeros(n, bool), np.zeros(n, bool))
+        return _codes(gone[customer], nobody, nobody)
     day = days.astype(np.int64)
     first, last = np.full(n, np.iinfo(np.int64).max), np.full(n, np.iinfo(np.int64).min)
     np.minimum.at(first, customer, day)
@@ -59,13 +71,13 @@ def states(
     latest = last[customer]
     back = latest >= day + max(target.horizon_days or 1, 1)
     gone = np.bincount(customer, left & ~back, n) > 0
-    absent = earlier = np.zeros(n, dtype=bool)
+    absent = earlier = nobody
     if not all_snapshots:
         earlier = day < latest
         if (first[customer] < latest).any():
             starts = period_starts(latest.astype("datetime64[D]"), unit)
             absent = starts < starts.max()
-    return _named(table, gone[customer], absent, earlier)
+    return _codes(gone[customer], absent, earlier)
 
 
 def says(cells: pd.Series, target: Column, *values: str) -> NDArray[np.bool_]:
@@ -77,16 +89,20 @@ def says(cells: pd.Series, target: Column, *values: str) -> NDArray[np.bool_]:
 
 
 def _numbers(table: pd.DataFrame, contract: Contract) -> NDArray[np.int64]:
+    """Number the customers of the rows."""
     if contract.id.is_generated and contract.customer is None:
         return np.arange(len(table), dtype=np.int64)  # who looks alike need not be the same
-    return pd.factorize(np.array(keys_of(table, contract), dtype=object))[0].astype(np.int64)
+    keys = table[contract.id.name]
+    if contract.customer is not None:
+        keys = table[contract.customer.name].fillna(keys.astype("str"))
+    return pd.factorize(keys)[0].astype(np.int64)
 
 
-def _named(
-    table: pd.DataFrame,
-    left: NDArray[np.bool_],
-    absent: NDArray[np.bool_],
-    earlier: NDArray[np.bool_],
-) -> "pd.Series[str]":
-    named = np.select([left, absent, earlier], ["left", "absent", "earlier"], "current")
-    return pd.Series(named, index=table.index, dtype="str")
+def _codes(
+    left: NDArray[np.bool_], absent: NDArray[np.bool_], earlier: NDArray[np.bool_]
+) -> NDArray[np.int8]:
+    codes = np.full(len(left), STATES.index("current"), dtype=np.int8)
+    codes[earlier] = STATES.index("earlier")
+    codes[absent] = STATES.index("absent")
+    codes[left] = STATES.index("left")
+    return codes

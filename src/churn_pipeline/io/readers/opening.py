@@ -72,6 +72,14 @@ def open_bytes(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
+def is_compressed(path: Path) -> bool:
+    """Tell whether :func:`open_bytes` unpacks a file."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    suffixes = (".gz", ".bz2", ".xz", ".zst", ".zip")
+    return start.startswith((*_COMPRESSED, _ZIP)) or path.suffix.lower() in suffixes
+
+
 class _Zstandard(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         self._stream = pa.input_stream(str(path), compression="zstd")

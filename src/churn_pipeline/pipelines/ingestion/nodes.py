@@ -9,6 +9,7 @@ import pandas as pd
 
 from churn_pipeline.checking.cells import cast_columns
 from churn_pipeline.checking.completion import optional_columns
+from churn_pipeline.checking.earlier_rows import EarlierRows
 from churn_pipeline.checking.pending import is_pending
 from churn_pipeline.checking.violations import find_violations
 from churn_pipeline.contract import Contract
@@ -22,13 +23,17 @@ _MOST_HINTS = 3
 _LIKENESS = 0.8
 
 
-def check_customers(raw: RawTable, contract: Contract) -> tuple[pd.DataFrame, pd.DataFrame]:
+def check_customers(
+    raw: RawTable, contract: Contract, earlier: EarlierRows | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the raw cells and find every violation of the contract.
 
     Parameters
     ----------
     raw : RawTable
     contract : Contract
+    earlier : EarlierRows, optional
+        Of the parts of the table above, where ``raw`` is a part.
 
     Returns
     -------
@@ -52,7 +57,7 @@ def check_customers(raw: RawTable, contract: Contract) -> tuple[pd.DataFrame, pd
             f"{raw.name} has the column {taken[0]}; names that start with rejected_ are reserved "
             "for the quarantine; rename or remove it"
         )
-    return find_violations(raw.cells, contract)
+    return find_violations(raw.cells, contract, earlier)
 
 
 def _lack(raw: RawTable, absent: list[str], contract: Contract) -> str:

@@ -2,18 +2,14 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from churn_pipeline.pipelines.ingestion.nodes import check_customers, quarantine_customers
-from churn_pipeline.pipelines.scoring.nodes import (
-    contract_of_requests,
-    date_scores,
-    score_customers,
-    set_apart,
-)
+from churn_pipeline.pipelines.scoring.nodes import contract_of_requests, date_scores
+from churn_pipeline.pipelines.scoring.parts import check_parts, set_apart
 from churn_pipeline.pipelines.scoring.report import report_scoring
+from churn_pipeline.pipelines.scoring.scores import score_customers
 
 
 def create_pipeline() -> Pipeline:
-    """Score a file of customers by the packaged model; run on demand."""
+    """Score a file of customers by the packaged model, part by part; run on demand."""
     return pipeline(
         [
             node(
@@ -23,21 +19,17 @@ def create_pipeline() -> Pipeline:
                 name="contract_of_requests",
             ),
             node(
-                check_customers,
-                inputs=["customers_to_score", "request_contract"],
-                outputs=["checked_to_score", "violations_to_score"],
-                name="check_customers_to_score",
-            ),
-            node(
-                quarantine_customers,
+                check_parts,
                 inputs=[
                     "customers_to_score",
-                    "checked_to_score",
-                    "violations_to_score",
                     "request_contract",
+                    "bundle",
+                    "scoring_parts",
+                    "params:scoring.all_snapshots",
+                    "params:split.period",
                 ],
                 outputs=["accepted_to_score", "rejected_to_score"],
-                name="quarantine_customers_to_score",
+                name="check_customers_to_score",
             ),
             node(
                 set_apart,
@@ -54,8 +46,8 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 score_customers,
-                inputs=["described_customers", "bundle", "customers_to_score"],
-                outputs="ranked_customers",
+                inputs=["described_customers", "bundle"],
+                outputs=["scored_customers", "ranked_customers"],
                 name="score_customers",
             ),
             node(
@@ -73,10 +65,7 @@ def create_pipeline() -> Pipeline:
                 report_scoring,
                 inputs=[
                     "customers_to_score",
-                    "rejected_to_score",
-                    "not_scored",
-                    "described_customers",
-                    "ranked_customers",
+                    "scored_customers",
                     "bundle",
                     "request_contract",
                     "params:scoring.sink",

@@ -1,24 +1,25 @@
 """The report of a scoring run, beside the scores."""
 
+from collections import Counter
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.io.addresses import shown
-from churn_pipeline.io.raw_table import RawTable
+from churn_pipeline.io.raw_stream import RawStream
+from churn_pipeline.pipelines.scoring.parts import Parts
+from churn_pipeline.pipelines.scoring.scores import profits_of
 from churn_pipeline.scorer import Bundle, Scorer
-from churn_pipeline.splits.current_customers import says
+from churn_pipeline.splits.current_customers import STATES, says
 
-_STATES = ("left", "absent", "earlier")
+_NOT_SCORED = ("left", "absent", "earlier")
 
 
 def report_scoring(
-    raw: RawTable,
-    rejected: pd.DataFrame,
-    set_apart: pd.DataFrame,
-    described: pd.DataFrame,
-    scores: pd.DataFrame,
+    raw: RawStream,
+    scored: Parts,
     bundle: Bundle,
     contract: Contract,
     sink: str | None,
@@ -28,13 +29,9 @@ def report_scoring(
 
     Parameters
     ----------
-    raw : RawTable
-    rejected : DataFrame
-        The rows that break the contract.
-    set_apart : DataFrame
-        See :func:`churn_pipeline.pipelines.scoring.nodes.set_apart`.
-    described, scores : DataFrame
-        The scored rows, and their scores.
+    raw : RawStream
+    scored : Parts
+        The table, checked, set apart and scored.
     bundle : Bundle
     contract : Contract
         Of the requests.
@@ -56,12 +53,10 @@ def report_scoring(
     scorer = Scorer(bundle)
     about = scorer.description
     trained_on = about.get("data", {})
-    target = scorer.contract.target
-    outcomes = described.get(target.name)
-    state = set_apart["state"].value_counts()
-    key = set_apart[contract.id.name]
-    rules = rejected["rejected_rules"].explode().value_counts()
-    contacted = scores["contact"].to_numpy(dtype=bool)
+    states = scored.states()
+    profits = np.concatenate(profits_of(scored.staged, scored.names("scores")))
+    worth = np.sort(profits[profits > 0])[::-1]
+    rejected, rules = _rejected(scored)
     return {
         "source": {
             "name": raw.name,
@@ -74,35 +69,77 @@ def report_scoring(
             "contract": scorer.contract.name,
             "contract_sha256": about.get("contract", {}).get("sha256"),
         },
-        "snapshot": _days(scores, contract),
+        "snapshot": _days(scored, contract),
         "date": date,
         "sink": None if sink is None else shown(sink),
         "rows": {
-            "read": len(raw.cells) + len(raw.malformed),
-            "rejected": len(rejected),
-            **{name: int(state.get(name, 0)) for name in _STATES},
-            "scored": len(scores),
+            "read": scored.rows_read,
+            "rejected": rejected,
+            **{name: int((states == STATES.index(name)).sum()) for name in _NOT_SCORED},
+            "scored": len(profits),
         },
-        "customers": {
-            name: int(key[set_apart["state"] == name].nunique()) for name in ("left", "absent")
-        },
-        "rejected_by_rule": {str(name): int(rules[name]) for name in sorted(rules.index)},
-        "target": None if outcomes is None else target.name,
-        "outcome": None
-        if outcomes is None
-        else {
-            "stayed": int(says(outcomes, target, *target.values).sum()),
-            "open": int(outcomes.isna().sum()),
-            "unreadable": int((~says(outcomes, target, *target.values) & outcomes.notna()).sum()),
-        },
-        "contacted": int(contacted.sum()),
-        "expected_profit": round(float(scores["expected_profit"].to_numpy()[contacted].sum()), 2),
-        "tiers": {tier.name: int((scores["tier"] == tier.name).sum()) for tier in scorer.tiers},
+        "customers": _customers(scored, contract, states),
+        "rejected_by_rule": {name: rules[name] for name in sorted(rules)},
+        **_outcome(scored, scorer, states),
+        "contacted": len(worth),
+        "expected_profit": round(float(worth.sum()), 2),
+        "tiers": _tiers(scored, scorer),
     }
 
 
-def _days(scores: pd.DataFrame, contract: Contract) -> dict[str, str] | None:
-    if contract.snapshot is None or contract.snapshot.name not in scores:
+def _rejected(scored: Parts) -> tuple[int, Counter[str]]:
+    """Return how many rows were rejected, and how many for each rule."""
+    rows, rules = 0, Counter[str]()
+    for name in scored.names("rejected"):
+        found = scored.staged.read(name, ["rejected_rules"])["rejected_rules"].to_pylist()
+        rows += len(found)
+        rules.update(rule for broken in found for rule in broken)
+    return rows, rules
+
+
+def _customers(scored: Parts, contract: Contract, states: Any) -> dict[str, int]:
+    gone = {name: states == STATES.index(name) for name in ("left", "absent")}
+    if not any(rows.any() for rows in gone.values()):
+        return dict.fromkeys(gone, 0)
+    key = scored.accepted([contract.id.name])[contract.id.name]
+    return {name: int(key[rows].nunique()) for name, rows in gone.items()}
+
+
+def _outcome(scored: Parts, scorer: Scorer, states: Any) -> dict[str, Any]:
+    """Count what the table says of the scored rows' outcomes, if it says anything."""
+    target = scorer.contract.target
+    if target.name not in scored.staged.columns(scored.names("accepted")[0]):
+        return {"target": None, "outcome": None}
+    outcomes = scored.accepted([target.name])[target.name]
+    outcomes = outcomes[states == STATES.index("current")]
+    known = says(outcomes, target, *target.values)
+    return {
+        "target": target.name,
+        "outcome": {
+            "stayed": int(known.sum()),
+            "open": int(outcomes.isna().sum()),
+            "unreadable": int((~known & outcomes.notna()).sum()),
+        },
+    }
+
+
+def _tiers(scored: Parts, scorer: Scorer) -> dict[str, int]:
+    counts = Counter[str]()
+    for name in scored.names("scores"):
+        counts.update(scored.staged.read(name, ["tier"])["tier"].to_pylist())
+    return {tier.name: int(counts[tier.name]) for tier in scorer.tiers}
+
+
+def _days(scored: Parts, contract: Contract) -> dict[str, str] | None:
+    name = contract.snapshot and contract.snapshot.name
+    parts = scored.names("scores")
+    if name is None or name not in scored.staged.columns(parts[0]):
         return None
-    days = pd.to_datetime(scores[contract.snapshot.name])
-    return {"first": f"{days.min():%Y-%m-%d}", "last": f"{days.max():%Y-%m-%d}"}
+    ends = [
+        day
+        for part in parts
+        for days in [pd.to_datetime(scored.staged.read_frame(part, [name])[name])]
+        if len(days)
+        for day in (days.min(), days.max())
+    ]
+    return {"first": f"{min(ends):%Y-%m-%d}", "last": f"{max(ends):%Y-%m-%d}"}
