@@ -5,7 +5,12 @@ import churn_pipeline_startup
 churn_pipeline_startup.init()  # for sessions that no `kedro` command started
 
 from churn_pipeline.datasets.config_loader import DatasetConfigLoader  # noqa: E402
-from churn_pipeline.hooks import ParameterHooks, ProgressHooks, TrackingHooks  # noqa: E402
+from churn_pipeline.hooks import (  # noqa: E402
+    ParameterHooks,
+    ProgressHooks,
+    StagedPartsHooks,
+    TrackingHooks,
+)
 from churn_pipeline.locking.sessions import guard_sessions  # noqa: E402
 from churn_pipeline.tracking.mlflow_run import mlflow_run_id, mlflow_run_name  # noqa: E402
 from churn_pipeline.tracking.store import (  # noqa: E402
@@ -15,7 +20,7 @@ from churn_pipeline.tracking.store import (  # noqa: E402
 
 guard_sessions()
 
-HOOKS = (ParameterHooks(), ProgressHooks(), TrackingHooks())
+HOOKS = (ParameterHooks(), ProgressHooks(), StagedPartsHooks(), TrackingHooks())
 DISABLE_HOOKS_FOR_PLUGINS = (
     "kedro-mlflow",
     "kedro_mlflow",

@@ -1,20 +1,28 @@
 from __future__ import annotations
 
 import datetime
+import signal
+import subprocess
+import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.runner import SequentialRunner
 
+from churn_pipeline import progress
 from churn_pipeline.contract import Contract
 from churn_pipeline.errors import DataError, ParameterError
-from churn_pipeline.io.raw_table import RawTable, RawTableDataset
-from churn_pipeline.pipelines.scoring import create_pipeline, nodes
+from churn_pipeline.io.frames import FramesCSVDataset, FramesParquetDataset
+from churn_pipeline.io.raw_stream import RawStream, RawStreamDataset
+from churn_pipeline.io.staged_parts import StagedPartsDataset
+from churn_pipeline.pipelines.scoring import create_pipeline
 from churn_pipeline.pipelines.scoring.nodes import contract_of_requests
 from churn_pipeline.scorer import Bundle, Scorer, read_bundle
 from churn_pipeline.scorer.bundle import to_json
@@ -25,17 +33,20 @@ OUTPUTS = ("scores", "scores_sink", "rejected_to_score", "not_scored", "scoring_
 COLUMNS = ["churn_probability", "tier", "recommended_action", "contact", "expected_profit"]
 
 
-class Kept(MemoryDataset):
-    """A dataset that stays, as a file does, when the last node has read it."""
+class Whole(MemoryDataset):
+    """Keeps the frames that are saved as one, as a file does when the last node has read it."""
+
+    def save(self, data: Any) -> None:
+        super().save(pd.concat(list(data), ignore_index=True))
 
     def _release(self) -> None:
         pass
 
 
-def raw_of(folder: Path) -> RawTable:
+def raw_of(folder: Path) -> RawStream:
     path = folder / "customers.csv"
     path.write_text("a,b\n1,2\n")
-    return RawTableDataset(filepath=str(path)).load()
+    return RawStreamDataset(filepath=str(path)).load()
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +60,17 @@ def fresh(customers: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     return customers[-N:].drop(columns=contract.target.name).reset_index(drop=True)
 
 
+def parameters(
+    sink: str | None = None, date: str | None = None, all_snapshots: bool = True
+) -> dict[str, Any]:
+    return {
+        "params:scoring.sink": MemoryDataset(sink),
+        "params:scoring.date": MemoryDataset(date),
+        "params:scoring.all_snapshots": MemoryDataset(all_snapshots),
+        "params:split.period": MemoryDataset("month"),
+    }
+
+
 def run(
     file: pd.DataFrame,
     bundle: Bundle,
@@ -56,22 +78,21 @@ def run(
     sink: str | None = None,
     date: str | None = None,
     all_snapshots: bool = True,
+    rows: int = 1000,
 ) -> dict[str, Any]:
     """Run the pipeline on a file; return its outputs."""
     path = folder / "customers.csv"
     file.to_csv(path, index=False)
     catalog = DataCatalog(
         {
-            "customers_to_score": RawTableDataset(filepath=str(path)),
+            "customers_to_score": RawStreamDataset(filepath=str(path), rows_a_part=rows),
+            "scoring_parts": StagedPartsDataset(filepath=str(folder / "parts")),
             "bundle": MemoryDataset(bundle, copy_mode="assign"),
-            "scores": MemoryDataset(),
-            "scores_sink": MemoryDataset(),
-            "params:scoring.sink": MemoryDataset(sink),
-            "params:scoring.date": MemoryDataset(date),
-            "params:scoring.all_snapshots": MemoryDataset(all_snapshots),
-            "params:split.period": MemoryDataset("month"),
-            "rejected_to_score": Kept(),
-            "not_scored": Kept(),
+            "scores": Whole(),
+            "scores_sink": Whole(),
+            **parameters(sink, date, all_snapshots),
+            "rejected_to_score": Whole(),
+            "not_scored": Whole(),
             "scoring_report": MemoryDataset(),
         }
     )
@@ -205,14 +226,6 @@ def test_individual_lifetime_values_are_those_of_their_column(
         assert line["expected_profit"] == profit
 
 
-def test_large_files_are_scored_in_chunks_of_the_same_bits(
-    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = run(fresh, bundle, tmp_path)["scores"]
-    monkeypatch.setattr(nodes, "_CUSTOMERS_A_CHUNK", 70)
-    pd.testing.assert_frame_equal(run(fresh, bundle, tmp_path)["scores"], whole, check_exact=True)
-
-
 def test_what_is_asked_of_customers_is_what_requests_bring(
     bundle: Bundle, contract: Contract, tmp_path: Path
 ) -> None:
@@ -319,14 +332,12 @@ def test_long_runs_say_how_far_they_are(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(nodes, "_CUSTOMERS_A_CHUNK", 100)
-    monkeypatch.setattr(nodes, "_SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
     with caplog.at_level("INFO", logger="churn_pipeline"):
-        run(fresh, bundle, tmp_path)
-    lines = [record.getMessage() for record in caplog.records if "  scored " in record.getMessage()]
-    assert [line.split(",")[0] for line in lines] == [
-        "  scored 100 of 300 customers", "  scored 200 of 300 customers",
-    ]  # fmt: skip
+        run(fresh, bundle, tmp_path, rows=100)
+    lines = [record.getMessage() for record in caplog.records]
+    for start in ("checked 100 of about 301 rows", "scored 200 of 300 rows", "wrote 300 of 300"):
+        assert any(line.strip().startswith(start) for line in lines)
 
 
 # The sink
@@ -402,3 +413,158 @@ def test_a_file_without_its_day_needs_one_unless_the_model_knows_the_file(
     asked = contract_of_requests(of_training, raw, None)
     assert asked.snapshot is not None
     assert asked.snapshot.default == "2026-01-31"
+
+
+# Parts
+
+
+def assert_same_outputs(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert found["scoring_report"] == expected["scoring_report"]
+    for name in ("scores", "scores_sink", "not_scored", "rejected_to_score"):
+        frame = found[name].map(_plain_lists)
+        pd.testing.assert_frame_equal(
+            frame, expected[name].map(_plain_lists), check_exact=True, check_dtype=bool(len(frame))
+        )
+
+
+def _plain_lists(value: Any) -> Any:
+    return list(value) if isinstance(value, list | np.ndarray) else value
+
+
+@pytest.fixture(scope="module")
+def panel(bundle: Bundle) -> Bundle:
+    """A bundle whose customers have a snapshot."""
+    document = bundle.json("contract.json")
+    document["columns"]["day"] = {"type": "date", "role": "snapshot", "meaning": "The day."}
+    return bundle.with_files({"contract.json": to_json(document)})
+
+
+@pytest.mark.parametrize("rows", [37, 100])
+def test_many_parts_give_what_one_gives(
+    customers: pd.DataFrame,
+    bundle: Bundle,
+    contract: Contract,
+    tmp_path: Path,
+    rows: int,
+) -> None:
+    key, target = contract.id.name, contract.target.name
+    file: Any = customers[-N:].reset_index(drop=True).astype(object)
+    file.loc[::3, target] = None
+    file.loc[5::25, "tenure"] = -1  # a bad row in every part, or in most
+    file.loc[200:290, key] = file.loc[100:190, key].to_numpy()  # ids come again parts later
+    file.loc[[150, 151, 7, 8], key] = file.loc[[10, 30, 6, 6], key].to_numpy()
+    file.loc[77:120, "InternetService"] = None  # a part without a good row
+    arguments = (bundle, tmp_path, "sqlite:///s.db::scores", "2026-01-31")
+    whole = run(file, *arguments)
+    parts = run(file, *arguments, rows=rows)
+    assert_same_outputs(parts, whole)
+    rejected = whole["rejected_to_score"]
+    assert {"duplicate_id", "range", "missing"} <= {*rejected["rejected_rules"].explode()}
+    for line, found in zip(rejected["rejected_line"], rejected[key], strict=True):
+        assert file[key][line - 2] == found
+    assert whole["scoring_report"]["rows"]["left"]
+
+
+@pytest.mark.parametrize("all_snapshots", [False, True])
+def test_the_latest_snapshot_may_be_in_another_part(
+    customers: pd.DataFrame,
+    panel: Bundle,
+    contract: Contract,
+    tmp_path: Path,
+    all_snapshots: bool,
+) -> None:
+    target = contract.target.name
+    rng = np.random.default_rng(3)
+    months = [customers[-90:].assign(day=f"2026-0{month}-15") for month in (1, 2, 3)]
+    table: Any = pd.concat(months, ignore_index=True).astype(object)
+    table.loc[rng.random(len(table)) < 0.9, target] = None
+    table = table.iloc[rng.permutation(len(table))].drop(index=table.index[180:190])
+    whole = run(table, panel, tmp_path, all_snapshots=all_snapshots)
+    assert_same_outputs(run(table, panel, tmp_path, all_snapshots=all_snapshots, rows=40), whole)
+    counts = whole["scoring_report"]["rows"]
+    assert counts["left"]
+    assert bool(counts["earlier"]) is bool(counts["absent"]) is not all_snapshots
+
+
+def test_a_run_goes_on_from_the_parts_of_a_killed_one(
+    fresh: pd.DataFrame, bundle_folder: Path, bundle: Bundle, tmp_path: Path
+) -> None:
+    expected = run(fresh, bundle, tmp_path)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(bundle_folder), str(tmp_path)], check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    left = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("parts/*/accepted-*")}
+    assert sorted(left) == [f"accepted-0000{number}.arrow" for number in range(3)]
+    found = run(fresh, bundle, tmp_path, rows=40)
+    assert_same_outputs(found, expected)
+    after = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("parts/*/accepted-*")}
+    assert left.items() <= after.items()
+    assert len(after) > len(left)
+    # parts of another file, or asked for otherwise, are of no use
+    other = run(fresh[::-1], bundle, tmp_path, rows=40)
+    assert_same_outputs(other, run(fresh[::-1], bundle, tmp_path))
+    assert len(list(tmp_path.glob("parts/*"))) == 1
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import pandas as pd
+from churn_pipeline.io.staged_parts import StagedParts
+from churn_pipeline.scorer import read_bundle
+from tests.pipelines.test_scoring import run
+
+write = StagedParts.write
+
+def until_the_third(parts, name, table):
+    write(parts, name, table)
+    if name == "accepted-00002":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+StagedParts.write = until_the_third
+folder = Path(sys.argv[2])
+file = pd.read_csv(folder / "customers.csv", dtype=str, keep_default_na=False)
+run(file, read_bundle(Path(sys.argv[1])), folder, rows=40)
+"""
+
+
+def test_memory_does_not_grow_with_the_rows(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    peaks = [_peak(fresh, bundle, contract, tmp_path, copies) for copies in (1, 10, 40)]
+    assert peaks[2] < 1.3 * peaks[1]  # the first pays for what is loaded once
+
+
+def _peak(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, folder: Path, copies: int
+) -> int:
+    """Return the peak of what numpy, Python and Arrow hold, of a file of so many copies."""
+    file = pd.concat([fresh] * copies, ignore_index=True)
+    file[contract.id.name] = [f"C{i}" for i in range(len(file))]
+    path = folder / f"{copies}.csv"
+    file.to_csv(path, index=False)
+    del file
+    before = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(before)
+    pa.set_memory_pool(pool)
+    tracemalloc.start()
+    try:
+        catalog = DataCatalog(
+            {
+                "customers_to_score": RawStreamDataset(filepath=str(path), rows_a_part=1000),
+                "bundle": MemoryDataset(bundle, copy_mode="assign"),
+                "scoring_parts": StagedPartsDataset(filepath=str(folder / "parts")),
+                "scores": FramesCSVDataset(filepath=str(folder / "scores.csv")),
+                "scores_sink": FramesCSVDataset(filepath=str(folder / "sink.csv")),
+                "rejected_to_score": FramesParquetDataset(filepath=str(folder / "r.parquet")),
+                "not_scored": FramesParquetDataset(filepath=str(folder / "n.parquet")),
+                "scoring_report": MemoryDataset(),
+                **parameters(),
+            }
+        )
+        SequentialRunner().run(create_pipeline(), catalog)
+        return tracemalloc.get_traced_memory()[1] + pool.max_memory()
+    finally:
+        tracemalloc.stop()
+        pa.set_memory_pool(before)

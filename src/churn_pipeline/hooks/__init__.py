@@ -2,6 +2,7 @@
 
 from churn_pipeline.hooks.parameters import ParameterHooks
 from churn_pipeline.hooks.progress import ProgressHooks
+from churn_pipeline.hooks.staged_parts import StagedPartsHooks
 from churn_pipeline.hooks.tracking import TrackingHooks
 
-__all__ = ["ParameterHooks", "ProgressHooks", "TrackingHooks"]
+__all__ = ["ParameterHooks", "ProgressHooks", "StagedPartsHooks", "TrackingHooks"]

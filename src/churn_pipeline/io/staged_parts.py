@@ -64,7 +64,12 @@ class StagedParts:
             pa.OSFile(str(staged), "wb") as file,
             pa.ipc.new_file(file, table.schema, options=options) as writer,
         ):
-            writer.write_table(table, max_chunksize=_ROWS_A_BATCH)
+            if table.num_rows:
+                writer.write_table(table, max_chunksize=_ROWS_A_BATCH)
+            else:  # else the categories would be lost
+                empty = [column.chunks[0] for column in table.columns if column.num_chunks]
+                if len(empty) == table.num_columns:
+                    writer.write_batch(pa.record_batch(empty, table.schema))
 
     def write_frame(self, name: str, frame: pd.DataFrame) -> None:
         """Write a data frame, but for its index."""
