@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from churn_pipeline.checking.number_text import PLAIN, uniform
 from churn_pipeline.contract.limits import LARGEST_EXACT_INTEGER
@@ -38,7 +39,7 @@ def read_numbers(text: pd.Series, column: Column) -> tuple[pd.Series, np.ndarray
         plain[rest] = _plain(text[rest], column)
         looks_numeric[rest] = _holds(plain[rest].str.fullmatch(PLAIN))
     numbers = np.full(len(text), np.nan)
-    numbers[looks_numeric] = plain[looks_numeric].astype("float64")
+    numbers[looks_numeric] = _parsed(plain[looks_numeric])
     is_good = looks_numeric
     if column.type == "integer":
         is_whole = (np.abs(numbers) < LARGEST_EXACT_INTEGER) & (numbers == np.floor(numbers))
@@ -74,3 +75,10 @@ def _plain(text: pd.Series, column: Column) -> pd.Series:
 
 def _holds(found: pd.Series) -> np.ndarray:
     return np.array(found.fillna(False), dtype=bool)
+
+
+def _parsed(text: pd.Series) -> np.ndarray:
+    try:  # a third of the time of pandas, which asks Python for each number
+        return pa.array(text).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:  # which does not read all that Python does, such as +1
+        return text.astype("float64").to_numpy()

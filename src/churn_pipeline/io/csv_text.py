@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from churn_pipeline.io.readers.contents import float_texts
+
 _ODD = '[,"\\r\\n]'  # what a field with any of these looks like is left to Python's writer
-_SMALLEST, _LARGEST = 1e-4, 1e9  # between them Arrow spells floats as Python does
 
 
 def csv_header(frame: pd.DataFrame) -> bytes:
@@ -47,23 +48,13 @@ def _texts(values: pd.Series) -> pa.Array | None:
         if values.dtype.kind in "iu":
             return pa.array(values.to_numpy()).cast(pa.large_string())
         if values.dtype == np.float64:
-            return _floats(values.to_numpy())
+            return float_texts(values.to_numpy())
         if values.dtype.kind == "M":
             return _days(values)
         return None
     if isinstance(values.dtype, pd.StringDtype):
         return _quoted(pa.array(values, pa.large_string()))
     return None
-
-
-def _floats(numbers: np.ndarray) -> pa.Array:
-    size = np.abs(numbers)
-    plain = (size >= _SMALLEST) & (size < _LARGEST) & (numbers != np.floor(numbers))
-    texts = pa.array(numbers).cast(pa.large_string())
-    if plain.all():
-        return texts
-    others = ["" if x != x else repr(x) for x in numbers[~plain].tolist()]
-    return pc.replace_with_mask(texts, pa.array(~plain), pa.array(others, pa.large_string()))
 
 
 def _days(values: pd.Series) -> pa.Array | None:

@@ -35,6 +35,7 @@ from churn_pipeline.io.readers.separator import NAMES
 
 ROWS_A_PART = 100_000
 _BLOCK = 1 << 20
+_ROWS_LOOKED_AT = 1000  # first rows, which tell the names of the columns
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class RawStreamDataset(RawTableDataset):
 def _stream_file(path: Path, address: Address, file: FileFormat, rows: int) -> RawStream:
     if not path.stat().st_size:
         raise DataError(f"{address.name} is empty; a customer table is needed")
-    first = next(_finished(path, address, file, rows))
+    first = next(_finished(path, address, file, min(rows, _ROWS_LOOKED_AT)))
     kind = NAMES.get(first.separator or "")
     require_rows(first, address.name, f"{kind}-separated" if kind else "", address.setting)
     sha256, n_lines = _hashed(path)

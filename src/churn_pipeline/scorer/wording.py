@@ -62,10 +62,13 @@ def reason_text(name: str, value: Values, contract: Contract, unseen: Collection
     if column is not None and column.unit is None and (column.minimum, column.maximum) == (0, 1):
         if column.type == "integer" and number in (0, 1):
             return f"{name} is {'yes' if number else 'no'}"
-    derived = {column.name: column.unit for column in contract.derived_columns}
-    unit = derived.get(name) if column is None else column.unit
+    unit = _unit_of_derived(name, contract) if column is None else column.unit
     text = said(number)
     return f"{name} is {text} {unit_of(text, unit)}" if unit else f"{name} is {text}"
+
+
+def _unit_of_derived(name: str, contract: Contract) -> str | None:
+    return next((column.unit for column in contract.derived_columns if column.name == name), None)
 
 
 def combined_columns(name: str, contract: Contract) -> tuple[str, ...]:

@@ -91,7 +91,8 @@ def _score(
         if name in customers:
             scores.insert(0, name, customers[name].array)
     contributions = pd.DataFrame(scorer.contributions(rows), columns=list(scorer.explained_inputs))
-    own = {column.name: customers[column.name].to_numpy() for column in contract.read_columns}
+    read = {name for column in contract.derived_columns for name in column.expression.columns}
+    own = {name: customers[name].to_numpy() for name in read}
     table = customers.assign(**derive(own, contract))
     reasons = top_reasons(contributions, table, contract, _REASONS, unseen)
     return pd.concat([scores, reasons], axis=1)
