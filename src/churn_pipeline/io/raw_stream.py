@@ -32,6 +32,7 @@ from churn_pipeline.io.readers.finishing import (
 from churn_pipeline.io.readers.footer import without_footer
 from churn_pipeline.io.readers.opening import is_compressed
 from churn_pipeline.io.readers.separator import NAMES
+from churn_pipeline.progress import Progress
 
 ROWS_A_PART = 100_000
 _BLOCK = 1 << 20
@@ -173,10 +174,11 @@ def _stream_file(path: Path, address: Address, file: FileFormat, rows: int) -> R
 def _hashed(path: Path) -> tuple[str, int]:
     """Return the hash of a file, and how many lines it has."""
     sha256, n_lines = hashlib.sha256(), 0
-    with path.open("rb") as opened:
+    with path.open("rb") as opened, Progress("hashed", path.stat().st_size, "bytes") as progress:
         while block := opened.read(_BLOCK):
             sha256.update(block)
             n_lines += block.count(b"\n")
+            progress.advance(len(block))
     return sha256.hexdigest(), n_lines
 
 

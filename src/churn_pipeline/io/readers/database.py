@@ -11,6 +11,7 @@ from churn_pipeline.errors import DataError
 from churn_pipeline.io.addresses import Address
 from churn_pipeline.io.databases import connection, quoted, run, table_names
 from churn_pipeline.io.readers.contents import Contents, Pieces, texts_of
+from churn_pipeline.progress import Progress
 
 _ROWS_A_PIECE = 20_000
 _SHOWN = 20
@@ -37,7 +38,7 @@ def read_database(address: Address, credentials: Mapping[str, Any] | None = None
     DataError
         If the database cannot be used or has no such table.
     """
-    with connection(address, credentials) as opened:
+    with connection(address, credentials) as opened, Progress("read", None) as progress:
         source = _source(address, opened)
         head = run(opened, f"select * from {source} limit 0")
         names = list(head.keys())
@@ -50,6 +51,7 @@ def read_database(address: Address, credentials: Mapping[str, Any] | None = None
             duckdb: Any = opened.connection.driver_connection
             for batch in duckdb.execute(select).to_arrow_reader(_ROWS_A_PIECE):
                 pieces.add([texts_of(column) for column in batch.columns])
+                progress.advance(batch.num_rows)
         else:
             if opened.dialect.name == "sqlite":  # types are those of the values
                 integers = set(names)
@@ -59,6 +61,7 @@ def read_database(address: Address, credentials: Mapping[str, Any] | None = None
                 if opened.dialect.name == "sqlite":
                     integers -= {n for n, c in zip(names, columns, strict=True) if not _whole(c)}
                 pieces.add([pa.array(map(_text, column), pa.large_string()) for column in columns])
+                progress.advance(len(rows))
     return Contents.of_rows(pieces.sorted_frame(names), frozenset(integers))
 
 

@@ -13,6 +13,7 @@ from churn_pipeline.errors import DataError
 from churn_pipeline.io.readers.contents import Contents, Pieces, malformed_rows
 from churn_pipeline.io.readers.encoding import find_encoding
 from churn_pipeline.io.readers.opening import open_bytes
+from churn_pipeline.progress import Progress
 
 _ROWS_A_PIECE = 20_000
 _NAN = "\0"  # no text of JSON is this
@@ -39,7 +40,7 @@ def read_json_lines(path: Path, given: FileFormat = UNKNOWN) -> Contents:
     pieces: list[tuple[int, list[pa.Array]]] = []
     lines: list[int] = []
     bad: list[tuple[int, str, str]] = []
-    with open_bytes(path) as file:
+    with open_bytes(path) as file, Progress("read", None) as progress:
         # only newlines end a line of JSON
         text = io.TextIOWrapper(file, encoding, newline="\n")
         for number, line in enumerate(text, start=1):
@@ -60,6 +61,7 @@ def read_json_lines(path: Path, given: FileFormat = UNKNOWN) -> Contents:
             lines.append(number)
             if len(rows) == _ROWS_A_PIECE:
                 pieces.append(_columns(rows, names))
+                progress.advance(len(rows))
                 rows = []
     pieces.append(_columns(rows, names))
     if not lines and bad:
