@@ -51,3 +51,8 @@ def test_other_types_are_spelled_as_pandas_does(column: object) -> None:
 def test_a_slice_of_a_column_is_spelled_from_its_start() -> None:
     frame = pd.DataFrame({"a": ["x", "y", "z"], "b": [0.1, 0.2, 0.3]})[1:]
     assert csv_text(frame) == b"y,0.2\nz,0.3\n"
+
+
+def test_columns_in_several_pieces_are_spelled_as_one() -> None:
+    pieces = [pd.DataFrame({"a": [text], "b": [0.5]}) for text in ("x", "y,z")]
+    assert csv_text(pd.concat(pieces, ignore_index=True)) == b'x,0.5\n"y,z",0.5\n'

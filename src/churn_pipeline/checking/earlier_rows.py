@@ -58,7 +58,11 @@ class EarlierRows:
 
 
 def _hashes(table: pd.DataFrame, contract: Contract) -> tuple[Hashes, Hashes]:
-    key = table[list(contract.key)]
+    return row_hashes(table[list(contract.key)])
+
+
+def row_hashes(key: pd.DataFrame) -> tuple[Hashes, Hashes]:
+    """Return two independent hashes of each row, (n,), which are the same in every process."""
     first, second = (
         np.asarray(
             pd.util.hash_pandas_object(key, index=False, hash_key=hash_key, categorize=False),

@@ -53,7 +53,10 @@ def _texts(values: pd.Series) -> pa.Array | None:
             return _days(values)
         return None
     if isinstance(values.dtype, pd.StringDtype):
-        return _quoted(pa.array(values, pa.large_string()))
+        texts = pa.array(values)
+        if isinstance(texts, pa.ChunkedArray):
+            texts = texts.combine_chunks()
+        return _quoted(texts.cast(pa.large_string()))
     return None
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from churn_pipeline.checking.cells import trimmed
 from churn_pipeline.checking.earlier_rows import EarlierRows
 from churn_pipeline.contract import Contract
+from churn_pipeline.contract.model import Column
 from churn_pipeline.errors import DataError
 from churn_pipeline.io.frames import Frames
 from churn_pipeline.io.raw_stream import RawStream
@@ -22,10 +23,10 @@ from churn_pipeline.io.raw_table import RawTable
 from churn_pipeline.io.staged_parts import StagedParts
 from churn_pipeline.named_files import params_yaml
 from churn_pipeline.pipelines.ingestion.nodes import check_customers, quarantine_customers
+from churn_pipeline.pipelines.scoring.keys import customer_numbers, keys_of
 from churn_pipeline.progress import Progress
 from churn_pipeline.scorer import Bundle, Scorer
 from churn_pipeline.splits.current_customers import STATES, state_codes
-from churn_pipeline.splits.customers import identity_columns
 from churn_pipeline.splits.periods import Unit
 
 _FORMAT = 1  # of the parts; those of another one are not used
@@ -53,12 +54,6 @@ class Parts:
     def names(self, kind: str) -> list[str]:
         """Return the names of the parts of one kind."""
         return [part_name(kind, number) for number in range(self.count)]
-
-    def accepted(self, columns: list[str]) -> pd.DataFrame:
-        """Return some columns of all accepted rows."""
-        tables = [self.staged.read(name, columns) for name in self.names("accepted")]
-        frame: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
-        return frame
 
     def states(self) -> NDArray[np.int8]:
         """Return the place of each accepted row's state in :data:`STATES`."""
@@ -104,7 +99,7 @@ def check_parts(
     """
     staged.begin(_key(raw, contract, bundle, all_snapshots, period))
     if not staged.has("end"):
-        _check_all(raw, contract, staged)
+        _check_all(raw, contract, Scorer(bundle).contract.target, staged)
     ((count, rows_read),) = staged.read_frame("end").to_numpy().tolist()
     parts = Parts(staged, count, rows_read)
     return parts, Frames(partial(_read_all, staged, parts.names("rejected")))
@@ -120,7 +115,7 @@ def _read_all(staged: StagedParts, names: list[str]) -> Iterator[pd.DataFrame]:
     return (staged.read_frame(name) for name in names)
 
 
-def _check_all(raw: RawStream, contract: Contract, staged: StagedParts) -> None:
+def _check_all(raw: RawStream, contract: Contract, target: Column, staged: StagedParts) -> None:
     earlier, number, rows_read = EarlierRows(), 0, 0
     with Progress("checked", raw.rows, is_about=raw.is_about) as progress:
         for number, part in enumerate(raw.parts()):
@@ -132,6 +127,7 @@ def _check_all(raw: RawStream, contract: Contract, staged: StagedParts) -> None:
                 progress.skip(rows)
                 continue
             accepted, rejected = _check(part, contract, earlier)
+            staged.write(part_name("keys", number), keys_of(accepted, contract, target))
             staged.write_frame(part_name("rejected", number), rejected)
             staged.write(taken, _table(earlier.added()))
             staged.write_frame(part_name("accepted", number), accepted)  # the last: it is whole
@@ -185,7 +181,7 @@ def set_apart(
 ) -> tuple[Parts, Frames]:
     """Separate the rows to score from those of customers who have left, and from earlier ones.
 
-    Whose row is the latest is known from the keys of all rows, which are read without the others.
+    Whose row is the latest is known from the keys of all rows, which are read without the rest.
 
     Parameters
     ----------
@@ -216,29 +212,37 @@ def set_apart(
     """
     target = Scorer(bundle).contract.target
     there = accepted.staged.columns(part_name("accepted", 0))
-    wanted = {*identity_columns(contract), target.name}
-    table = accepted.accepted([name for name in there if name in wanted])
-    if table.empty:
+    parts = [accepted.staged.read(name) for name in accepted.names("keys")]
+    rows = [part.num_rows for part in parts]
+    keys = {
+        name: np.concatenate([part[name].to_numpy() for part in parts])
+        for name in parts[0].column_names
+    }
+    del parts
+    if not sum(rows):
         raise DataError(
             f"no row of {raw.name} meets the contract; the rows and their reasons are in "
             "07_model_output/rejected_to_score.parquet of the data folder"
         )
-    codes = state_codes(table, contract, target, period, all_snapshots)
-    n_rows = len(table)
-    del table
+    codes = np.full(sum(rows), STATES.index("current"), dtype=np.int8)
+    if keys["left"].any() or "day" in keys:
+        codes = state_codes(
+            customer_numbers(keys),
+            keys.get("day"),
+            keys["left"],
+            target.horizon_days,
+            period,
+            all_snapshots,
+        )
     if not (codes == STATES.index("current")).any():
         n_left = int((codes == STATES.index("left")).sum())
         raise DataError(
-            f"{raw.name} has no customer left to score: {n_left:,} of {n_rows:,} rows are of "
+            f"{raw.name} has no customer left to score: {n_left:,} of {sum(rows):,} rows are of "
             f"customers who have left by {target.name}; set scoring.source in {params_yaml()} "
             "to a table of current customers"
         )
-    start = 0
-    for number, name in enumerate(accepted.names("accepted")):
-        stop = start + accepted.staged.read(name, [contract.id.name]).num_rows
-        part = pa.table({"state": codes[start:stop]})
-        accepted.staged.write(part_name("state", number), part)
-        start = stop
+    for number, part in enumerate(np.split(codes, np.cumsum(rows)[:-1])):
+        accepted.staged.write(part_name("state", number), pa.table({"state": part}))
     names = [name for name in (*contract.key, target.name) if name in there]
     return accepted, Frames(partial(_set_apart, accepted, names))
 

@@ -1,10 +1,12 @@
 """The report of a scoring run, beside the scores."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.io.addresses import shown
@@ -80,7 +82,7 @@ def report_scoring(
         },
         "customers": _customers(scored, contract, states),
         "rejected_by_rule": {name: rules[name] for name in sorted(rules)},
-        **_outcome(scored, scorer, states),
+        **_outcome(scored, scorer),
         "contacted": len(worth),
         "expected_profit": round(float(worth.sum()), 2),
         "tiers": _tiers(scored, scorer),
@@ -97,30 +99,37 @@ def _rejected(scored: Parts) -> tuple[int, Counter[str]]:
     return rows, rules
 
 
-def _customers(scored: Parts, contract: Contract, states: Any) -> dict[str, int]:
-    gone = {name: states == STATES.index(name) for name in ("left", "absent")}
-    if not any(rows.any() for rows in gone.values()):
-        return dict.fromkeys(gone, 0)
-    key = scored.accepted([contract.id.name])[contract.id.name]
-    return {name: int(key[rows].nunique()) for name, rows in gone.items()}
+def _by_part(scored: Parts, column: str) -> Iterator[tuple[pd.Series, NDArray[np.int8]]]:
+    """Yield a column of each part's accepted rows, and the places of their states."""
+    for accepted, state in zip(scored.names("accepted"), scored.names("state"), strict=True):
+        values = scored.staged.read_frame(accepted, [column])[column]
+        yield values, scored.staged.read(state)["state"].to_numpy()
 
 
-def _outcome(scored: Parts, scorer: Scorer, states: Any) -> dict[str, Any]:
+def _customers(scored: Parts, contract: Contract, states: NDArray[np.int8]) -> dict[str, int]:
+    counts = {}
+    for name in ("left", "absent"):
+        place = STATES.index(name)
+        gone: list[pd.Series] = []
+        if (states == place).any():
+            gone = [ids[state == place] for ids, state in _by_part(scored, contract.id.name)]
+        counts[name] = int(pd.concat(gone).nunique()) if gone else 0
+    return counts
+
+
+def _outcome(scored: Parts, scorer: Scorer) -> dict[str, Any]:
     """Count what the table says of the scored rows' outcomes, if it says anything."""
     target = scorer.contract.target
     if target.name not in scored.staged.columns(scored.names("accepted")[0]):
         return {"target": None, "outcome": None}
-    outcomes = scored.accepted([target.name])[target.name]
-    outcomes = outcomes[states == STATES.index("current")]
-    known = says(outcomes, target, *target.values)
-    return {
-        "target": target.name,
-        "outcome": {
-            "stayed": int(known.sum()),
-            "open": int(outcomes.isna().sum()),
-            "unreadable": int((~known & outcomes.notna()).sum()),
-        },
-    }
+    counts = Counter[str]()
+    for values, state in _by_part(scored, target.name):
+        outcomes = values[state == STATES.index("current")]
+        known = says(outcomes, target, *target.values)
+        counts["stayed"] += int(known.sum())
+        counts["open"] += int(outcomes.isna().sum())
+        counts["unreadable"] += int((~known & outcomes.notna()).sum())
+    return {"target": target.name, "outcome": dict(counts)}
 
 
 def _tiers(scored: Parts, scorer: Scorer) -> dict[str, int]:
