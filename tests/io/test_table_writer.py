@@ -21,6 +21,7 @@ from churn_pipeline.errors import DataError
 from churn_pipeline.io.database_table import DatabaseTableDataset
 from churn_pipeline.io.raw_table import read_raw_table
 from tests.servers import PASSWORD, PostgreSQL
+from tests.sizes import size
 
 KEYS = ["model_version", "scoring_date"]
 JANUARY, FEBRUARY = datetime.date(2026, 1, 31), datetime.date(2026, 2, 28)
@@ -316,7 +317,7 @@ def go(process: Any) -> None:
 
 
 def test_two_writers_at_a_time_leave_the_rows_of_one(sink: Sink) -> None:
-    processes = [writer(sink, 300, shift, turns=8) for shift in (0.25, 0.75)]
+    processes = [writer(sink, 300, shift, turns=size(3, 8)) for shift in (0.25, 0.75)]
     for process in processes:  # neither has found a table yet
         go(process)
     for process in processes:

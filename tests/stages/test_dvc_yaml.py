@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,23 @@ def document(root: Path) -> dict[str, Any]:
     return document
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
+    """A folder with the code, which is parsed once a path."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "src").symlink_to(root / "src")
+    return folder
+
+
 @pytest.fixture
-def project(tmp_path: Path, root: Path) -> Path:
+def project(folder: Path, root: Path) -> Path:
     """What a dvc.yaml is made of, with a data set `bank` whose table is a file."""
+    shutil.rmtree(folder / "conf", ignore_errors=True)
     for path in ("pyproject.toml", "params.yaml", "conf/base/catalog.yml"):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_bytes((root / path).read_bytes())
-    (tmp_path / "src").symlink_to(root / "src")
-    write_params(tmp_path, source="/tables/bank.csv")
-    return tmp_path
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes((root / path).read_bytes())
+    write_params(folder, source="/tables/bank.csv")
+    return folder
 
 
 def write_params(project: Path, source: str, folder: str = "data/bank") -> None:

@@ -204,7 +204,10 @@ def is_running(pid: str) -> bool:
     return done.stdout.strip()[:1] not in ("", "Z")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    "workers",
+    [pytest.param(1, marks=pytest.mark.full), 2],  # with two, there are orphans as well
+)
 def test_a_killed_run_goes_on_as_if_it_had_not_been_interrupted(
     workers: int, tmp_path: Path, uninterrupted: pd.DataFrame, fits: list[str]
 ) -> None:
