@@ -22,6 +22,8 @@ from churn_pipeline.modeling.target import churned
 from churn_pipeline.splits.splitting import hash_to_unit_interval
 from churn_pipeline.statistics.comparison import holm
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = parse_contract(
     {
         "name": "shop",

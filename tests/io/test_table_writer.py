@@ -316,6 +316,7 @@ def go(process: Any) -> None:
     process.stdin.flush()
 
 
+@pytest.mark.slow
 def test_two_writers_at_a_time_leave_the_rows_of_one(sink: Sink) -> None:
     processes = [writer(sink, 300, shift, turns=size(3, 8)) for shift in (0.25, 0.75)]
     for process in processes:  # neither has found a table yet
@@ -329,6 +330,7 @@ def test_two_writers_at_a_time_leave_the_rows_of_one(sink: Sink) -> None:
     assert shifts[0][0] >= 1
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_the_old_rows_and_no_lock(sink: Sink) -> None:
     sink.dataset().save(scores(50, JANUARY))
     process = writer(sink, 300, 0.5, pause=True)
@@ -345,6 +347,7 @@ def test_a_killed_writer_leaves_the_old_rows_and_no_lock(sink: Sink) -> None:
     assert sink.runs() == [("m1", "2026-01-31", 60, 60)]
 
 
+@pytest.mark.slow
 def test_readers_see_the_old_rows_meanwhile(postgresql: PostgreSQL, tmp_path: Path) -> None:
     postgresql.run("drop schema public cascade", "create schema public")
     sink = Sink("postgresql", tmp_path, postgresql)

@@ -35,6 +35,8 @@ from churn_pipeline.pipelines.tuning.nodes import tune_candidates
 from churn_pipeline.scorer import Scorer
 from tests.sizes import size
 
+pytestmark = pytest.mark.slow
+
 Floats = NDArray[np.float64]
 
 

@@ -88,6 +88,7 @@ def journal(
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "is_resumed"),
     [

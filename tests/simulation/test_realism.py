@@ -15,6 +15,8 @@ from benchmarks.telco.realism import (
 from churn_pipeline.simulation import Simulation
 from tests.sizes import size
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("seed", size([1], [1, 2]))
 def test_targets_hold_at_the_size_of_the_real_file(real: pd.DataFrame, seed: int) -> None:
