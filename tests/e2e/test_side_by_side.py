@@ -12,9 +12,14 @@ import yaml
 
 from churn_pipeline.scorer import load_scorer
 from tests.e2e.conftest import Project, copy_project
+from tests.sizes import size
 
 pytestmark = pytest.mark.slow
 
+COMMANDS = size(
+    ("checkout --force", "gc --workspace --force"),
+    ("checkout --force", "exp run --dry", "gc --workspace --force", "pull"),
+)
 CREATE = """
 import sys
 from pathlib import Path
@@ -118,7 +123,7 @@ def test_commands_of_dvc_leave_results_alone_that_it_does_not_know(two: Project)
     newer.write_bytes(b"of a run that DVC does not know")
     before = files(two.root / "data")
     try:
-        for command in ("checkout --force", "exp run --dry", "gc --workspace --force", "pull"):
+        for command in COMMANDS:
             two.run("dvc", *command.split(), check=False)
             two.run("dvc", *command.split(), cwd="data/north", check=False)
         assert files(two.root / "data") == before
