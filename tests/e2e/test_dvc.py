@@ -179,6 +179,7 @@ def metrics_here(reproduced: Project) -> dict[str, dict[str, float]]:
     return metrics_of_experiments(reproduced)["here"]
 
 
+@pytest.mark.full  # tests/datasets/test_undo.py runs some in a small project
 def test_an_experiment_in_the_workspace(
     reproduced: Project, metrics_here: dict[str, dict[str, float]]
 ) -> None:
@@ -239,9 +240,12 @@ def test_a_refused_model_is_not_promoted(refused: Project) -> None:
             "01-explore",
             ("rows read", "of the training set churned", "Alone, ", "pairs of numbers"),
         ),
-        (
-            "02-read-the-model",
-            ("Champion: ", "groups churn", "without a model", "counts most", "lowers it most"),
+        pytest.param(
+            *(
+                "02-read-the-model",
+                ("Champion: ", "groups churn", "without a model", "counts most", "lowers it most"),
+            ),
+            marks=pytest.mark.full,  # what it calls is tested without it
         ),
     ],
 )

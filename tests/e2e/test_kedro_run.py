@@ -184,11 +184,17 @@ def test_simulate_writes_customers_and_their_truth(finished: Project, tmp_path: 
 
 
 def test_dvc_yaml_is_in_step_and_the_check_notices_when_it_is_not(finished: Project) -> None:
+    before = (finished.root / "dvc.yaml").read_bytes()
     finished.edit("dvc.yaml", "- training\n", "- training.folds\n")
     stale = finished.run("kedro", "dvc-yaml", "--check", check=False)
     assert stale.returncode == 1
     assert "run `kedro dvc-yaml`" in stale.stderr
     finished.run("kedro", "dvc-yaml")
+    assert (finished.root / "dvc.yaml").read_bytes() == before
+
+
+@pytest.mark.full  # tests/stages does it in one process
+def test_the_check_of_dvc_yaml_says_that_it_is_in_step(finished: Project) -> None:
     assert "up to date" in finished.run("kedro", "dvc-yaml", "--check").stdout
 
 

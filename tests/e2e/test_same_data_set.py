@@ -86,6 +86,7 @@ def test_of_runs_started_together_one_runs_and_prints_its_own_figures(project: P
     assert not list((project.root / "data").rglob("*.partial"))
 
 
+@pytest.mark.full  # tests/locking waits for a real DVC of a small project
 def test_a_command_waits_for_dvc(project: Project) -> None:
     dvc = start(project, "dvc", "repro", "-f", "-s", "ingestion")
     wait_for_the_lock(project, dvc)
