@@ -131,6 +131,7 @@ def test_commands_of_dvc_leave_results_alone_that_it_does_not_know(two: Project)
         newer.write_bytes(kept)
 
 
+@pytest.mark.full  # test_dvc.py asks for those of the built-in data set
 def test_metrics_and_plots_of_a_data_set_are_shown(two: Project) -> None:
     metrics = json.loads(two.run("dvc", "metrics", "show", "--json", cwd="data/south").stdout)
     assert "08_reporting/metrics.json" in metrics[""]["data"]
