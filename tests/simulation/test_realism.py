@@ -48,7 +48,7 @@ def test_gaps_find_what_was_changed(population: Simulation) -> None:
     assert mean_gaps(customers, changed)["MonthlyCharges"] == pytest.approx(0.5)
 
 
-@pytest.mark.full  # about the yardstick, with a forest of its own
+@pytest.mark.full  # about the yardstick, which fits trees of its own
 def test_discrimination_notices_a_broken_relation() -> None:
     customers, others = (simulate_customers(2000, seed).customers for seed in (1, 2))
     internet = others["InternetService"].sample(frac=1, random_state=0).to_numpy()
