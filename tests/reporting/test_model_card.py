@@ -12,17 +12,18 @@ import yaml
 from jinja2 import UndefinedError
 from markdown_it import MarkdownIt
 
+from churn_pipeline.contract import Contract
 from churn_pipeline.reporting.embedding import data_uri
 from churn_pipeline.reporting.model_card import FIGURES, write_model_card
 from churn_pipeline.reporting.page import render_page
-from tests.reporting.conftest import interval, metrics_by_period
+from tests.reporting.conftest import card_outputs, interval, metrics_by_period
 
 PERIODS = "metrics_by_period.png"  # shown if there are several
 
 
-@pytest.fixture
-def card(outputs: dict[str, Any]) -> str:
-    return write_model_card(**outputs)
+@pytest.fixture(scope="module")
+def card(small_contract: Contract) -> str:
+    return write_model_card(**card_outputs(small_contract))
 
 
 def words(card: str) -> str:
@@ -204,6 +205,19 @@ def test_what_a_cheaper_champion_gives_up_is_said_in_money(
 
 def test_profits_at_other_acceptance_rates_are_on_the_first_screen(card: str) -> None:
     assert "if 10%, 20% or 40% of the contacted churners accept instead of the assumed 30%" in card
+
+
+def test_stability_of_reasons_is_said_with_the_inputs_that_are_alike(
+    card: str, outputs: dict[str, Any]
+) -> None:
+    text = " ".join(card.split())
+    assert "it gave 78.8% of the customers the same first reason; 85.1% of their reasons" in text
+    assert "- `months`, `visits`" in card
+    assert "With each group counted as one input: 87.7% and 90.3%." in text
+    outputs["reason_stability"]["alike"] = []
+    assert "counted as one input" not in write_model_card(**outputs)
+    outputs["reason_stability"]["single"] = {"same_first": None, "same_reasons": None}
+    assert "the same first reason" not in write_model_card(**outputs)
 
 
 def test_folds_and_repeats_are_those_that_were_used(outputs: dict[str, Any]) -> None:
