@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import datetime
 import hashlib
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
@@ -306,3 +308,18 @@ def test_parquet_without_rows_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "customers.parquet"
     pyarrow.parquet.write_table(pa.table({"a": pa.array([], pa.int64())}), path)
     assert "customers.parquet has no rows" in data_error(path)
+
+
+def test_typed_columns_of_parquet_are_spelled_as_python_does(tmp_path: Path) -> None:
+    days = [datetime.date(1, 1, 1), datetime.date(9999, 12, 31), None]
+    raw = read_parquet(
+        tmp_path,
+        truth=pa.array([True, None, False]),
+        day=pa.array(days),
+        single=pa.array([0.1, 1e-7, None], pa.float32()),
+        double=pa.array([0.1, float("nan"), 1e300]),
+    )
+    assert raw.cells["truth"].tolist() == ["True", "", "False"]
+    assert raw.cells["day"].tolist() == [str(day) if day else "" for day in days]
+    assert raw.cells["single"].tolist()[:2] == [repr(float(np.float32(x))) for x in (0.1, 1e-7)]
+    assert raw.cells["double"].tolist() == ["0.1", "", "1e+300"]

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,28 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Sink:
         server = request.getfixturevalue("postgresql")
         server.run("drop schema public cascade", "create schema public")
     return Sink(request.param, tmp_path, server)
+
+
+def test_frames_of_one_run_do_not_replace_each_other(sink: Sink) -> None:
+    former, more = scores(9, JANUARY), scores(5, FEBRUARY, shift=0.5)
+    sink.dataset().save(former)
+    new = scores(6, JANUARY)
+    sink.dataset().save(iter([new[:0], new[:4], more, new[4:]]))
+    assert sink.runs() == [("m1", "2026-01-31", 6, 6), ("m1", "2026-02-28", 5, 5)]
+    sink.dataset().save(iter([new[:0]]))  # nothing was scored: nothing changes
+    assert len(sink.runs()) == 2
+
+
+def test_a_frame_that_cannot_be_made_leaves_the_old_rows(sink: Sink) -> None:
+    sink.dataset().save(scores(9, JANUARY))
+
+    def broken() -> Iterator[pd.DataFrame]:
+        yield scores(4, JANUARY)
+        raise RuntimeError("no more")
+
+    with pytest.raises((RuntimeError, DatasetError), match="no more"):
+        sink.dataset().save(broken())
+    assert sink.runs() == [("m1", "2026-01-31", 9, 9)]
 
 
 def test_the_table_is_created_with_typed_columns(sink: Sink) -> None:
