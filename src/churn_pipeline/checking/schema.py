@@ -2,9 +2,11 @@
 
 from functools import partial
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+from churn_pipeline.checking.distinct_rows import distinct_rows
 from churn_pipeline.contract.model import Column, Contract, RowRule
 
 # any of a category, be it texts or pandas categories: the allowed values are checked
@@ -66,5 +68,11 @@ def _column_schema(column: Column, is_unique: bool) -> pa.Column:
 
 
 def _holds(rule: RowRule, table: pd.DataFrame) -> pd.Series:
-    values = {name: table[name].to_numpy() for name in rule.check.columns}
+    columns = {name: table[name] for name in rule.check.columns}
+    if columns and all(isinstance(c.dtype, pd.CategoricalDtype) for c in columns.values()):
+        # of categories a table has few different rows, and comparing texts is slow
+        first, codes = distinct_rows([column.cat.codes.to_numpy() for column in columns.values()])
+        values = {name: column.iloc[first].to_numpy() for name, column in columns.items()}
+        return pd.Series(np.asarray(rule.check.holds(values))[codes], index=table.index)
+    values = {name: column.to_numpy() for name, column in columns.items()}
     return pd.Series(rule.check.holds(values), index=table.index)

@@ -1,12 +1,12 @@
 """Explanations of many customers: which inputs matter, how they act, the reasons of each."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn_pipeline.checking.distinct_rows import distinct_rows
 from churn_pipeline.contract import Contract
 from churn_pipeline.evaluation.coded_texts import coded_texts
 from churn_pipeline.scorer.wording import combined_columns, reason_text, spelled
@@ -141,7 +141,7 @@ def _texts(
     parts = combined_columns(name, contract) or (name,)
     chosen = [customers[part].iloc[rows] for part in parts]
     flags = {part: unseen[part][rows] for part in parts if part in unseen}
-    first, codes = _distinct([pd.factorize(part)[0] for part in chosen] + list(flags.values()))
+    first, codes = distinct_rows([pd.factorize(part)[0] for part in chosen] + list(flags.values()))
     values = [part.iloc[first].tolist() for part in chosen]
     unseen_parts = {part: flagged[first].tolist() for part, flagged in flags.items()}
     texts = [
@@ -154,14 +154,3 @@ def _texts(
         for at, found in enumerate(zip(*values, strict=True))
     ]
     return texts, codes
-
-
-def _distinct(keys: list[NDArray[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the first row of each different combination of keys, and which each row has."""
-    joined = np.zeros(len(keys[0]), dtype=np.int64)
-    for key in keys:
-        number = key.astype(np.int64) + 1  # -1 where missing
-        joined = pd.factorize(joined * (int(number.max(initial=0)) + 1) + number)[0]
-    first = np.full(int(joined.max(initial=-1)) + 1, -1, dtype=np.int64)
-    first[joined[::-1]] = np.arange(len(joined))[::-1]  # of several, the last that is written stays
-    return first, joined
