@@ -4,7 +4,6 @@ import datetime
 import signal
 import subprocess
 import sys
-import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.io import staged_parts
 from churn_pipeline.io.frames import FramesCSVDataset, FramesParquetDataset
 from churn_pipeline.io.raw_stream import RawStream, RawStreamDataset
+from churn_pipeline.io.readers import text_rows
 from churn_pipeline.io.staged_parts import StagedPartsDataset
 from churn_pipeline.pipelines.scoring import create_pipeline, scores
 from churn_pipeline.pipelines.scoring.nodes import contract_of_requests
@@ -537,18 +537,19 @@ def test_memory_grows_by_the_keys_only(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(scores, "_ROWS_A_FRAME", 3000)
+    monkeypatch.setattr(scores, "_ROWS_A_FRAME", 1000)
     monkeypatch.setattr(staged_parts, "_ROWS_A_BATCH", 64)
-    # a block of the parser is some 8,000 rows
-    small, large = (_peak(fresh, bundle, contract, tmp_path, copies) for copies in (30, 80))
+    monkeypatch.setattr(text_rows, "_BLOCK", 1 << 14)
+    small, large = (_peak(fresh, bundle, contract, tmp_path, copies) for copies in (10, 40))
     # a row takes 130 bytes in the file, 230 in that of the scores, and several times that as texts
-    assert (large - small) / (50 * N) < 500
+    # all at once, it is 340 bytes a row
+    assert (large - small) / (30 * N) < 120
 
 
 def _peak(
     fresh: pd.DataFrame, bundle: Bundle, contract: Contract, folder: Path, copies: int
 ) -> int:
-    """Return the peak of what numpy, Python and Arrow hold, of a file of so many copies."""
+    """Return the peak of what Arrow holds, texts above all, of a file of so many copies."""
     file = pd.concat([fresh] * copies, ignore_index=True)
     file[contract.id.name] = [f"C{i}" for i in range(len(file))]
     path = folder / f"{copies}.csv"
@@ -557,11 +558,10 @@ def _peak(
     before = pa.default_memory_pool()
     pool = pa.proxy_memory_pool(before)
     pa.set_memory_pool(pool)
-    tracemalloc.start()
     try:
         catalog = DataCatalog(
             {
-                "customers_to_score": RawStreamDataset(filepath=str(path), rows_a_part=3000),
+                "customers_to_score": RawStreamDataset(filepath=str(path), rows_a_part=1000),
                 "bundle": MemoryDataset(bundle, copy_mode="assign"),
                 "scoring_parts": StagedPartsDataset(filepath=str(folder / "parts")),
                 "scores": FramesCSVDataset(filepath=str(folder / "scores.csv")),
@@ -573,7 +573,6 @@ def _peak(
             }
         )
         SequentialRunner().run(create_pipeline(), catalog)
-        return tracemalloc.get_traced_memory()[1] + pool.max_memory()
+        return pool.max_memory()
     finally:
-        tracemalloc.stop()
         pa.set_memory_pool(before)

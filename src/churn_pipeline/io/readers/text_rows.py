@@ -23,6 +23,7 @@ from churn_pipeline.io.readers.opening import UNREADABLE, open_bytes
 from churn_pipeline.io.readers.separator import NAMES
 from churn_pipeline.io.readers.text_layout import MAX_COLUMNS, Layout
 
+_BLOCK = 1 << 20  # bytes, which the parser reads several of ahead
 Invalid: TypeAlias = Any  # pyarrow.csv.InvalidRow
 
 
@@ -130,6 +131,7 @@ def _pieces(path: Path, layout: Layout) -> Iterator[_Piece]:
                 # row like any other, so that names given twice survive
                 read_options=pyarrow.csv.ReadOptions(
                     use_threads=False,
+                    block_size=_BLOCK,
                     skip_rows=layout.skipped,
                     column_names=names and [f"f{i}" for i in range(len(names))],
                     autogenerate_column_names=names is None,
