@@ -541,8 +541,7 @@ def test_memory_grows_by_the_keys_only(
     monkeypatch.setattr(staged_parts, "_ROWS_A_BATCH", 64)
     monkeypatch.setattr(text_rows, "_BLOCK", 1 << 14)
     small, large = (_peak(fresh, bundle, contract, tmp_path, copies) for copies in (10, 40))
-    # a row takes 130 bytes in the file, 230 in that of the scores, and several times that as texts
-    # all at once, it is 340 bytes a row
+    # held at once, the texts of a row alone take 340 bytes
     assert (large - small) / (30 * N) < 120
 
 
