@@ -14,12 +14,14 @@ import pandas as pd
 import pytest
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.io.raw_table import RawTableDataset
+from churn_pipeline.io.raw_stream import RawStreamDataset
+from churn_pipeline.io.staged_parts import StagedParts
 from churn_pipeline.pipelines.decisions.nodes import decide_test_customers
 from churn_pipeline.pipelines.evaluation.nodes import score_test_customers
 from churn_pipeline.pipelines.features.nodes import derive_features
-from churn_pipeline.pipelines.ingestion.nodes import check_customers, quarantine_customers
-from churn_pipeline.pipelines.scoring.nodes import contract_of_requests, score_customers
+from churn_pipeline.pipelines.scoring.nodes import contract_of_requests
+from churn_pipeline.pipelines.scoring.parts import check_parts, set_apart
+from churn_pipeline.pipelines.scoring.scores import score_customers
 from churn_pipeline.scorer import Bundle, Scorer
 from churn_pipeline.scorer.bundle import write_bundle
 from tests.bundles import ECONOMICS, packaged
@@ -94,12 +96,14 @@ def by_evaluation(bundle: Bundle, table: pd.DataFrame, contract: Contract) -> pd
 def by_scoring(bundle: Bundle, table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Score a file as ``kedro run --pipelines scoring`` does; customers in the file's order."""
     path.write_text(table[:CUSTOMERS].to_csv(index=False))
-    raw = RawTableDataset(filepath=str(path)).load()
+    raw = RawStreamDataset(filepath=str(path)).load()
     contract = contract_of_requests(bundle, raw, None)
-    checked, violations = check_customers(raw, contract)
-    accepted, rejected = quarantine_customers(raw, checked, violations, contract)
-    assert rejected.empty
-    scores = score_customers(accepted, bundle)
+    parts = StagedParts(path.parent / "parts")
+    accepted, rejected = check_parts(raw, contract, bundle, parts, True, "month")
+    assert all(frame.empty for frame in rejected)
+    described, _ = set_apart(accepted, contract, bundle, raw, True, "month")
+    _, ranked = score_customers(described, bundle)
+    scores = pd.concat(list(ranked))
     return scores.set_index(contract.id.name).loc[table[contract.id.name][:CUSTOMERS]]
 
 

@@ -33,8 +33,8 @@ def test_the_text_is_that_of_pandas(rows: list[tuple[object, ...]]) -> None:
 @pytest.mark.parametrize(
     "column",
     [
-        pd.to_datetime(["2026-01-31", None, "1999-12-01"]),
-        pd.to_datetime(["2026-01-31 00:00", None, "1999-12-01 12:00"]),
+        pd.array(["2026-01-31", None, "1999-12-01"], dtype="datetime64[us]"),
+        pd.array(["2026-01-31", None, "1999-12-01 12:00"], dtype="datetime64[us]"),
         pd.Categorical(["a", None, "b,c"]),
         pd.array([1, None, 3], dtype="Int64"),
         np.array(["a", 1, None], dtype=object),

@@ -15,13 +15,15 @@ from churn_pipeline.io.raw_table import RawTable, RawTableDataset
 
 def stream_of(path: Path, rows: int, contract: Path | None = None) -> RawStream:
     return RawStreamDataset(
-        filepath=str(path), rows_a_part=rows, contract=contract and str(contract)
+        filepath=str(path), rows_a_part=rows, contract=None if contract is None else str(contract)
     ).load()
 
 
 def assert_same(path: Path, rows: int, contract: Path | None = None) -> list[RawTable]:
     """Require that the parts of a stream make up the table that is read at once."""
-    whole = RawTableDataset(filepath=str(path), contract=contract and str(contract)).load()
+    whole = RawTableDataset(
+        filepath=str(path), contract=None if contract is None else str(contract)
+    ).load()
     stream = stream_of(path, rows, contract)
     assert (stream.name, stream.sha256) == (whole.name, whole.sha256)
     assert list(stream.columns) == list(whole.cells.columns)
