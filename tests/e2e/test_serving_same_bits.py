@@ -95,7 +95,8 @@ def by_evaluation(bundle: Bundle, table: pd.DataFrame, contract: Contract) -> pd
 
 def by_scoring(bundle: Bundle, table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Score a file as ``kedro run --pipelines scoring`` does; customers in the file's order."""
-    path.write_text(table[:CUSTOMERS].to_csv(index=False))
+    target = Scorer(bundle).contract.target.name  # who has left is not scored
+    path.write_text(table[:CUSTOMERS].drop(columns=target).to_csv(index=False))
     raw = RawStreamDataset(filepath=str(path)).load()
     contract = contract_of_requests(bundle, raw, None)
     parts = StagedParts(path.parent / "parts")

@@ -21,9 +21,8 @@ def stream_of(path: Path, rows: int, contract: Path | None = None) -> RawStream:
 
 def assert_same(path: Path, rows: int, contract: Path | None = None) -> list[RawTable]:
     """Require that the parts of a stream make up the table that is read at once."""
-    whole = RawTableDataset(
-        filepath=str(path), contract=None if contract is None else str(contract)
-    ).load()
+    given = None if contract is None else str(contract)
+    whole = RawTableDataset(filepath=str(path), contract=given).load()
     stream = stream_of(path, rows, contract)
     assert (stream.name, stream.sha256) == (whole.name, whole.sha256)
     assert list(stream.columns) == list(whole.cells.columns)
