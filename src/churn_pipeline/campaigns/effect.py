@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 CONFIDENCE = 0.95
+Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 MISMATCH = 0.001
 """p-value of the sample-ratio test below which an effect is not reported."""
 _FEWEST = 10  # customers and churners or stayers of an arm for the adjusted estimate
@@ -115,29 +116,49 @@ def _newcombe(one: Interval, other: Interval) -> Interval:
 def _adjusted(
     churned: Flags, is_treated: Flags, p: Floats, held_out_share: float
 ) -> Interval | None:
-    """Return the augmented estimate, with a linear model of churn on the log-odds in each arm.
-
-    The arms' shares are known, so that it is consistent whatever the models are worth (as Lin,
-    2013, shows of the same regression).
-    """
-    y = churned.astype(np.float64)
+    for arm in (is_treated, ~is_treated):
+        if min(churned[arm].sum(), (~churned[arm]).sum()) < _FEWEST:
+            return None
     certain = np.clip(p, _CERTAIN, 1 - _CERTAIN)
     odds = np.log(certain) - np.log1p(-certain)
-    design = np.column_stack([np.ones(len(y)), odds - odds.mean()])
+    return adjusted_difference(churned.astype(np.float64), is_treated, odds, held_out_share)
+
+
+def adjusted_difference(
+    outcome: Floats, is_treated: Flags, predictor: Floats, held_out_share: float
+) -> Interval | None:
+    """Return how much lower the mean outcome of the contacted customers is, with its interval.
+
+    The augmented estimate, with a linear model of the outcome on a predictor in each arm. The arms'
+    shares are known, so that it is consistent whatever the models are worth (as Lin, 2013, shows of
+    the same regression).
+
+    Parameters
+    ----------
+    outcome, predictor : ndarray of float, (n,)
+        The predictor was known before anyone was contacted.
+    is_treated : ndarray of bool, (n,)
+    held_out_share : float
+
+    Returns
+    -------
+    Interval or None
+        None where nobody was to be held out, or the predictor is the same for a whole arm.
+    """
     share = 1 - held_out_share
-    expected = []
-    for arm in (is_treated, ~is_treated):
-        counts = (int(y[arm].sum()), int((1 - y[arm]).sum()))
-        if min(counts) < _FEWEST or np.ptp(odds[arm]) == 0:
-            return None
-        coefficients, *_ = np.linalg.lstsq(design[arm], y[arm], rcond=None)
-        expected.append(design @ coefficients)
     if not 0 < share < 1:
         return None
-    treated_term = expected[0] + is_treated * (y - expected[0]) / share
-    control_term = expected[1] + ~is_treated * (y - expected[1]) / (1 - share)
+    design = np.column_stack([np.ones(len(outcome)), predictor - predictor.mean()])
+    expected = []
+    for arm in (is_treated, ~is_treated):
+        if not arm.any() or np.ptp(predictor[arm]) == 0:
+            return None
+        coefficients, *_ = np.linalg.lstsq(design[arm], outcome[arm], rcond=None)
+        expected.append(design @ coefficients)
+    treated_term = expected[0] + is_treated * (outcome - expected[0]) / share
+    control_term = expected[1] + ~is_treated * (outcome - expected[1]) / (1 - share)
     terms = control_term - treated_term
-    half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * float(terms.std(ddof=2)) / sqrt(len(y))
+    half = Z * float(terms.std(ddof=2)) / sqrt(len(outcome))
     value = float(terms.mean())
     return Interval(value, value - half, value + half)
 
@@ -166,7 +187,6 @@ def acceptance(effect: Effect, alpha: float, beta: float) -> Acceptance:
     precisions, and the result is the Beta distribution of the same mean and variance.
     """
     control = max(effect.control_rate.value, 1 / (2 * effect.control))
-    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
     difference = effect.best
     share = difference.value / control
     # the difference and the control rate err together: a high control rate raises both
@@ -174,10 +194,10 @@ def acceptance(effect: Effect, alpha: float, beta: float) -> Acceptance:
     control_error = _error(effect.control_rate, effect.control)
     treated_share = effect.treated_rate.value / control
     error = sqrt(treated_error**2 + (treated_share * control_error) ** 2) / control
-    half_of_difference = (difference.high - difference.low) / (2 * z)
-    plain_half = (effect.difference.high - effect.difference.low) / (2 * z)
+    half_of_difference = (difference.high - difference.low) / (2 * Z)
+    plain_half = (effect.difference.high - effect.difference.low) / (2 * Z)
     error *= min(1.0, half_of_difference / plain_half) if plain_half else 1.0
-    found = Interval(share, share - z * error, share + z * error)
+    found = Interval(share, share - Z * error, share + Z * error)
     mean = alpha / (alpha + beta)
     variance = mean * (1 - mean) / (alpha + beta + 1)
     weight = variance / (variance + error**2)
