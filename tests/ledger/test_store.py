@@ -22,6 +22,7 @@ from kedro.io import DatasetError
 from churn_pipeline.errors import ChurnPipelineError, DataError, LedgerError
 from churn_pipeline.io.databases import run
 from churn_pipeline.ledger import migration, schema, store
+from churn_pipeline.ledger.erasure import forget
 from churn_pipeline.ledger.migration import version_of
 from churn_pipeline.ledger.store import Ledger
 from tests.ledger.books import Book, scores
@@ -185,7 +186,9 @@ def test_a_user_who_may_not_create_the_schema_is_told_who_may(
         "grant select, insert, delete on all tables in schema ledger to writer",
     )
     book.dataset().save(scores(3))
-    assert book.run("select count(*) from scores") == [(3,)]
+    with book.ledger.writing() as opened:
+        assert forget(opened, "bank", "C000001", customer_hash=None, by="me") == {"scores": 1}
+    assert book.run("select count(*) from scores") == [(2,)]
 
 
 STARTER = """
@@ -302,6 +305,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(
     file_book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file_book.dataset().save(scores(50))
+
     def run_on_a_small_disk(opened: sa.Connection, sql: str) -> Any:
         run(opened, "pragma max_page_count = 30")
         return run(opened, sql)

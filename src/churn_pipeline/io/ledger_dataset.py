@@ -102,7 +102,9 @@ class ScoresLedgerDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
                 .where(scores.c.data_set == self._data_set)
                 .order_by(scores.c.score_id)
             )
-            return pd.DataFrame(result.fetchall(), columns=list(result.keys()))
+            table = pd.DataFrame(result.fetchall(), columns=list(result.keys()))
+        # SQLite has no time zones
+        return table.assign(scored_at=pd.to_datetime(table["scored_at"], utc=True))
 
     def _ledger(self) -> Any:
         from churn_pipeline.ledger.store import Ledger

@@ -69,12 +69,12 @@ scores = sa.Table(
 erasures = sa.Table(
     "erasures",
     metadata,
-    sa.Column("erasure_id", sa.Integer, primary_key=True, comment="Number"),
+    sa.Column("erasure_id", sa.Integer, sa.Identity(), primary_key=True, comment="Number"),
     sa.Column("data_set", sa.Text, nullable=False, comment="dataset.name of params.yaml"),
     sa.Column("erased_at", sa.DateTime(timezone=True), nullable=False, comment="UTC"),
     sa.Column(
-        "customer_hash", sa.Text, nullable=False, comment="Keyed hash of the id, as in the audit "
-        "log",
+        "customer_hash", sa.Text, comment="Keyed hash of the id, as in the audit log; null where "
+        "there was no file of API keys",
     ),
     sa.Column("erased_by", sa.Text, nullable=False, comment="User of the operating system"),
     sa.Column("rows_erased", sa.BigInteger, nullable=False, comment="In all tables"),

@@ -68,10 +68,16 @@ def upgrade() -> None:
     op.create_index("scores_as_of", "scores", ["data_set", "as_of", "model_version", "source"])
     op.create_table(
         "erasures",
-        sa.Column("erasure_id", sa.Integer, primary_key=True, comment="Number"),
+        # an identity, not a sequence, which every writer would need a right to
+        sa.Column("erasure_id", sa.Integer, sa.Identity(), primary_key=True, comment="Number"),
         _text("data_set", "dataset.name of params.yaml"),
         _time("erased_at", "UTC"),
-        _text("customer_hash", "Keyed hash of the id, as in the audit log"),
+        sa.Column(
+            "customer_hash",
+            sa.Text,
+            comment="Keyed hash of the id, as in the audit log; null where there was no file of "
+            "API keys",
+        ),
         _text("erased_by", "User of the operating system"),
         sa.Column("rows_erased", sa.BigInteger, nullable=False, comment="In all tables"),
     )
