@@ -101,8 +101,8 @@ lock: setup  ## update requirements.lock from pyproject.toml
 benchmark-serving: setup  ## compare the speed of the service with others (half an hour)
 	python -m benchmarks.serving
 
-clean:  ## remove generated files; keep DVC's cache, MLflow's runs and Optuna's studies
+clean:  ## remove generated files; keep DVC's cache, MLflow's runs, Optuna's studies and ledgers
 	$(if $(wildcard $(BIN)/python),python -m churn_pipeline.locking) git clean -qfdX -e '!.*.lock' \
-		-- data ':!data/*/.dvc'
+		-- data ':!data/*/.dvc' ':!data/10_ledger' ':!data/*/10_ledger'
 	rm -rf .venv .viz .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -175,7 +175,13 @@ def test_all_problems_are_told_at_once(parameters: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("section", "key"),
-    [("ingestion", "source"), ("scoring", "source"), ("scoring", "sink"), ("publishing", "sink")],
+    [
+        ("ingestion", "source"),
+        ("scoring", "source"),
+        ("scoring", "sink"),
+        ("publishing", "sink"),
+        ("ledger", "address"),
+    ],
 )
 def test_a_password_in_an_address_is_refused_and_not_shown(
     parameters: dict[str, Any], section: str, key: str
@@ -197,6 +203,15 @@ def test_a_sink_that_is_no_table_is_refused_before_anything_runs(
         check_parameters(parameters)
     parameters["scoring"]["sink"] = "sqlite:///scores.db::scores"
     check_parameters(parameters)
+
+
+def test_a_ledger_is_an_address_of_a_database_or_none(parameters: dict[str, Any]) -> None:
+    for address in (None, "sqlite:///a.db", "postgresql://host/bank", "postgresql://h/d::s"):
+        check_parameters(put(parameters, "ledger.address", address))
+    for address in ("ledger.db", "duckdb:///a.db", "", "sqlite:///a.db::scores", 3, True):
+        with pytest.raises(ParameterError, match=r"params\.yaml: ledger\.address is ") as caught:
+            check_parameters(put(parameters, "ledger.address", address))
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("date", ["31.01.2026", "2026-02-30", "20260131"])

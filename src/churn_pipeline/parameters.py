@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.evaluation.metric_definitions import METRIC_GATES, METRICS
 from churn_pipeline.io.addresses import parse_sink, refuse_password
+from churn_pipeline.ledger.address import parse_ledger
 from churn_pipeline.scorer.decisions import ACTION_RULE, is_no_action
 from churn_pipeline.serving.settings import parse_settings
 
@@ -22,6 +23,7 @@ _ADDRESSES = (
     ("scoring", "source"),
     ("scoring", "sink"),
     ("publishing", "sink"),
+    ("ledger", "address"),
 )
 
 
@@ -175,6 +177,10 @@ class _Scoring(_Sink):
     all_snapshots: bool
 
 
+class _Ledger(_Section):
+    address: str | None = Field(min_length=1)
+
+
 class _Parameters(_Section):
     dataset: _Dataset
     simulation: _Simulation
@@ -189,6 +195,7 @@ class _Parameters(_Section):
     economics: _Economics
     gates: _Gates  # type: ignore[valid-type]  # made of the metrics
     scoring: _Scoring
+    ledger: _Ledger
     publishing: _Sink
     serving: Any
 
@@ -227,6 +234,8 @@ def _check_addresses(parameters: Mapping[str, Any], source: str) -> None:
             refuse_password(address, f"{section}.{key}")
             if key == "sink":
                 parse_sink(address, f"{section}.{key}")
+            elif section == "ledger" and address:
+                parse_ledger(address)
         except DataError as error:
             raise ParameterError(f"{source}: {error}") from None
 

@@ -12,7 +12,9 @@ from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.runner import SequentialRunner
 
 from churn_pipeline.contract import Contract
-from churn_pipeline.errors import DataError, ParameterError
+from churn_pipeline.errors import DataError, LedgerError, ParameterError
+from churn_pipeline.io.atomic import CSVDataset, JSONDataset
+from churn_pipeline.io.ledger_dataset import ScoresLedgerDataset
 from churn_pipeline.io.raw_table import RawTable, RawTableDataset
 from churn_pipeline.pipelines.scoring import create_pipeline, nodes
 from churn_pipeline.pipelines.scoring.nodes import contract_of_requests
@@ -21,7 +23,10 @@ from churn_pipeline.scorer.bundle import to_json
 from tests.bundles import packaged
 
 N = 300
-OUTPUTS = ("scores", "scores_sink", "rejected_to_score", "not_scored", "scoring_report")
+OUTPUTS = (
+    *("scores", "scores_sink", "rejected_to_score", "not_scored", "scoring_report"),
+    "scores_ledger",
+)
 COLUMNS = ["churn_probability", "tier", "recommended_action", "contact", "expected_profit"]
 
 
@@ -56,6 +61,7 @@ def run(
     sink: str | None = None,
     date: str | None = None,
     all_snapshots: bool = True,
+    **datasets: Any,
 ) -> dict[str, Any]:
     """Run the pipeline on a file; return its outputs."""
     path = folder / "customers.csv"
@@ -72,7 +78,9 @@ def run(
             "params:split.period": MemoryDataset("month"),
             "rejected_to_score": Kept(),
             "not_scored": Kept(),
-            "scoring_report": MemoryDataset(),
+            "scoring_report": Kept(),
+            "scores_ledger": MemoryDataset(),
+            **datasets,
         }
     )
     SequentialRunner().run(create_pipeline(), catalog)
@@ -402,3 +410,95 @@ def test_a_file_without_its_day_needs_one_unless_the_model_knows_the_file(
     asked = contract_of_requests(of_training, raw, None)
     assert asked.snapshot is not None
     assert asked.snapshot.default == "2026-01-31"
+
+
+# The ledger
+
+
+def with_columns(bundle: Bundle, **columns: dict[str, Any]) -> Bundle:
+    document = bundle.json("contract.json")
+    document["columns"].update(columns)
+    return bundle.with_files({"contract.json": to_json(document)})
+
+
+DAY = {"type": "date", "role": "snapshot", "meaning": "The day."}
+
+
+def test_the_ledger_gets_each_score_with_its_customer_and_day(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    outputs = run(fresh, bundle, tmp_path, date="2026-01-31")
+    recorded, scores = outputs["scores_ledger"], outputs["scores"]
+    assert set(recorded["as_of"]) == {"2026-01-31"}
+    assert recorded["customer"].tolist() == scores[contract.id.name].tolist()
+    assert recorded["row_id"].tolist() == scores[contract.id.name].tolist()
+    figures = scores.drop(columns=contract.id.name)
+    pd.testing.assert_frame_equal(recorded[list(figures)], figures)
+    assert set(recorded) == {"customer", "row_id", "as_of", *figures}
+    assert outputs["scoring_report"]["as_of"] == "scoring.date"
+
+
+def test_the_day_in_the_ledger_is_the_snapshot_where_there_is_no_date(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    panel = with_columns(bundle, day=DAY)
+    months = [fresh.assign(day=day) for day in ("2026-01-31", "2026-02-28")]
+    outputs = run(pd.concat(months), panel, tmp_path)
+    recorded = outputs["scores_ledger"]
+    assert recorded.groupby("as_of").size().to_dict() == {"2026-01-31": N, "2026-02-28": N}
+    assert outputs["scoring_report"]["as_of"] == "snapshot"
+    pd.testing.assert_series_equal(
+        recorded["as_of"], outputs["scores"]["day"].astype("str"), check_names=False
+    )
+    dated = run(pd.concat(months[:1]), panel, tmp_path, date="2026-03-01")["scores_ledger"]
+    assert set(dated["as_of"]) == {"2026-03-01"}
+
+
+def test_without_any_day_the_ledger_is_told_none(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path
+) -> None:
+    outputs = run(fresh, bundle, tmp_path)
+    assert outputs["scores_ledger"]["as_of"].isna().all()
+    assert outputs["scoring_report"]["as_of"] == "day of the run"
+
+
+def test_rows_of_a_customer_are_recorded_under_the_customer(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    owner = {"type": "text", "role": "customer", "meaning": "Who has the contract."}
+    bundle = with_columns(bundle, owner=owner)
+    file = fresh.assign(owner=[f"O{i // 2}" for i in range(N)]).astype({"owner": object})
+    file.loc[7, "owner"] = None
+    recorded = run(file, bundle, tmp_path)["scores_ledger"].set_index("row_id")["customer"]
+    ids = file[contract.id.name]
+    assert recorded[ids[0]] == recorded[ids[1]] == "O0"
+    assert recorded[ids[299]] == "O149"
+    assert recorded[ids[7]] == ids[7]  # nobody is named
+    assert recorded[ids[6]] == "O3"
+
+
+def test_a_ledger_that_fails_leaves_the_files_of_scores(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path
+) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("no folder")
+    scores = tmp_path / "scores.csv"
+    datasets: dict[str, Any] = {
+        "scores": CSVDataset(filepath=str(scores)),
+        "scoring_report": JSONDataset(filepath=str(tmp_path / "scoring.json")),
+        "scores_ledger": ScoresLedgerDataset(
+            address=f"sqlite:///{blocked}/ledger.sqlite", data_set="churn"
+        ),
+    }
+    with pytest.raises(DatasetError) as caught:
+        run(fresh, bundle, tmp_path, **datasets)
+    error: BaseException | None = caught.value
+    while isinstance(error, DatasetError):
+        error = error.__cause__
+    assert isinstance(error, LedgerError)
+    message = str(error)
+    assert "ledger.sqlite cannot be written" in message
+    assert message.endswith("(until then, none of these 300 scores is in the ledger)")
+    assert "\n" not in message
+    assert len(pd.read_csv(scores)) == N
+    assert (tmp_path / "scoring.json").is_file()

@@ -122,7 +122,7 @@ def _catalog(conf: Path, parameters: dict[str, Any]) -> DataCatalog:
         str(conf), env=_NAME, base_env="base", default_run_env="local", custom_resolvers={}
     )
     entries = {k: v for k, v in loader["catalog"].items() if not k.startswith("_")}
-    catalog = DataCatalog.from_config(entries, credentials={"source": {}, "sink": {}})
+    catalog = DataCatalog.from_config(entries, credentials={"source": {}, "sink": {}, "ledger": {}})
     catalog["champion_model"] = MemoryDataset(None)  # no registry, so none yet
     for name, value in _flat({"params": parameters}).items():
         catalog[name] = MemoryDataset(value)

@@ -8,6 +8,7 @@ _MODULES = {
     "audit": "churn_pipeline.serving.audit.commands.audit",
     "contract": "churn_pipeline.cli.contract.contract",
     "dvc-yaml": "churn_pipeline.cli.dvc_yaml.dvc_yaml",
+    "ledger": "churn_pipeline.cli.ledger.ledger",
     "model": "churn_pipeline.cli.model.model",
     "run": "churn_pipeline.cli.run.run",
     "simulate": "churn_pipeline.cli.simulate.simulate",

@@ -9,6 +9,7 @@ from churn_pipeline.pipelines.scoring.nodes import (
     score_customers,
     set_apart,
 )
+from churn_pipeline.pipelines.scoring.record import record_scores
 from churn_pipeline.pipelines.scoring.report import report_scoring
 
 
@@ -84,6 +85,17 @@ def create_pipeline() -> Pipeline:
                 ],
                 outputs="scoring_report",
                 name="report_scoring",
+            ),
+            node(
+                record_scores,
+                inputs=[
+                    "ranked_customers",
+                    "described_customers",
+                    "request_contract",
+                    "scoring_report",
+                ],
+                outputs="scores_ledger",
+                name="record_scores",
             ),
         ],
         tags="scoring",

@@ -1,0 +1,84 @@
+"""What the ledger holds. ``migrations`` creates it; a test compares the two."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+VERSION = "0001"
+"""Revision that this code reads and writes: the name of the last of ``migrations/versions``."""
+
+VERSION_TABLE = "ledger_version"
+
+metadata = sa.MetaData()
+
+_UUID = sa.Text().with_variant(postgresql.UUID(as_uuid=False), "postgresql")
+
+
+def _reason(place: int) -> list[sa.Column[object]]:
+    return [
+        sa.Column(
+            f"reason_{place}", sa.Text, comment=f"Reason {place} of the score in words, if any"
+        ),
+        sa.Column(
+            f"contribution_{place}",
+            sa.Double,
+            comment=f"What reason {place} adds to the log-odds of churning",
+        ),
+    ]
+
+
+scores = sa.Table(
+    "scores",
+    metadata,
+    sa.Column(
+        "score_id", _UUID, primary_key=True, comment="The day, and a hash of the key; the same for "
+        "the same key",
+    ),
+    sa.Column("data_set", sa.Text, nullable=False, comment="dataset.name of params.yaml"),
+    sa.Column("customer", sa.Text, nullable=False, comment="Id of the customer"),
+    sa.Column(
+        "row_id", sa.Text, nullable=False, comment="Id of the row that was scored; that of the "
+        "customer where the table has no ids of rows",
+    ),
+    sa.Column("as_of", sa.Date, nullable=False, comment="Day on which the row describes the "
+              "customer"),
+    sa.Column(
+        "scored_at", sa.DateTime(timezone=True), nullable=False, comment="When the score was "
+        "recorded, UTC",
+    ),
+    sa.Column("source", sa.Text, nullable=False, comment="batch or online"),
+    sa.Column("churn_probability", sa.Double, nullable=False, comment="Calibrated, 0 to 1"),
+    sa.Column("tier", sa.Text, nullable=False, comment="Of the churn probability"),
+    sa.Column("recommended_action", sa.Text, nullable=False, comment="How to contact the customer"),
+    sa.Column("contact", sa.Boolean(create_constraint=False), nullable=False,
+              comment="Whether a contact is expected to pay"),
+    sa.Column(
+        "expected_profit", sa.Double, nullable=False, comment="Of contacting the customer rather "
+        "than not, in economics.currency",
+    ),
+    *_reason(1),
+    *_reason(2),
+    *_reason(3),
+    sa.Column("model_version", sa.Text, nullable=False, comment="Version of the bundle that "
+              "answered"),
+    sa.UniqueConstraint(
+        "data_set", "customer", "row_id", "as_of", "model_version", "source", name="scores_key"
+    ),
+    sa.Index("scores_as_of", "data_set", "as_of", "model_version", "source"),
+)  # fmt: skip
+
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("erasure_id", sa.Integer, sa.Identity(), primary_key=True, comment="Number"),
+    sa.Column("data_set", sa.Text, nullable=False, comment="dataset.name of params.yaml"),
+    sa.Column("erased_at", sa.DateTime(timezone=True), nullable=False, comment="UTC"),
+    sa.Column(
+        "customer_hash", sa.Text, comment="Keyed hash of the id, as in the audit log; null where "
+        "there was no file of API keys",
+    ),
+    sa.Column("erased_by", sa.Text, nullable=False, comment="User of the operating system"),
+    sa.Column("rows_erased", sa.BigInteger, nullable=False, comment="In all tables"),
+)  # fmt: skip
+
+OF_A_CUSTOMER = tuple(table for table in metadata.sorted_tables if "customer" in table.columns)
+"""Tables with rows of a customer: what an erasure goes through."""

@@ -1,0 +1,61 @@
+"""What the ledger keeps of a scoring run."""
+
+from typing import Any
+
+import pandas as pd
+
+from churn_pipeline.contract import Contract
+from churn_pipeline.contract.model import Column
+
+
+def record_scores(
+    scores: pd.DataFrame, described: pd.DataFrame, contract: Contract, report: dict[str, Any]
+) -> pd.DataFrame:
+    """Say of each score whose it is and of which day, in the columns of the ledger.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Or some rows of it.
+    described : DataFrame
+        At least the rows that were scored: it has the customer where ids are those of rows.
+    contract : Contract
+        Of the requests.
+    report : dict
+        Of the run. It is written after the files of scores, and so is the ledger: what goes wrong
+        here leaves them complete.
+
+    Returns
+    -------
+    DataFrame
+        The scores without their id and snapshot, and before them ``customer`` and ``row_id``, as
+        texts, and ``as_of``: the date of the run's parameters, else the snapshot, as ISO text, or
+        missing where there is neither.
+    """
+    rows = _texts(scores[contract.id.name])
+    customers = _customers(scores, described, contract)
+    snapshot, date = contract.snapshot, report["date"]
+    day: Any = None
+    if date is not None:
+        day = date
+    elif snapshot is not None and snapshot.name in scores:
+        day = pd.to_datetime(scores[snapshot.name]).dt.strftime("%Y-%m-%d")
+    figures = scores.drop(columns=[name for name in contract.key if name in scores])
+    added = {"customer": customers, "row_id": rows, "as_of": day}
+    return figures.assign(**added)[[*added, *figures.columns]]
+
+
+def _customers(scores: pd.DataFrame, described: pd.DataFrame, contract: Contract) -> pd.Series:
+    """Return the customer of each score; the row's id where the table does not say."""
+    rows = _texts(scores[contract.id.name])
+    customer: Column | None = contract.customer
+    if customer is None or customer.name not in described:
+        return rows
+    key = [name for name in contract.key if name in scores]
+    known = described[[*key, customer.name]]
+    found = scores[key].merge(known, on=key, how="left", validate="many_to_one")[customer.name]
+    return _texts(found).set_axis(scores.index).fillna(rows)
+
+
+def _texts(ids: pd.Series) -> pd.Series:
+    return ids.astype("str")

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from churn_pipeline.cli.ledger import _TABLES, ledger
+from churn_pipeline.ledger import export as exporting
+from churn_pipeline.ledger.schema import VERSION, metadata
+from churn_pipeline.serving.audit.records import CustomerHash
+from churn_pipeline.serving.identity.key_changes import create_key
+from tests.ledger.books import Book, scores
+from tests.servers import PASSWORD, postgresql_server
+
+
+@pytest.fixture
+def project(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose ledger is a file; nothing is in it yet."""
+    text = (root / "params.yaml").read_text(encoding="utf-8")
+    place = tmp_path / "ledger" / "ledger.sqlite"
+    before = "sqlite:///data/10_ledger/ledger.sqlite"
+    assert before in text
+    (tmp_path / "params.yaml").write_text(text.replace(before, f"sqlite:///{place}"))
+    (tmp_path / "conf" / "local").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KEDRO_ENV", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def filled(project: Path) -> Book:
+    book = Book(project, None)
+    name = yaml.safe_load((project / "params.yaml").read_text())["dataset"]["name"]
+    book.dataset(name).save(scores(300))
+    book.dataset(name).save(scores(200, "2026-02-28", "m2"))
+    book.dataset("shop").save(scores(5))
+    return book
+
+
+def run(*arguments: str, given: str | None = None) -> Result:
+    return CliRunner().invoke(ledger, arguments, input=given)
+
+
+def refused(*arguments: str) -> str:
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")
+    assert result.output.count("\n") == 1, result.output
+    return result.output
+
+
+def test_status_shows_what_is_there(filled: Book) -> None:
+    result = run("status")
+    assert result.exit_code == 0, result.output
+    place, version, *lines = result.output.splitlines()
+    assert re.fullmatch(r"Ledger ledger/ledger\.sqlite, [\d.]+ MB", place)
+    assert version == f"Schema version {VERSION}, the present one"
+    assert [re.split(r" {2,}", line) for line in lines] == [
+        ["DATA SET", "SOURCE", "MODEL", "SCORES", "FROM", "TO"],
+        ["churn_pipeline", "batch", "m1", "300", "2026-01-31", "2026-01-31"],
+        ["churn_pipeline", "batch", "m2", "200", "2026-02-28", "2026-02-28"],
+        ["shop", "batch", "m1", "5", "2026-01-31", "2026-01-31"],
+    ]
+
+
+def test_without_a_ledger_each_command_says_so(project: Path) -> None:
+    for command in (["status"], ["forget", "C1", "--yes"], ["export", "--to", "a.csv"]):
+        assert "there is no ledger at ledger.sqlite yet" in refused(*command)
+    assert not (project / "ledger").exists()
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(re.sub(r"address: sqlite\S+", "address: null", text))
+    assert "ledger.address is null" in refused("status")
+    (project / "params.yaml").write_text(re.sub(r"(?m)^ledger:", "other:", text))
+    assert "has no ledger.address" in refused("status")
+
+
+def test_upgrade_creates_a_ledger_and_says_where_it_is(project: Path) -> None:
+    assert run("upgrade").output == f"ledger.sqlite was created with schema version {VERSION}\n"
+    assert run("upgrade").output == f"ledger.sqlite has schema version {VERSION} already\n"
+    assert "No scores yet" in run("status").output
+
+
+def test_a_server_is_shown_without_its_password(project: Path) -> None:
+    with postgresql_server() as server:
+        text = (project / "params.yaml").read_text()
+        text = re.sub(r"address: sqlite\S+", f"address: {server.address}", text)
+        (project / "params.yaml").write_text(text)
+        credentials = {"ledger": server.credentials}
+        (project / "conf/local/credentials.yml").write_text(json.dumps(credentials))
+        name = f"{server.address}::ledger"
+        assert run("upgrade").output == f"{name} was created with schema version {VERSION}\n"
+        Book(project, server).dataset("churn_pipeline").save(scores(7))
+        output = run("status").output
+        assert output.startswith(f"Ledger {name}\n")
+        assert re.search(r"churn_pipeline +batch +m1 +7 ", output)
+        assert run("forget", "C000003", "--yes").exit_code == 0
+        assert run("export", "--to", "a.parquet").output == "a.parquet: 6 rows of scores\n"
+        (project / "conf/local/credentials.yml").write_text(
+            json.dumps({"ledger": {"user": "owner", "password": "wrong"}})
+        )
+        message = refused("status")
+        assert "conf/local/credentials.yml" in message
+        assert PASSWORD not in output + message
+        assert "wrong" not in message
+
+
+# Erasure
+
+
+def test_forget_asks_counts_and_records(filled: Book) -> None:
+    asked = run("forget", "C000003", given="n\n")
+    assert asked.exit_code == 1
+    assert "Rows of this customer in ledger.sqlite, data set churn_pipeline: 2 of scores" in (
+        asked.output
+    )
+    assert run("forget", "C000003").exit_code == 1  # nobody answers
+    assert filled.run("select count(*) from scores")[0] == (505,)
+    done = run("forget", "C000003", given="y\n")
+    assert done.exit_code == 0, done.output
+    assert "Erased 2 of scores; recorded in the table erasures without a hash" in done.output
+    assert filled.run("select count(*) from scores")[0] == (503,)
+    assert filled.run("select count(*) from scores where customer = 'C000003'") == [(1,)]  # of shop
+    again = run("forget", "C000003", "--yes")
+    assert again.exit_code == 0
+    assert again.output == (
+        "ledger.sqlite has no rows of this customer in the data set churn_pipeline\n"
+    )
+    assert filled.run("select rows_erased, customer_hash from erasures") == [(2, None)]
+    assert "Erased customers of churn_pipeline: 1" in run("status").output
+
+
+def test_the_record_names_the_customer_as_the_audit_log_does(filled: Book, project: Path) -> None:
+    keys = project / "conf/local/api_keys.json"
+    create_key(keys, "crm", ["score"])
+    key = bytes.fromhex(json.loads(keys.read_text())["audit_key"])
+    name = CustomerHash(key)("C000004")
+    result = run("forget", "C000004", "--yes")
+    assert f"recorded in the table erasures under the hash {name}." in result.output
+    assert filled.run("select customer_hash from erasures") == [(name,)]
+
+
+# Export
+
+
+def read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+def test_exports_hold_the_rows_that_were_asked_for(
+    filled: Book, project: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "_ROWS_A_PIECE", 70)
+    path = project / name
+    assert run("export", "--to", name).output == f"{name}: 500 rows of scores\n"
+    found = read(path).sort_values(["as_of", "customer"], ignore_index=True)
+    expected = pd.concat([scores(300), scores(200, "2026-02-28", "m2")], ignore_index=True)
+    for column in expected:
+        values: Any = found[column].astype(str) if column == "as_of" else found[column]
+        pd.testing.assert_series_equal(
+            values, expected[column], check_dtype=False, check_exact=True
+        )
+    assert pd.to_datetime(found["scored_at"]).dt.tz is not None
+    assert f"{name} exists" in refused("export", "--to", name)
+    for options, n in (
+        (["--since", "2026-02-01"], 200), (["--until", "2026-02-01"], 300),
+        (["--since", "2026-01-31", "--until", "2026-01-31"], 300), (["--source", "online"], 0),
+        (["--model-version", "m2"], 200), (["--customer", "C000001"], 2),
+        (["--model-version", "m2", "--customer", "C000001"], 1),
+    ):  # fmt: skip
+        output = run("export", "--to", name, "--force", *options).output
+        assert output == f"{name}: {n} rows of scores\n"
+        assert len(read(path)) == n
+    assert [file.name for file in project.glob("*out*")] == [name]
+
+
+def test_what_cannot_be_exported_is_one_sentence(filled: Book, project: Path) -> None:
+    assert "--to must end in .csv or .parquet" in refused("export", "--to", "a.xlsx")
+    assert "cannot be written" in refused("export", "--to", "params.yaml/a.csv")
+    assert "has no column as_of" in refused(
+        "export", "--to", "a.csv", "--table", "erasures", "--since", "2026-01-01"
+    )
+    assert run("export", "--to", "a.csv", "--table", "erasures").exit_code == 0
+    assert set(_TABLES) == set(metadata.tables)
