@@ -29,6 +29,7 @@ def scores(
         "row_id": pd.array(customers, dtype="str"),
         "as_of": as_of,
         "churn_probability": probability,
+        "lifetime_value": 200.0,
         "tier": np.where(place % 100 < 50, "low", "high"),
         "recommended_action": np.where(place % 3 == 0, "Call.", "No action."),
         "contact": place % 3 == 0,

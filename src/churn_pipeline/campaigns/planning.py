@@ -15,7 +15,6 @@ Floats = NDArray[np.float64]
 NO_ACTION = -1
 _FITS = 1 + 1e-9
 _ROUNDS = 8  # of moving the limits until what is contacted comes close to them, but stays within
-_CLOSE = 0.001
 
 
 @dataclass(frozen=True)
@@ -132,19 +131,21 @@ def plan(
     customer, place = np.nonzero(allowed)
     uses = _uses(cost[customer, place], place, actions, limits)
     share = max(float((~held_out).mean()), 1e-9) if len(held_out) else 1.0
-    scale = 1 / share
-    best: _Chosen | None = None
+    limit = np.array([most for _, most, _ in uses])
+    largest = np.array([float(unit.max(initial=0.0)) for _, _, unit in uses])
+    caps, best = limit / share, None
     for _ in range(_ROUNDS):
-        caps = np.array([limit * scale for _, limit, _ in uses])
         found = _solve(profit[customer, place], customer, uses, caps)
         treated = found.pairs & ~held_out[customer]
         used = np.array([float(unit[treated].sum()) for _, _, unit in uses])
-        over = max((u / lim for u, (_, lim, _) in zip(used, uses, strict=True) if lim), default=0)
-        if over <= _FITS and (best is None or over > best.share_used):
-            best = found._replace(used=used, share_used=over)
-        if over == 0 or 1 - _CLOSE <= over <= _FITS or not found.prices.any():
+        earned = float(profit[customer, place][treated].sum())
+        is_within = used <= limit * _FITS
+        if is_within.all() and (best is None or earned > best.earned):
+            best = found._replace(used=used, earned=earned)
+        moves = (~is_within | ((found.prices > 0) & (limit - used > largest))) & (used > 0)
+        if not moves.any():
             break
-        scale /= over
+        caps = np.where(moves, caps * limit / np.maximum(used, 1e-12), caps)
     if best is None:
         best = found._replace(pairs=np.zeros_like(found.pairs), used=np.zeros(len(uses)))
     chosen = best.pairs
@@ -173,7 +174,7 @@ class _Chosen(NamedTuple):
     bound: float
     prices: Floats
     used: Floats = np.zeros(0)
-    share_used: float = 0.0
+    earned: float = 0.0
 
 
 def _uses(

@@ -75,3 +75,57 @@ def _test(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _money(amount: float, currency: str) -> str:
     return f"{amount:,.2f} {currency}"
+
+
+def summarise_result(
+    document: Mapping[str, Any], result: Mapping[str, Any], currency: str
+) -> Iterator[str]:
+    """Say what came of a campaign.
+
+    Parameters
+    ----------
+    document : mapping
+        See :func:`churn_pipeline.campaigns.draft.draft_campaign`.
+    result : mapping
+        See :func:`churn_pipeline.campaigns.result.measure_campaign`.
+    currency : str
+    """
+    rates, who = result["churn_rate"], result["customers"]
+    effect = result["adjusted_effect"] or result["effect"]
+    unknown = who["contacted_unknown"] + who["held_out_unknown"]
+    yield (
+        f"{document['campaign']}: churn {rates['contacted']['value']:.1%} of {who['contacted']:,} "
+        f"contacted, {rates['held_out']['value']:.1%} of {who['held_out']:,} held out"
+        + (f"; the outcome of {unknown:,} customers is unknown" if unknown else "")
+    )
+    points = [100 * effect[key] for key in ("value", "low", "high")]
+    verdict = "contacting kept customers"
+    if effect["low"] <= 0:
+        verdict = "contacting drove customers away" if effect["high"] < 0 else "no effect is shown"
+    yield (
+        f"contacting lowers churn by {points[0]:.1f} [{points[1]:.1f}, {points[2]:.1f}] points: "
+        f"{verdict}"
+    )
+    kept, profit = result["kept"], result["profit"]
+    yield (
+        f"kept: {kept['value']:,.0f} [{kept['low']:,.0f}, {kept['high']:,.0f}] customers"
+        + (
+            f", for {_money(result['cost_per_kept'], currency)} each"
+            if result["cost_per_kept"] is not None
+            else ""
+        )
+    )
+    yield (
+        f"profit: {profit['value']:,.2f} [{profit['low']:,.2f}, {profit['high']:,.2f}] {currency} "
+        f"after costs of {_money(result['cost'], currency)}; expected were "
+        f"{_money(result['expected_profit'], currency)}"
+    )
+    for action in result["actions"]:
+        if "found_acceptance" in action:
+            found = action["found_acceptance"]
+            yield (
+                f"{action['name']}: {found['value']:.0%} [{found['low']:.0%}, {found['high']:.0%}] "
+                f"of the churners accepted, {action['assumed_acceptance']:.0%} were assumed; to "
+                f"assume next: acceptance_alpha {action['next_alpha']:g}, acceptance_beta "
+                f"{action['next_beta']:g}"
+            )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _ENDINGS = (".csv", ".parquet")
-_TABLES = ("scores", "erasures")
+_TABLES = ("scores", "campaigns", "contacts", "erasures")
 
 
 @click.group(cls=ProjectGroup)
@@ -37,7 +37,7 @@ def ledger() -> None:
 @click.pass_obj
 def status(metadata: ProjectMetadata | None, env: str | None) -> None:
     """Show what the ledger holds, by data set, source and model; the latest last."""
-    book, _ = _ledger(metadata, env)
+    book, _ = ledger_of(metadata, env)
     from churn_pipeline.ledger.contents import erasures_of, scores_of
     from churn_pipeline.ledger.migration import version_of
     from churn_pipeline.ledger.schema import VERSION
@@ -100,7 +100,7 @@ def export(
         raise click.ClickException(f"--to must end in {' or '.join(_ENDINGS)}, not {path.name!r}")
     if path.exists() and not force:
         raise click.ClickException(f"{path} exists; choose another --to or add --force")
-    book, data_set = _ledger(metadata, env)
+    book, data_set = ledger_of(metadata, env)
     from churn_pipeline.ledger.export import export as write
 
     with book.reading() as opened:
@@ -127,7 +127,7 @@ def forget(metadata: ProjectMetadata | None, customer: str, env: str | None, yes
     The erasure is recorded without the id: with the keyed hash that the audit log uses, where
     there is a file of API keys. Files of results, the source and backups are not touched.
     """
-    book, data_set = _ledger(metadata, env)
+    book, data_set = ledger_of(metadata, env)
     from churn_pipeline.ledger.erasure import forget as erase
     from churn_pipeline.ledger.erasure import rows_of, scrub
 
@@ -163,7 +163,7 @@ def upgrade(metadata: ProjectMetadata | None, env: str | None) -> None:
     Do it once everything that writes to the ledger has this code: what is older refuses a newer
     ledger. A file of SQLite is upgraded by the first run that writes to it.
     """
-    book, _ = _ledger(metadata, env)
+    book, _ = ledger_of(metadata, env)
     before, after = book.upgrade()
     if before == after:
         click.echo(f"{book.name} has schema version {after} already")
@@ -173,7 +173,7 @@ def upgrade(metadata: ProjectMetadata | None, env: str | None) -> None:
         click.echo(f"{book.name} was upgraded from schema version {before} to {after}")
 
 
-def _ledger(metadata: ProjectMetadata | None, env: str | None) -> tuple["Ledger", str]:
+def ledger_of(metadata: ProjectMetadata | None, env: str | None) -> tuple["Ledger", str]:
     """Return the ledger of a data set, and the data set's name there."""
     from churn_pipeline.ledger.store import Ledger  # SQLAlchemy takes half a second
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-VERSION = "0001"
+VERSION = "0002"
 """Revision that this code reads and writes: the name of the last of ``migrations/versions``."""
 
 VERSION_TABLE = "ledger_version"
@@ -47,6 +47,10 @@ scores = sa.Table(
     ),
     sa.Column("source", sa.Text, nullable=False, comment="batch or online"),
     sa.Column("churn_probability", sa.Double, nullable=False, comment="Calibrated, 0 to 1"),
+    sa.Column(
+        "lifetime_value", sa.Double, nullable=False, comment="What the customer is worth if "
+        "retained, in economics.currency",
+    ),
     sa.Column("tier", sa.Text, nullable=False, comment="Of the churn probability"),
     sa.Column("recommended_action", sa.Text, nullable=False, comment="How to contact the customer"),
     sa.Column("contact", sa.Boolean(create_constraint=False), nullable=False,
@@ -78,6 +82,53 @@ erasures = sa.Table(
     ),
     sa.Column("erased_by", sa.Text, nullable=False, comment="User of the operating system"),
     sa.Column("rows_erased", sa.BigInteger, nullable=False, comment="In all tables"),
+)  # fmt: skip
+
+campaigns = sa.Table(
+    "campaigns",
+    metadata,
+    sa.Column("data_set", sa.Text, primary_key=True, comment="dataset.name of params.yaml"),
+    sa.Column("campaign", sa.Text, primary_key=True, comment="Name of the campaign"),
+    sa.Column("status", sa.Text, nullable=False, comment="confirmed, or closed once its outcomes "
+              "are known"),
+    sa.Column("purpose", sa.Text, nullable=False, comment="In words"),
+    sa.Column("as_of", sa.Date, nullable=False, comment="Day of the scores it was planned from"),
+    sa.Column("model_version", sa.Text, nullable=False, comment="Of the scores"),
+    sa.Column("held_out_share", sa.Double, nullable=False, comment="Probability with which a "
+              "selected customer is held out"),
+    sa.Column("contacted", sa.Integer, nullable=False, comment="Customers to contact"),
+    sa.Column("held_out", sa.Integer, nullable=False, comment="Customers held out"),
+    sa.Column("expected_profit", sa.Double, nullable=False, comment="Of all contacts"),
+    sa.Column("expected_cost", sa.Double, nullable=False, comment="Of all contacts and incentives"),
+    sa.Column("contact_by", sa.Date, nullable=False, comment="Last day to contact"),
+    sa.Column("matures_on", sa.Date, comment="Day on which the outcomes of all are known; null "
+              "where the contract has no horizon"),
+    sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=False, comment="UTC"),
+    sa.Column("document", sa.Text, nullable=False, comment="campaign.json"),
+    sa.Column("closed_at", sa.DateTime(timezone=True), comment="UTC"),
+    sa.Column("profit", sa.Double, comment="Retained value minus cost, once closed"),
+    sa.Column("result", sa.Text, comment="result.json, once closed"),
+)  # fmt: skip
+
+contacts = sa.Table(
+    "contacts",
+    metadata,
+    sa.Column("data_set", sa.Text, primary_key=True, comment="dataset.name of params.yaml"),
+    sa.Column("campaign", sa.Text, primary_key=True, comment="Name of the campaign"),
+    sa.Column("customer", sa.Text, primary_key=True, comment="Id of the customer"),
+    sa.Column("score_id", _UUID, nullable=False, comment="Score that the customer was selected by"),
+    sa.Column("arm", sa.Text, nullable=False, comment="contact or held_out"),
+    sa.Column("action", sa.Text, nullable=False, comment="Action that was chosen"),
+    sa.Column("rank", sa.Integer, nullable=False, comment="By expected profit, from 1"),
+    sa.Column("churn_probability", sa.Double, nullable=False, comment="Of the score"),
+    sa.Column("value_at_risk", sa.Double, nullable=False, comment="Churn probability times "
+              "lifetime value"),
+    sa.Column("expected_profit", sa.Double, nullable=False, comment="Of the action"),
+    sa.Column("expected_cost", sa.Double, nullable=False, comment="Of the action"),
+    sa.Column("contact_by", sa.Date, nullable=False, comment="Last day to contact"),
+    sa.Column("churned", sa.Boolean(create_constraint=False), comment="Outcome, once the campaign "
+              "is closed; null where it is not known"),
+    sa.Index("contacts_customer", "data_set", "customer"),
 )  # fmt: skip
 
 OF_A_CUSTOMER = tuple(table for table in metadata.sorted_tables if "customer" in table.columns)

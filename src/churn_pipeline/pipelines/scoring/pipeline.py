@@ -92,6 +92,7 @@ def create_pipeline() -> Pipeline:
                     "ranked_customers",
                     "described_customers",
                     "request_contract",
+                    "bundle",
                     "scoring_report",
                 ],
                 outputs="scores_ledger",

@@ -48,6 +48,10 @@ def upgrade() -> None:
         _time("scored_at", "When the score was recorded, UTC"),
         _text("source", "batch or online"),
         _number("churn_probability", "Calibrated, 0 to 1"),
+        _number(
+            "lifetime_value",
+            "What the customer is worth if retained, in economics.currency",
+        ),
         _text("tier", "Of the churn probability"),
         _text("recommended_action", "How to contact the customer"),
         sa.Column(
