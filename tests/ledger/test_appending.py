@@ -71,7 +71,7 @@ def test_the_first_score_stays_and_who_differs_is_told(
     with caplog.at_level(logging.INFO, logger="churn_pipeline"):
         book.dataset().save(changed)
     (told, warned) = (record.getMessage() for record in caplog.records)
-    assert told.startswith("Recorded   10 scores as of 2026-01-31 in the ledger ")
+    assert told.startswith("Recorded   10 scores as of 2026-01-31 in ")
     assert told.endswith(", which had 20 others of this run")
     assert warned.startswith("5 customers have another score of that day and model in the ledger")
     kept = book.dataset().load().sort_values("customer", ignore_index=True)

@@ -60,10 +60,12 @@ scores = sa.Table(
     *_reason(3),
     sa.Column("model_version", sa.Text, nullable=False, comment="Version of the bundle that "
               "answered"),
-    sa.UniqueConstraint(
-        "data_set", "customer", "row_id", "as_of", "model_version", "source", name="scores_key"
+    sa.Index(
+        "scores_key", "data_set", "customer", "row_id", "as_of", "model_version", "source",
+        unique=True,
     ),
-    sa.Index("scores_as_of", "data_set", "as_of", "model_version", "source"),
+    # the day first: else SQLite would take it for the scores of a customer in order of days
+    sa.Index("scores_as_of", "as_of", "data_set", "model_version", "source"),
 )  # fmt: skip
 
 erasures = sa.Table(
