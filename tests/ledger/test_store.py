@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import rmtree
@@ -26,6 +24,7 @@ from churn_pipeline.ledger.erasure import forget
 from churn_pipeline.ledger.migration import version_of
 from churn_pipeline.ledger.store import Ledger
 from tests.ledger.books import Book, scores
+from tests.ledger.writers import Writer
 from tests.servers import PostgreSQL
 
 MIGRATIONS = Path(migration.__file__).parent / "migrations"
@@ -191,41 +190,12 @@ def test_a_user_who_may_not_create_the_schema_is_told_who_may(
     assert book.run("select count(*) from scores") == [(2,)]
 
 
-STARTER = """
-import sys
-from churn_pipeline.ledger.address import parse_ledger
-from churn_pipeline.ledger.store import Ledger
-ledger = Ledger(parse_ledger({address!r}), {credentials!r})
-print("ready", flush=True)
-sys.stdin.readline()
-with ledger.writing():
-    pass
-"""
-
-
-def test_processes_that_create_the_ledger_at_once_create_one(book: Book, root: Path) -> None:
-    code = STARTER.format(address=book.address, credentials=book.credentials)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(root / "src")},
-        )
-        for _ in range(3)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    for process in processes:
-        _, error = process.communicate(timeout=120)
-        assert process.returncode == 0, error
+def test_processes_that_create_the_ledger_at_once_create_one(book: Book) -> None:
+    writers = [Writer(book) for _ in range(4)]
+    for writer in writers:
+        writer.go()
+    for writer in writers:
+        writer.finish()
     assert book.run("select version_num from ledger_version") == [(schema.VERSION,)]
 
 
