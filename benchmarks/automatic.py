@@ -32,12 +32,15 @@ class Automatic(NamedTuple):
         champion also ``cpu_seconds``, all searches included.
     probability : ndarray of float, (n_test,)
         The champion's.
+    scoring_cost : float
+        Operations that one customer's score takes, see :attr:`ModelFamily.scoring_cost`.
     """
 
     champion: str
     found: tuple[str, ...]
     results: dict[str, dict[str, float]]
     probability: NDArray[np.float64]
+    scoring_cost: float
 
 
 def run_automatic(
@@ -79,7 +82,8 @@ def run_automatic(
         }
     results["champion"]["cpu_seconds"] = seconds
     found = tuple(c.expression.text for c in contract.derived_columns if c.name not in given)
-    return Automatic(selection["champion"], found, results, model.churn_probability(test))
+    name = selection["champion"]
+    return Automatic(name, found, results, model.churn_probability(test), costs[name])
 
 
 def cpu_seconds() -> float:

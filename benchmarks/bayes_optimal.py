@@ -26,17 +26,14 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 from numpy.typing import NDArray
-from scipy.special import xlog1py, xlogy
 from sklearn.metrics import roc_auc_score
 
-from churn_pipeline.contract import Contract, parse_contract
-from churn_pipeline.discovery import Hints, infer_contract
+from benchmarks.tables import contract_of, expected_log_loss, truth_of
 from churn_pipeline.economics.maximum_profit import expected_maximum_profit
 from churn_pipeline.economics.profit import lifetime_values
 from churn_pipeline.evaluation.metrics import MetricSettings, compute_metrics
 from churn_pipeline.io.atomic import CSVDataset
-from churn_pipeline.io.contract_dataset import ContractDataset
-from churn_pipeline.io.raw_table import RawTable, RawTableDataset
+from churn_pipeline.io.raw_table import RawTableDataset
 from churn_pipeline.io.study_journal import StudyJournalDataset
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.pipelines import features, ingestion, training, tuning
@@ -115,41 +112,18 @@ def _predictions(
         catalog = DataCatalog({**datasets, "studies": journal})
         outputs = SequentialRunner().run(pipeline, catalog)
     model, test = outputs["model"].load(), outputs["test"].load()
-    keys = [kind.id, kind.panel.date] if kind.panel else [kind.id]
-    rows = pd.DataFrame({key: _as_text(test[key]) for key in keys})
-    truth = rows.merge(drawn.truth.astype(dict.fromkeys(keys, "str")), how="left", on=keys)
     return (
         model.candidate,
         churned(test, contract),
         model.churn_probability(test),
-        truth["churn_probability"].to_numpy(dtype="float64"),
+        truth_of(test, kind, drawn.truth),
     )
-
-
-def contract_of(kind: Kind, raw: RawTable) -> Contract:
-    """Return the contract of simulated customers: the built-in one where it is, else inferred."""
-    built_in = ContractDataset(filepath=str(_ROOT / "conf/base/contract.yml")).load()
-    if set(built_in.columns) == set(kind.table):
-        return built_in
-    snapshot = kind.panel.date if kind.panel else None
-    hints = Hints(target=kind.target, positive=kind.positive, id=kind.id, snapshot=snapshot)
-    return parse_contract(infer_contract(raw, kind.source, hints).document)
-
-
-def _as_text(keys: pd.Series) -> pd.Series:
-    is_date = pd.api.types.is_datetime64_any_dtype(keys)
-    return keys.dt.strftime("%Y-%m-%d") if is_date else keys.astype("str")
 
 
 def _log_loss(predicted: Floats, truth: Floats, limit: float) -> bool:
     best, reached = expected_log_loss(truth, truth), expected_log_loss(predicted, truth)
     gap = reached / best - 1
     return _say("expected log loss", reached, best, gap, limit, "over the optimum")
-
-
-def expected_log_loss(probability: Floats, truth: Floats) -> float:
-    """Log loss over the churn that the true probabilities would bring; a truth may be 0."""
-    return float(-np.mean(xlogy(truth, probability) + xlog1py(1 - truth, -probability)))
 
 
 def _calibration(

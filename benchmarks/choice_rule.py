@@ -28,8 +28,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from tqdm import tqdm
 
-from benchmarks.bayes_optimal import contract_of, expected_log_loss
-from benchmarks.unseen_tables import accepted
+from benchmarks.tables import accepted, contract_of, expected_log_loss
 from churn_pipeline.io.raw_table import RawTableDataset
 from churn_pipeline.modeling.candidates import BASELINE, build_candidate
 from churn_pipeline.modeling.cross_validation import fit_on, out_of_fold_losses, score_folds

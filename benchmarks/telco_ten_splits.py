@@ -9,10 +9,7 @@ CPU seconds.
 """
 
 import argparse
-import json
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -20,11 +17,11 @@ import yaml
 from tqdm import tqdm
 
 from benchmarks.automatic import run_automatic
+from benchmarks.peer_runs import install_peers, run_peer
 from benchmarks.telco.reference import telco_path
 from churn_pipeline.contract import Contract
 from churn_pipeline.io.contract_dataset import ContractDataset
 from churn_pipeline.io.raw_table import RawTableDataset
-from churn_pipeline.modeling.target import churned
 from churn_pipeline.pipelines.features.nodes import derive_features, split_customers
 from churn_pipeline.pipelines.ingestion.nodes import check_customers, quarantine_customers
 
@@ -73,32 +70,11 @@ def _peers(
     train: pd.DataFrame, test: pd.DataFrame, contract: Contract, python: Path
 ) -> dict[str, dict[str, float]]:
     columns = [name for name in contract.model_inputs if name in contract.columns]
-    with tempfile.TemporaryDirectory() as folder:
-        paths = []
-        for name, side in (("train", train), ("test", test)):
-            paths.append(Path(folder) / f"{name}.parquet")
-            side[columns].assign(churned=churned(side, contract)).to_parquet(paths[-1])
-        return {peer: _run_peer(python, peer, paths) for peer in _PEERS}
-
-
-def _run_peer(python: Path, peer: str, paths: list[Path]) -> dict[str, float]:
-    command = [str(python), str(Path(__file__).with_name("peers.py")), peer, *map(str, paths)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{peer} failed:\n{done.stderr[-2000:]}")
-    tqdm.write(f"{peer}: {done.stdout.strip()}")
-    result: dict[str, float] = json.loads(done.stdout)
-    return result
-
-
-def install_peers(environment: Path) -> Path:
-    """Return the Python of the peers' environment, which is made where it does not exist."""
-    python = environment / "bin" / "python"
-    if not python.exists():
-        requirements = Path(__file__).with_name("requirements-peers.txt")
-        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "-r", requirements], check=True)
-    return python
+    results = {}
+    for peer in _PEERS:
+        results[peer] = run_peer(python, peer, train, test, contract, columns).figures
+        tqdm.write(f"{peer}: {results[peer]}")
+    return results
 
 
 def _judge(means: pd.DataFrame) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.unseen_tables import accepted
+from benchmarks.tables import accepted
 from churn_pipeline.contract import Contract, parse_contract
 from churn_pipeline.discovery import infer_contract
 from churn_pipeline.errors import DataError

@@ -318,6 +318,15 @@ def card_outputs(small_contract: Contract) -> dict[str, Any]:
         "economics": economics(),
         "fairness": fairness(),
         "gates": gates(),
+        "reason_stability": {
+            "refits": 5,
+            "training_rows": 5602,
+            "customers": 1000,
+            "least_association": 0.8,
+            "alike": [["months", "visits"]],
+            "single": {"same_first": 0.788, "same_reasons": 0.8512},
+            "grouped": {"same_first": 0.877, "same_reasons": 0.9031},
+        },
         "shap_importance": pd.DataFrame(
             {
                 "input": inputs,

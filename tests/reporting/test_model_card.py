@@ -206,6 +206,19 @@ def test_profits_at_other_acceptance_rates_are_on_the_first_screen(card: str) ->
     assert "if 10%, 20% or 40% of the contacted churners accept instead of the assumed 30%" in card
 
 
+def test_stability_of_reasons_is_said_with_the_inputs_that_are_alike(
+    card: str, outputs: dict[str, Any]
+) -> None:
+    text = " ".join(card.split())
+    assert "it gave 78.8% of the customers the same first reason; 85.1% of their reasons" in text
+    assert "- `months`, `visits`" in card
+    assert "With each group counted as one input: 87.7% and 90.3%." in text
+    outputs["reason_stability"]["alike"] = []
+    assert "counted as one input" not in write_model_card(**outputs)
+    outputs["reason_stability"]["single"] = {"same_first": None, "same_reasons": None}
+    assert "the same first reason" not in write_model_card(**outputs)
+
+
 def test_folds_and_repeats_are_those_that_were_used(outputs: dict[str, Any]) -> None:
     outputs["selection"]["resampling"] = {"folds": 3, "repeats": 1}
     assert "3 folds,\n   repeated 1 time." in write_model_card(**outputs)

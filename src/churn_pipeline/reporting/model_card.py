@@ -71,6 +71,7 @@ def write_model_card(
     fairness: Mapping[str, Any],
     gates: Mapping[str, Any],
     shap_importance: pd.DataFrame,
+    reason_stability: Mapping[str, Any],
     data_quality: Mapping[str, Any],
     test_predictions: pd.DataFrame,
     train: pd.DataFrame,
@@ -90,7 +91,7 @@ def write_model_card(
 
     Parameters
     ----------
-    metrics, selection, delong, economics, fairness, gates, data_quality : mapping
+    metrics, selection, delong, economics, fairness, gates, reason_stability, data_quality : mapping
         The outputs of the nodes of the same names.
     shap_importance : DataFrame
         ``input``, ``meaning``, ``mean_absolute_shap``, ``share``; the largest first.
@@ -130,6 +131,7 @@ def write_model_card(
         fairness=fairness,
         gates=gates,
         shap_importance=shap_importance.to_dict("records"),
+        stability=reason_stability,
         data_quality=data_quality,
         is_simulated=data_quality["source"]["name"] == SIMULATED,
         sides=sides,

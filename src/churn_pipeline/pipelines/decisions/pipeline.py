@@ -88,6 +88,7 @@ def create_pipeline() -> Pipeline:
                     "fairness",
                     "gates",
                     "shap_importance",
+                    "reason_stability",
                     "data_quality",
                     "test_predictions",
                     "train",

@@ -20,6 +20,7 @@ from churn_pipeline.pipelines.evaluation.periods import (
     draw_periods,
     measure_by_period,
 )
+from churn_pipeline.pipelines.evaluation.stability import measure_reason_stability
 
 _CURVES = [
     "roc_curve",
@@ -63,6 +64,12 @@ def create_pipeline() -> Pipeline:
                 inputs=["scorer", "test", "model_contract", "params:evaluation"],
                 outputs=["reasons", "shap_importance", "shap_dependence"],
                 name="explain_test_customers",
+            ),
+            node(
+                measure_reason_stability,
+                inputs=["model", "scorer", "train", "test", "model_contract", "params:evaluation"],
+                outputs="reason_stability",
+                name="measure_reason_stability",
             ),
             node(
                 measure_by_period,
