@@ -186,7 +186,7 @@ def test_a_user_who_may_not_create_the_schema_is_told_who_may(
     )
     book.dataset().save(scores(3))
     with book.ledger.writing() as opened:
-        assert forget(opened, "bank", "C000001", customer_hash=None, by="me") == {"scores": 1}
+        assert forget(opened, "bank", "C000001", customer_hash=None, by="me")["scores"] == 1
     assert book.run("select count(*) from scores") == [(2,)]
 
 
