@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy.dialects import postgresql, sqlite
 
 from churn_pipeline.ledger.address import parse_ledger
+from churn_pipeline.ledger.outcomes import Told, append_outcomes
 from churn_pipeline.ledger.schema import metadata
 from tests.ledger.books import Book, scores
 from tests.servers import PostgreSQL
@@ -44,6 +46,12 @@ def seeded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     dataset.save(later)
     dataset.save(scores(180, "2026-02-28", "m2", shift=0.01))
     dataset.save(scores(150, "2026-03-31", "m2"))
+    february = [date(2026, 2, day) for day in range(1, 11)]
+    told = [Told(f"C{i:06d}", "churned", day, day) for i, day in enumerate(february)]
+    told += [Told("C000004", "withdrawn", february[4], date(2026, 4, 1))]
+    told += [Told("C000099", "stayed", february[4], february[4])]
+    with book.ledger.writing() as opened:
+        append_outcomes(opened, told, data_set="churn_pipeline", source="file")
     book.dataset("shop").save(scores(20, "2027-01-31", "m9"))
     return book
 
@@ -101,11 +109,18 @@ def test_sums_by_day_are_those_of_the_scores(seeded: Book) -> None:
     ]  # fmt: skip
 
 
+def test_who_has_churned_since_leaves_out_what_was_withdrawn(seeded: Book) -> None:
+    found = {tuple(map(str, row[:2])): row[4] for row in run(seeded, query("Who has churned"))}
+    assert found[("2026-01-31", "low")] == 9
+    assert sum(found.values()) == 9  # all before the later scores
+
+
 @pytest.mark.parametrize(
     ("start", "index"),
     [
         ("All scores of one customer", "scores_key"),
         ("Whom to contact today", "scores_as_of"),
+        ("Who has churned since", "outcomes_key"),
     ],
 )
 def test_common_questions_use_an_index(seeded: Book, start: str, index: str) -> None:
@@ -128,8 +143,8 @@ def test_the_page_lists_every_column(table: str) -> None:
 
 
 def test_the_page_lists_every_index() -> None:
-    kept = metadata.tables["scores"].indexes
-    assert len(kept) == 2
+    kept = [index for table in metadata.tables.values() for index in table.indexes]
+    assert len(kept) == 3
     for part in kept:
         columns = ", ".join(f"`{column.name}`" for column in part.columns)
         assert f"| `{part.name}` ({columns})" in TEXT

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 
@@ -144,6 +144,21 @@ def test_an_older_schema_of_a_server_waits_for_the_command(
     assert book.run("select count(*), count(note) from scores") == [(5, 0)]
 
 
+def test_a_ledger_of_the_first_version_keeps_its_rows(
+    book: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tmp_path / "first"
+    shutil.copytree(MIGRATIONS, first, ignore=shutil.ignore_patterns("v0002*", "__pycache__"))
+    with monkeypatch.context() as patch:
+        patch.setattr(migration, "_MIGRATIONS", str(first))
+        for module in (migration, store):
+            patch.setattr(module, "VERSION", "0001")
+        book.dataset().save(scores(3))
+    assert book.ledger.upgrade() == ("0001", schema.VERSION)
+    assert book.runs() == [("bank", "2026-01-31", "m1", 3, 3)]
+    assert book.run("select count(*) from outcomes") == [(0,)]
+
+
 def test_an_upgrade_that_fails_leaves_the_old_version(
     book: Book, request: pytest.FixtureRequest
 ) -> None:
@@ -266,7 +281,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
         if os.geteuid() != os.getuid():
             os.seteuid(os.getuid())
         book.path.parent.chmod(0o755)
-        rmtree(folder)
+        shutil.rmtree(folder)
     assert message.startswith("ledger.sqlite cannot be used: ")
     assert message.endswith("; make the file and its folder writable")
 
