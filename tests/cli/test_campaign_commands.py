@@ -12,6 +12,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from churn_pipeline.cli.campaign import campaign
+from churn_pipeline.cli.ledger_outcomes import outcomes as outcomes_command
 from churn_pipeline.contract import Contract
 from tests.ledger.books import Book, scores
 
@@ -108,6 +109,36 @@ def test_a_campaign_from_plan_to_profit(project: Path, contract: Contract) -> No
     assert shown.startswith("status: closed\n")
     assert text.splitlines()[0] in shown
     assert "spring    closed" in done("show")
+
+
+def test_a_campaign_is_closed_by_the_outcomes_of_the_ledger(project: Path) -> None:
+    done("plan", "spring", "--contacts", "600")
+    done("confirm", "spring")
+    said = refused("close", "spring")
+    assert "has no horizon_days" in said
+    file = project / "conf/base/contract.yml"
+    contract = yaml.safe_load(file.read_text())
+    target = next(c for c in contract["columns"].values() if "target" in c["role"])
+    target["horizon_days"] = 30
+    file.write_text(yaml.safe_dump(contract, sort_keys=False))
+    done("plan", "autumn", "--held-out", "0.4", "--contacts", "300")
+    done("confirm", "autumn")
+    assert "knows no outcome of a customer of autumn" in refused("close", "autumn")
+    rows = json.loads((project / "data/11_campaigns/autumn/campaign.json").read_text())
+    assert rows["horizon_days"] == 30
+    rng = np.random.default_rng(2)
+    table = scores(CUSTOMERS)
+    leaves = rng.random(CUSTOMERS) < table["churn_probability"]
+    lines = [
+        f"{who},churned,2026-02-05" if left else f"{who},stayed,2026-03-10"
+        for who, left in zip(table["customer"], leaves, strict=True)
+    ]
+    (project / "told.csv").write_text("\n".join(["customer,outcome,happened_on", *lines]) + "\n")
+    assert CliRunner().invoke(outcomes_command, ["told.csv"]).exit_code == 0
+    assert "autumn: churn " in done("close", "autumn")
+    result = json.loads((project / "data/11_campaigns/autumn/result.json").read_text())
+    assert result["customers"]["contacted"] == 300
+    assert result["customers"]["contacted_unknown"] == 0
 
 
 def test_a_draft_is_refused_once_the_scores_have_changed(project: Path) -> None:

@@ -110,6 +110,83 @@ def test_a_server_is_shown_without_its_password(project: Path) -> None:
         assert "wrong" not in message
 
 
+# Outcomes
+
+
+def write(project: Path, text: str) -> str:
+    (project / "outcomes.csv").write_text(text)
+    return "outcomes.csv"
+
+
+def test_outcomes_are_recorded_and_scores_have_states(filled: Book, project: Path) -> None:
+    text = (
+        "customer,outcome,happened_on,known_at,note\n"
+        "C000001,churned,2026-02-10,,x\nC000002, Stayed ,2026-05-10 00:00:00,2026-05-11,\n"
+        "C000003,churned,2026-02-10,2026-02-11,\nC000003,withdrawn,2026-02-10,2026-03-01,\n"
+        "nobody,churned,2026-02-10,,\n"
+    )
+    result = run("outcomes", write(project, text), "--known-at", "2026-02-20")
+    assert result.output == (
+        "Recorded 5 outcomes of outcomes.csv in ledger.sqlite\n"
+        "1 of these customers have no score in the ledger\n"
+    )
+    again = run("outcomes", write(project, text), "--known-at", "2026-02-20")
+    assert "Recorded 0 outcomes of outcomes.csv in ledger.sqlite, 5 were there" in again.output
+    found = filled.run(
+        "select customer, outcome, happened_on, known_at, source from outcomes order by 1, 4"
+    )
+    assert [tuple(map(str, row)) for row in found] == [
+        ("C000001", "churned", "2026-02-10", "2026-02-20", "file"),
+        ("C000002", "stayed", "2026-05-10", "2026-05-11", "file"),
+        ("C000003", "churned", "2026-02-10", "2026-02-11", "file"),
+        ("C000003", "withdrawn", "2026-02-10", "2026-03-01", "file"),
+        ("nobody", "churned", "2026-02-10", "2026-02-20", "file"),
+    ]
+    result = run("states", "--horizon", "90", "--at", "2026-05-12")
+    assert result.output.splitlines()[0] == "Within 90 days, as known on 2026-05-12:"
+    assert [re.split(r" {2,}", line) for line in result.output.splitlines()[1:]] == [
+        ["AS OF", "MODEL", "CHURNED", "STAYED", "PENDING", "UNKNOWN"],
+        ["2026-01-31", "m1", "1", "1", "0", "298"],
+        ["2026-02-28", "m2", "0", "0", "200", "0"],
+    ]
+    erased = run("forget", "C000003", "--yes").output
+    assert "Erased 2 of scores, 2 of outcomes;" in erased or (
+        "Erased 2 of outcomes, 2 of scores;" in erased
+    )
+    assert run("export", "--to", "a.csv", "--table", "outcomes").output.startswith("a.csv: 3 rows")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("customer,outcome\na,churned\n", "outcomes.csv has no column happened_on; it needs"),
+        ("customer,outcome,happened_on\na,left,2026-01-31\n", "line 2: outcome is 'left'; use chu"),
+        (
+            "customer,outcome,happened_on\na,stayed,2026-01-31\nb,stayed,31.01.2026\n",
+            "line 3: happened_on is '31.01.2026'; write a day as 2026-01-31",
+        ),
+        ("customer,outcome,happened_on\n ,stayed,2026-01-31\n", "line 2: customer is empty"),
+        ("customer,outcome,happened_on\na,stayed,2999-01-31\n", "which is yet to come"),
+        (
+            "customer,outcome,happened_on\n" + "a,stayed,2026-01-31\n" * 5 + "b,stayed\n",
+            "outcomes.csv, line 7: ",
+        ),
+    ],
+)
+def test_one_bad_row_records_nothing(filled: Book, project: Path, text: str, message: str) -> None:
+    assert message in refused("outcomes", write(project, text))
+    assert filled.run("select count(*) from outcomes") == [(0,)]
+
+
+def test_states_need_a_horizon(filled: Book, project: Path, root: Path) -> None:
+    folder = project / "conf/base"
+    folder.mkdir()
+    contract = (root / "conf/base/contract.yml").read_text(encoding="utf-8")
+    (folder / "contract.yml").write_text(contract)
+    assert "has no horizon_days" in refused("states")
+    assert run("states", "--horizon", "30").exit_code == 0
+
+
 # Erasure
 
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +16,7 @@ from kedro.io import DatasetError
 from churn_pipeline.io.ledger_dataset import ScoresLedgerDataset
 from churn_pipeline.ledger import appending
 from tests.ledger.books import Book, scores
+from tests.ledger.writers import Writer
 from tests.sizes import size
 
 
@@ -71,7 +68,7 @@ def test_the_first_score_stays_and_who_differs_is_told(
     with caplog.at_level(logging.INFO, logger="churn_pipeline"):
         book.dataset().save(changed)
     (told, warned) = (record.getMessage() for record in caplog.records)
-    assert told.startswith("Recorded   10 scores as of 2026-01-31 in the ledger ")
+    assert told.startswith("Recorded   10 scores as of 2026-01-31 in ")
     assert told.endswith(", which had 20 others of this run")
     assert warned.startswith("5 customers have another score of that day and model in the ledger")
     kept = book.dataset().load().sort_values("customer", ignore_index=True)
@@ -129,58 +126,16 @@ def test_no_description_shows_a_password() -> None:
 
 # Several writers, and killed ones
 
-WRITER = """
-import sys
-from tests.ledger.books import Book, scores
-from tests.servers import PostgreSQL
-from pathlib import Path
-server = PostgreSQL({port}) if {port} else None
-dataset = Book(Path({folder!r}), server).dataset()
-print("ready", flush=True)
-sys.stdin.readline()
-for start in range({first}, {last}, {chunk}):
-    dataset.save(scores({chunk}, start=start))
-    print(start, flush=True)
-"""
-
-
-def writer(book: Book, first: int, last: int, chunk: int) -> Any:
-    root = Path(__file__).resolve().parents[2]
-    code = WRITER.format(
-        port=book.server.port if book.server else 0,
-        folder=str(book.path.parents[1]),
-        first=first,
-        last=last,
-        chunk=chunk,
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"},
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
-
-
-def go(process: Any) -> None:
-    process.stdin.write("\n")
-    process.stdin.flush()
-
 
 def test_writers_at_once_lose_and_double_nothing(book: Book) -> None:
     # the first two write the same customers, in other chunks
-    processes = [
-        writer(book, 0, 3000, 300), writer(book, 0, 3000, 500), writer(book, 2000, 4000, 250),
-    ]  # fmt: skip
-    for process in processes:  # nobody has found a ledger yet
-        go(process)
-    for process in processes:
-        _, error = process.communicate(timeout=240)
-        assert process.returncode == 0, error
+    writers = [
+        Writer(book, *given) for given in ((0, 3000, 300), (0, 3000, 500), (2000, 4000, 250))
+    ]
+    for writer in writers:  # nobody has found a ledger yet
+        writer.go()
+    for writer in writers:
+        writer.finish()
     assert book.runs() == [("bank", "2026-01-31", "m1", 4000, 4000)]
     expected = scores(4000)["churn_probability"].tolist()
     found = book.run("select churn_probability from scores order by customer")
@@ -191,14 +146,14 @@ def test_kills_at_any_moment_lose_nothing_that_was_saved_and_double_nothing(book
     chunk, last = 400, 400 * 200
     moments = random.Random(7)
     saved = 0
-    for _ in range(size(4, 20)):
-        process = writer(book, 0, last, chunk)
-        go(process)
-        time.sleep(moments.uniform(0.02, 1.5))
-        process.send_signal(signal.SIGKILL)
-        output, _ = process.communicate()
-        done = [int(line) for line in output.splitlines() if line]
-        saved = max([saved, *(start + chunk for start in done)])
+    turns = size(5, 30)
+    for turn in range(turns):
+        writer = Writer(book, 0, last, chunk)
+        writer.go()
+        if turn == turns - 1:
+            writer.wait_for_a_save()
+        time.sleep(moments.uniform(0.02, 0.8))
+        saved = max(saved, writer.kill())
         if not saved:
             continue
         n, names, customers = book.run(

@@ -19,9 +19,11 @@ from churn_pipeline.ledger.campaigns import (
     find_campaign,
     latest_scores,
     not_to_contact,
+    outcomes_of,
     record_campaign,
 )
 from churn_pipeline.ledger.erasure import forget
+from churn_pipeline.ledger.outcomes import Told, append_outcomes
 from churn_pipeline.scorer.decisions import Economics
 from tests.ledger.books import Book, scores
 
@@ -142,6 +144,25 @@ def test_closing_keeps_the_outcomes_and_can_be_repeated(filled: Book) -> None:
     assert row is not None
     assert (row["status"], row["profit"]) == ("closed", 1.0)
     assert (found[one], found[two]) == (False, None)
+
+
+def test_recorded_outcomes_say_who_churned_in_time(filled: Book) -> None:
+    drafted = draft(filled)
+    confirm(filled, drafted)
+    one, two, three, four, *_ = drafted.contacts["customer"]
+    told = [
+        Told(one, "churned", date(2026, 2, 10), date(2026, 2, 12)),
+        Told(two, "churned", date(2026, 4, 10), date(2026, 4, 10)),  # after the horizon: stayed
+        Told(three, "stayed", date(2026, 3, 5), date(2026, 3, 5)),
+        Told(four, "stayed", date(2026, 2, 10), date(2026, 2, 10)),  # proves too little
+    ]
+    with filled.ledger.writing() as opened:
+        append_outcomes(opened, told, data_set="bank", source="file")
+    with filled.ledger.reading() as opened:
+        found = outcomes_of(opened, "bank", "spring", 30, date(2026, 5, 1))
+        early = outcomes_of(opened, "bank", "spring", 30, date(2026, 2, 15))
+    assert found == {one: True, two: False, three: False}
+    assert early == {one: True}
 
 
 def test_a_forgotten_customer_is_in_no_campaign(filled: Book) -> None:

@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import date
 
 import pytest
 
 from churn_pipeline.errors import LedgerError
 from churn_pipeline.ledger import erasure
 from churn_pipeline.ledger.erasure import forget, rows_of, scrub
+from churn_pipeline.ledger.outcomes import Told, append_outcomes
 from churn_pipeline.ledger.schema import OF_A_CUSTOMER, metadata
 from tests.ledger.books import Book, scores
+
+SOME_DAY = date(2026, 2, 10)
 
 
 def named(n: int, day: str) -> object:
@@ -24,25 +28,28 @@ def erase(book: Book, customer: str, data_set: str = "bank") -> dict[str, int]:
 
 def test_every_table_with_customers_is_gone_through() -> None:
     named_so = {table.name for table in metadata.sorted_tables if "customer" in table.columns}
-    assert {table.name for table in OF_A_CUSTOMER} == named_so >= {"scores"}
+    assert {table.name for table in OF_A_CUSTOMER} == named_so >= {"scores", "outcomes"}
 
 
 def test_a_customer_is_erased_from_one_data_set_and_that_is_recorded(book: Book) -> None:
     for day in ("2026-01-31", "2026-02-28"):
         book.dataset().save(named(200, day))
         book.dataset("shop").save(named(10, day))
+    told = [Told(name, "churned", SOME_DAY, SOME_DAY) for name in ("C000007-x", "C000008-x")]
+    with book.ledger.writing() as opened:
+        append_outcomes(opened, told, data_set="bank", source="file")
     with book.ledger.reading() as opened:
-        assert rows_of(opened, "bank", "C000007-x") == {"scores": 2}
-    assert erase(book, "C000007-x") == {"scores": 2}
+        assert rows_of(opened, "bank", "C000007-x") == {"scores": 2, "outcomes": 1}
+    assert erase(book, "C000007-x") == {"scores": 2, "outcomes": 1}
     assert book.run(
         "select count(*), count(distinct customer) from scores where data_set = 'bank'"
     )[0] == (398, 199)
     kept = "select count(*) from scores where data_set = 'shop' and customer = 'C000007-x'"
     assert book.run(kept) == [(2,)]
     record = "select data_set, customer_hash, erased_by, rows_erased from erasures"
-    assert book.run(record) == [("bank", "ab12", "me", 2)]
-    assert erase(book, "C000007-x") == {"scores": 0}
-    assert book.run(record) == [("bank", "ab12", "me", 2)]
+    assert book.run(record) == [("bank", "ab12", "me", 3)]
+    assert erase(book, "C000007-x") == {"scores": 0, "outcomes": 0}
+    assert book.run(record) == [("bank", "ab12", "me", 3)]
 
 
 def test_the_id_is_in_no_file_afterwards(file_book: Book) -> None:
@@ -52,7 +59,7 @@ def test_the_id_is_in_no_file_afterwards(file_book: Book) -> None:
     for place in (3, 700, 1499):
         customer = f"C{place:06d}-x"
         assert customer.encode() in pages
-        assert erase(file_book, customer) == {"scores": 3}
+        assert erase(file_book, customer)["scores"] == 3
         scrub(file_book.ledger.address, customer)
         for path in file_book.path.parent.iterdir():
             assert customer.encode() not in path.read_bytes(), path

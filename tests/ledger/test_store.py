@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 
@@ -26,6 +24,7 @@ from churn_pipeline.ledger.erasure import forget
 from churn_pipeline.ledger.migration import version_of
 from churn_pipeline.ledger.store import Ledger
 from tests.ledger.books import Book, scores
+from tests.ledger.writers import Writer
 from tests.servers import PostgreSQL
 
 MIGRATIONS = Path(migration.__file__).parent / "migrations"
@@ -145,6 +144,21 @@ def test_an_older_schema_of_a_server_waits_for_the_command(
     assert book.run("select count(*), count(note) from scores") == [(5, 0)]
 
 
+def test_a_ledger_of_the_first_version_keeps_its_rows(
+    book: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tmp_path / "first"
+    shutil.copytree(MIGRATIONS, first, ignore=shutil.ignore_patterns("v0002*", "__pycache__"))
+    with monkeypatch.context() as patch:
+        patch.setattr(migration, "_MIGRATIONS", str(first))
+        for module in (migration, store):
+            patch.setattr(module, "VERSION", "0001")
+        book.dataset().save(scores(3))
+    assert book.ledger.upgrade() == ("0001", schema.VERSION)
+    assert book.runs() == [("bank", "2026-01-31", "m1", 3, 3)]
+    assert book.run("select count(*) from outcomes") == [(0,)]
+
+
 def test_an_upgrade_that_fails_leaves_the_old_version(
     book: Book, request: pytest.FixtureRequest
 ) -> None:
@@ -187,45 +201,16 @@ def test_a_user_who_may_not_create_the_schema_is_told_who_may(
     )
     book.dataset().save(scores(3))
     with book.ledger.writing() as opened:
-        assert forget(opened, "bank", "C000001", customer_hash=None, by="me") == {"scores": 1}
+        assert forget(opened, "bank", "C000001", customer_hash=None, by="me")["scores"] == 1
     assert book.run("select count(*) from scores") == [(2,)]
 
 
-STARTER = """
-import sys
-from churn_pipeline.ledger.address import parse_ledger
-from churn_pipeline.ledger.store import Ledger
-ledger = Ledger(parse_ledger({address!r}), {credentials!r})
-print("ready", flush=True)
-sys.stdin.readline()
-with ledger.writing():
-    pass
-"""
-
-
-def test_processes_that_create_the_ledger_at_once_create_one(book: Book, root: Path) -> None:
-    code = STARTER.format(address=book.address, credentials=book.credentials)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(root / "src")},
-        )
-        for _ in range(3)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    for process in processes:
-        _, error = process.communicate(timeout=120)
-        assert process.returncode == 0, error
+def test_processes_that_create_the_ledger_at_once_create_one(book: Book) -> None:
+    writers = [Writer(book) for _ in range(4)]
+    for writer in writers:
+        writer.go()
+    for writer in writers:
+        writer.finish()
     assert book.run("select version_num from ledger_version") == [(schema.VERSION,)]
 
 
@@ -296,7 +281,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
         if os.geteuid() != os.getuid():
             os.seteuid(os.getuid())
         book.path.parent.chmod(0o755)
-        rmtree(folder)
+        shutil.rmtree(folder)
     assert message.startswith("ledger.sqlite cannot be used: ")
     assert message.endswith("; make the file and its folder writable")
 

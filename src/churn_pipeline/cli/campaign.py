@@ -19,6 +19,7 @@ from churn_pipeline.cli.campaign_project import (
     terms_by,
 )
 from churn_pipeline.cli.commands import ProjectGroup, environment_option, project_root
+from churn_pipeline.cli.ledger_places import echo_table
 from churn_pipeline.errors import DataError, LedgerError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}")
@@ -135,9 +136,9 @@ def confirm(metadata: ProjectMetadata | None, name: str, env: str | None) -> Non
 @environment_option
 @click.option(
     "--outcomes",
-    required=True,
     metavar="TABLE",
-    help="A table like ingestion's, later: the customers with the target.",
+    help="A later table like ingestion's, with customers and target (default: the outcomes of the "
+    "ledger).",
 )
 @click.option("--cost", type=click.FloatRange(min=0), help="What it really cost, all in all.")
 @click.option("--early", is_flag=True, help="Before all outcomes can be known.")
@@ -146,14 +147,14 @@ def close(
     metadata: ProjectMetadata | None,
     name: str,
     env: str | None,
-    outcomes: str,
+    outcomes: str | None,
     cost: float | None,
     early: bool,
 ) -> None:
     """Compare the contacted customers of NAME with the held-out ones, once outcomes are known.
 
     Says how many customers were kept, what that earned, and which acceptance to assume next time.
-    Can be repeated with a later table.
+    `kedro ledger outcomes` records outcomes. Can be repeated when more is known.
     """
     project = campaign_project(metadata, env)
     import pandas as pd
@@ -225,6 +226,26 @@ def _confirmed(opened: Any, data_set: str, name: str) -> dict[str, Any] | None:
     return find_campaign(opened, data_set, name)
 
 
+def _recorded(project: CampaignProject, name: str, today: date) -> dict[str, bool]:
+    """Return what the ledger's outcomes say of the campaign's customers."""
+    from churn_pipeline.ledger.campaigns import outcomes_of
+
+    horizon = project.contract.target.horizon_days
+    if horizon is None:
+        raise DataError(
+            "the target of the contract has no horizon_days, so the ledger's outcomes do not say "
+            "who churned in time; add it there, or give --outcomes TABLE"
+        )
+    with project.ledger.reading() as opened:
+        found = outcomes_of(opened, project.data_set, name, horizon, today)
+    if not found:
+        raise DataError(
+            f"the ledger knows no outcome of a customer of {name}; record them by `kedro ledger "
+            f"outcomes FILE{project.flag}`, or give --outcomes TABLE"
+        )
+    return found
+
+
 def _drafts(folder: Path, confirmed: set[str]) -> dict[str, dict[str, Any]]:
     from churn_pipeline.campaigns.files import DOCUMENT, read_document
 
@@ -251,10 +272,7 @@ def _list(found: list[dict[str, Any]], drafts: Mapping[str, Mapping[str, Any]]) 
         who, expected = document["customers"], f"{document['expected']['profit']:,.2f}"
         counts = (f"{who['contacted']:,}", f"{who['held_out']:,}")
         lines.append((name, "draft", document["as_of"], *counts, expected, ""))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+    echo_table(lines)
 
 
 def _summarise(document: Mapping[str, Any], project: CampaignProject) -> None:

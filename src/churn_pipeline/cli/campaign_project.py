@@ -9,7 +9,7 @@ import yaml
 from kedro.framework.startup import ProjectMetadata
 
 from churn_pipeline.cli.commands import project_root
-from churn_pipeline.cli.ledger import ledger_of
+from churn_pipeline.cli.ledger_places import open_ledger
 from churn_pipeline.environments import params_file, read_dataset
 from churn_pipeline.errors import DataError, ParameterError
 
@@ -62,7 +62,7 @@ def campaign_project(metadata: ProjectMetadata | None, env: str | None) -> Campa
     """
     from churn_pipeline.io.contract_dataset import ContractDataset
 
-    ledger, data_set = ledger_of(metadata, env)
+    ledger, data_set = open_ledger(metadata, env)
     root = project_root(metadata)
     file = params_file(root, env)
     dataset = read_dataset(file)

@@ -1,27 +1,24 @@
 """``kedro ledger``: what the ledger holds, copies of it, and customers taken out of it."""
 
 import getpass
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import yaml
 from kedro.framework.startup import ProjectMetadata
 
 from churn_pipeline.cli.commands import ProjectGroup, environment_option, project_root
-from churn_pipeline.environments import params_file, read_dataset
-from churn_pipeline.errors import LedgerError, ParameterError
-from churn_pipeline.io.credentials import project_credentials
-from churn_pipeline.ledger.address import SETTING, parse_ledger
+from churn_pipeline.cli.ledger_outcomes import outcomes, states
+from churn_pipeline.cli.ledger_places import echo_table, open_ledger
+from churn_pipeline.environments import params_file
 
 if TYPE_CHECKING:
     from churn_pipeline.ledger.store import Ledger
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _ENDINGS = (".csv", ".parquet")
-_TABLES = ("scores", "campaigns", "contacts", "erasures")
+_TABLES = ("scores", "outcomes", "campaigns", "contacts", "erasures")
 
 
 @click.group(cls=ProjectGroup)
@@ -32,12 +29,16 @@ def ledger() -> None:
     """
 
 
+ledger.add_command(outcomes)
+ledger.add_command(states)
+
+
 @ledger.command()
 @environment_option
 @click.pass_obj
 def status(metadata: ProjectMetadata | None, env: str | None) -> None:
     """Show what the ledger holds, by data set, source and model; the latest last."""
-    book, _ = ledger_of(metadata, env)
+    book, _ = open_ledger(metadata, env)
     from churn_pipeline.ledger.contents import erasures_of, scores_of
     from churn_pipeline.ledger.migration import version_of
     from churn_pipeline.ledger.schema import VERSION
@@ -57,7 +58,7 @@ def status(metadata: ProjectMetadata | None, env: str | None) -> None:
         days = (str(part.first), str(part.last))
         table.append([part.data_set, part.source, part.model_version, f"{part.rows:,}", *days])
     if len(table) > 1:
-        _echo(table)
+        echo_table(table)
     else:
         click.echo("No scores yet; `kedro run --pipelines scoring` records them")
     for data_set, n in erased.items():
@@ -100,7 +101,7 @@ def export(
         raise click.ClickException(f"--to must end in {' or '.join(_ENDINGS)}, not {path.name!r}")
     if path.exists() and not force:
         raise click.ClickException(f"{path} exists; choose another --to or add --force")
-    book, data_set = ledger_of(metadata, env)
+    book, data_set = open_ledger(metadata, env)
     from churn_pipeline.ledger.export import export as write
 
     with book.reading() as opened:
@@ -127,7 +128,7 @@ def forget(metadata: ProjectMetadata | None, customer: str, env: str | None, yes
     The erasure is recorded without the id: with the keyed hash that the audit log uses, where
     there is a file of API keys. Files of results, the source and backups are not touched.
     """
-    book, data_set = ledger_of(metadata, env)
+    book, data_set = open_ledger(metadata, env)
     from churn_pipeline.ledger.erasure import forget as erase
     from churn_pipeline.ledger.erasure import rows_of, scrub
 
@@ -163,7 +164,7 @@ def upgrade(metadata: ProjectMetadata | None, env: str | None) -> None:
     Do it once everything that writes to the ledger has this code: what is older refuses a newer
     ledger. A file of SQLite is upgraded by the first run that writes to it.
     """
-    book, _ = ledger_of(metadata, env)
+    book, _ = open_ledger(metadata, env)
     before, after = book.upgrade()
     if before == after:
         click.echo(f"{book.name} has schema version {after} already")
@@ -171,24 +172,6 @@ def upgrade(metadata: ProjectMetadata | None, env: str | None) -> None:
         click.echo(f"{book.name} was created with schema version {after}")
     else:
         click.echo(f"{book.name} was upgraded from schema version {before} to {after}")
-
-
-def ledger_of(metadata: ProjectMetadata | None, env: str | None) -> tuple["Ledger", str]:
-    """Return the ledger of a data set, and the data set's name there."""
-    from churn_pipeline.ledger.store import Ledger  # SQLAlchemy takes half a second
-
-    project = project_root(metadata)
-    file = params_file(project, env)
-    name = read_dataset(file).name
-    section = yaml.safe_load(file.read_text(encoding="utf-8")).get("ledger")
-    if not isinstance(section, dict) or "address" not in section:
-        raise ParameterError(
-            f"{file} has no {SETTING}; copy the section ledger of another data set"
-        )
-    if section["address"] is None:
-        raise LedgerError(f"{SETTING} is null in {file}, so there is no ledger")
-    address = parse_ledger(str(section["address"])).within(project)
-    return Ledger(address, project_credentials(project, env)["ledger"]), name
 
 
 def _place(metadata: ProjectMetadata | None, book: "Ledger") -> str:
@@ -215,10 +198,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
         return "unknown"
-
-
-def _echo(table: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for line in table:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())

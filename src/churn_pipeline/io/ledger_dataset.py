@@ -74,7 +74,7 @@ class ScoresLedgerDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         is_assumed = data["as_of"].isna().any()
         first, last = min(columns["as_of"]), max(columns["as_of"])
         logger.info(
-            "Recorded   %s scores as of %s%s in the ledger %s%s",
+            "Recorded   %s scores as of %s%s in %s%s",
             f"{done.added:,}",
             first if first == last else f"{first} to {last}",
             ", today, as there is neither a snapshot nor scoring.date," if is_assumed else "",

@@ -7,7 +7,6 @@ from itertools import islice, repeat
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from churn_pipeline.ledger.schema import scores
 from churn_pipeline.ledger.score_ids import score_ids
@@ -115,16 +114,19 @@ def _insert_sqlite(opened: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> in
 
 
 def _insert_postgresql(opened: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    types = [column.type.compile(dialect=dialect) for column in scores.columns]
-    arrays = ", ".join(f"%s::{kind}[]" for kind in types)
+    names = ", ".join(_NAMES)
     cursor = _driver(opened).cursor()
+    # COPY costs the client a third of what an INSERT with values does, but knows no conflicts
+    cursor.execute("create temp table if not exists incoming_scores (like scores) on commit drop")
+    with cursor.copy(f"copy incoming_scores ({names}) from stdin") as copy:
+        for row in rows:
+            copy.write_row(row)
     cursor.execute(
-        f"insert into scores ({', '.join(_NAMES)}) select * from unnest({arrays}) "
-        "on conflict do nothing",
-        [list(column) for column in zip(*rows, strict=True)],
+        f"insert into scores ({names}) select {names} from incoming_scores on conflict do nothing"
     )
-    return max(int(cursor.rowcount), 0)
+    added = int(cursor.rowcount)
+    cursor.execute("truncate incoming_scores")
+    return max(added, 0)
 
 
 def _differing(opened: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> int:

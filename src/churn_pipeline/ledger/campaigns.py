@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from churn_pipeline.errors import LedgerError
+from churn_pipeline.ledger.outcomes import states
 from churn_pipeline.ledger.schema import campaigns, contacts, scores
 
 CONFIRMED, CLOSED = "confirmed", "closed"
@@ -203,6 +204,27 @@ def contacts_of(opened: sa.Connection, data_set: str, name: str) -> list[dict[st
         .order_by(contacts.c.rank)
     )
     return [dict(row) for row in rows.mappings()]
+
+
+def outcomes_of(
+    opened: sa.Connection, data_set: str, name: str, horizon_days: int, today: date
+) -> dict[str, bool]:
+    """Return which of a campaign's customers churned within the horizon of their score.
+
+    By :func:`churn_pipeline.ledger.outcomes.states`; those whose state is pending or unknown are
+    not in it.
+    """
+    state = states(opened.dialect.name, data_set, horizon_days, today).subquery()
+    rows = opened.execute(
+        sa.select(contacts.c.customer, state.c.state)
+        .join(state, state.c.score_id == contacts.c.score_id)
+        .where(
+            contacts.c.data_set == data_set,
+            contacts.c.campaign == name,
+            state.c.state.in_(["churned", "stayed"]),
+        )
+    )
+    return {customer: found == "churned" for customer, found in rows}
 
 
 def close_campaign(

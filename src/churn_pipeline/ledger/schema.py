@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-VERSION = "0002"
+VERSION = "0003"
 """Revision that this code reads and writes: the name of the last of ``migrations/versions``."""
 
 VERSION_TABLE = "ledger_version"
@@ -64,10 +64,12 @@ scores = sa.Table(
     *_reason(3),
     sa.Column("model_version", sa.Text, nullable=False, comment="Version of the bundle that "
               "answered"),
-    sa.UniqueConstraint(
-        "data_set", "customer", "row_id", "as_of", "model_version", "source", name="scores_key"
+    sa.Index(
+        "scores_key", "data_set", "customer", "row_id", "as_of", "model_version", "source",
+        unique=True,
     ),
-    sa.Index("scores_as_of", "data_set", "as_of", "model_version", "source"),
+    # the day first: else SQLite would take it for the scores of a customer in order of days
+    sa.Index("scores_as_of", "as_of", "data_set", "model_version", "source"),
 )  # fmt: skip
 
 erasures = sa.Table(
@@ -82,6 +84,33 @@ erasures = sa.Table(
     ),
     sa.Column("erased_by", sa.Text, nullable=False, comment="User of the operating system"),
     sa.Column("rows_erased", sa.BigInteger, nullable=False, comment="In all tables"),
+)  # fmt: skip
+
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    sa.Column(
+        "outcome_id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), sa.Identity(),
+        primary_key=True, comment="Number, in the order of recording",
+    ),
+    sa.Column("data_set", sa.Text, nullable=False, comment="dataset.name of params.yaml"),
+    sa.Column("customer", sa.Text, nullable=False, comment="Id of the customer"),
+    sa.Column(
+        "outcome", sa.Text, nullable=False, comment="churned, stayed (still a customer on that "
+        "day) or withdrawn",
+    ),
+    sa.Column(
+        "happened_on", sa.Date, nullable=False, comment="Day of the event, or on which the "
+        "customer was seen",
+    ),
+    sa.Column("known_at", sa.Date, nullable=False, comment="Day on which that became known"),
+    sa.Column("source", sa.Text, nullable=False, comment="What told of it: file"),
+    sa.Column(
+        "recorded_at", sa.DateTime(timezone=True), nullable=False, comment="When recorded, UTC"
+    ),
+    sa.Index(
+        "outcomes_key", "data_set", "customer", "happened_on", "known_at", "outcome", unique=True
+    ),
 )  # fmt: skip
 
 campaigns = sa.Table(

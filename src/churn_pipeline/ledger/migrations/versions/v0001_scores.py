@@ -65,11 +65,10 @@ def upgrade() -> None:
         ),
         *reasons,
         _text("model_version", "Version of the bundle that answered"),
-        sa.UniqueConstraint(
-            "data_set", "customer", "row_id", "as_of", "model_version", "source", name="scores_key"
-        ),
     )
-    op.create_index("scores_as_of", "scores", ["data_set", "as_of", "model_version", "source"])
+    key = ["data_set", "customer", "row_id", "as_of", "model_version", "source"]
+    op.create_index("scores_key", "scores", key, unique=True)
+    op.create_index("scores_as_of", "scores", ["as_of", "data_set", "model_version", "source"])
     op.create_table(
         "erasures",
         # an identity, not a sequence, which every writer would need a right to
