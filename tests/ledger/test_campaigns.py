@@ -171,6 +171,6 @@ def test_a_forgotten_customer_is_in_no_campaign(filled: Book) -> None:
     who = drafted.contacts["customer"][0]
     with filled.ledger.writing() as opened:
         removed = forget(opened, "bank", who, customer_hash=None, by="me")
-    assert removed == {"scores": 1, "contacts": 1}
+    assert removed == {"scores": 1, "outcomes": 0, "contacts": 1}
     with filled.ledger.reading() as opened:
         assert who not in {line["customer"] for line in contacts_of(opened, "bank", "spring")}

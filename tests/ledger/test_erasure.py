@@ -28,7 +28,7 @@ def erase(book: Book, customer: str, data_set: str = "bank") -> dict[str, int]:
 
 def test_every_table_with_customers_is_gone_through() -> None:
     named_so = {table.name for table in metadata.sorted_tables if "customer" in table.columns}
-    assert {table.name for table in OF_A_CUSTOMER} == named_so >= {"scores", "outcomes"}
+    assert {table.name for table in OF_A_CUSTOMER} == named_so >= {"scores", "outcomes", "contacts"}
 
 
 def test_a_customer_is_erased_from_one_data_set_and_that_is_recorded(book: Book) -> None:
@@ -39,8 +39,8 @@ def test_a_customer_is_erased_from_one_data_set_and_that_is_recorded(book: Book)
     with book.ledger.writing() as opened:
         append_outcomes(opened, told, data_set="bank", source="file")
     with book.ledger.reading() as opened:
-        assert rows_of(opened, "bank", "C000007-x") == {"scores": 2, "outcomes": 1}
-    assert erase(book, "C000007-x") == {"scores": 2, "outcomes": 1}
+        assert rows_of(opened, "bank", "C000007-x") == {"scores": 2, "outcomes": 1, "contacts": 0}
+    assert erase(book, "C000007-x") == {"scores": 2, "outcomes": 1, "contacts": 0}
     assert book.run(
         "select count(*), count(distinct customer) from scores where data_set = 'bank'"
     )[0] == (398, 199)
@@ -48,7 +48,7 @@ def test_a_customer_is_erased_from_one_data_set_and_that_is_recorded(book: Book)
     assert book.run(kept) == [(2,)]
     record = "select data_set, customer_hash, erased_by, rows_erased from erasures"
     assert book.run(record) == [("bank", "ab12", "me", 3)]
-    assert erase(book, "C000007-x") == {"scores": 0, "outcomes": 0}
+    assert erase(book, "C000007-x") == {"scores": 0, "outcomes": 0, "contacts": 0}
     assert book.run(record) == [("bank", "ab12", "me", 3)]
 
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from sqlalchemy.dialects import postgresql, sqlite
 
+from churn_pipeline.campaigns.actions import Action
+from churn_pipeline.campaigns.draft import Terms, draft_campaign
+from churn_pipeline.campaigns.planning import Limits
+from churn_pipeline.campaigns.result import measure_campaign
 from churn_pipeline.ledger.address import parse_ledger
+from churn_pipeline.ledger.campaigns import close_campaign, latest_scores, record_campaign
 from churn_pipeline.ledger.outcomes import Told, append_outcomes
 from churn_pipeline.ledger.schema import metadata
+from churn_pipeline.scorer.decisions import Economics
 from tests.ledger.books import Book, scores
 from tests.servers import PostgreSQL
 
+CALL = Action("call", Economics(0.0, 10.0, 1.0, 6, 14))
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "ledger.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 QUERIES = dict(
@@ -53,6 +62,16 @@ def seeded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     with book.ledger.writing() as opened:
         append_outcomes(opened, told, data_set="churn_pipeline", source="file")
     book.dataset("shop").save(scores(20, "2027-01-31", "m9"))
+    with book.ledger.writing() as opened:
+        table = pd.DataFrame(latest_scores(opened, "churn_pipeline"))
+        terms = Terms("spring", "", [CALL], Limits(), 0.3, 7, 30)
+        drafted = draft_campaign(table, terms)
+        rows = drafted.contacts.to_dict("records")
+        now = datetime(2026, 4, 1, tzinfo=UTC)
+        record_campaign(opened, "churn_pipeline", drafted.document, rows, now)
+        left = {row["customer"]: i % 3 == 0 for i, row in enumerate(rows[:-1])}
+        result = measure_campaign(drafted.document, drafted.contacts, left)
+        close_campaign(opened, "churn_pipeline", "spring", left, result, now)
     return book
 
 
@@ -115,6 +134,16 @@ def test_who_has_churned_since_leaves_out_what_was_withdrawn(seeded: Book) -> No
     assert sum(found.values()) == 9  # all before the later scores
 
 
+def test_what_a_campaign_did_is_what_it_was_said_to_have_done(seeded: Book) -> None:
+    lines = {row[1]: row[2:] for row in run(seeded, query("What a closed campaign did"))}
+    (text,) = seeded.run("select result from campaigns where campaign = 'spring'")[0]
+    result = json.loads(text)
+    for arm, key in (("contact", "contacted"), ("held_out", "held_out")):
+        n, rate = lines[arm]
+        assert n == result["customers"][key]
+        assert float(rate) == pytest.approx(result["churn_rate"][key]["value"], abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("start", "index"),
     [
@@ -144,7 +173,7 @@ def test_the_page_lists_every_column(table: str) -> None:
 
 def test_the_page_lists_every_index() -> None:
     kept = [index for table in metadata.tables.values() for index in table.indexes]
-    assert len(kept) == 3
+    assert len(kept) == 4
     for part in kept:
         columns = ", ".join(f"`{column.name}`" for column in part.columns)
         assert f"| `{part.name}` ({columns})" in TEXT

@@ -434,7 +434,8 @@ def test_the_ledger_gets_each_score_with_its_customer_and_day(
     assert recorded["row_id"].tolist() == scores[contract.id.name].tolist()
     figures = scores.drop(columns=contract.id.name)
     pd.testing.assert_frame_equal(recorded[list(figures)], figures)
-    assert set(recorded) == {"customer", "row_id", "as_of", *figures}
+    assert set(recorded) == {"customer", "row_id", "as_of", "lifetime_value", *figures}
+    assert set(recorded["lifetime_value"]) == {200.0}
     assert outputs["scoring_report"]["as_of"] == "scoring.date"
 
 

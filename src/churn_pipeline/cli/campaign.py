@@ -15,6 +15,7 @@ from churn_pipeline.cli.campaign_project import (
     campaign_project,
     customer_table,
     draft_by,
+    recorded_outcomes,
     suppressed_by,
     terms_by,
 )
@@ -140,6 +141,11 @@ def confirm(metadata: ProjectMetadata | None, name: str, env: str | None) -> Non
     help="A later table like ingestion's, with customers and target (default: the outcomes of the "
     "ledger).",
 )
+@click.option(
+    "--horizon",
+    type=click.IntRange(min=1),
+    help="Days after the scores within which churning counts (default: the target's horizon_days).",
+)
 @click.option("--cost", type=click.FloatRange(min=0), help="What it really cost, all in all.")
 @click.option("--early", is_flag=True, help="Before all outcomes can be known.")
 @click.pass_obj
@@ -148,6 +154,7 @@ def close(
     name: str,
     env: str | None,
     outcomes: str | None,
+    horizon: int | None,
     cost: float | None,
     early: bool,
 ) -> None:
@@ -170,16 +177,19 @@ def close(
         if known is None:
             raise LedgerError(f"there is no confirmed campaign {name}; {_list_of(project)}")
         rows = contacts_of(opened, project.data_set, name)
-    due = known["matures_on"]
+    days = horizon or project.contract.target.horizon_days
+    due = None if days is None else known["as_of"] + timedelta(days=days)
     today = datetime.now(UTC).date()
     if due is not None and today < due and not early:
         raise DataError(
             f"the outcomes of {name} are known from {due} on; what is known before are mostly "
             "customers who left, which flatters nobody. --early compares them all the same"
         )
-    found = read_outcomes(
-        customer_table(outcomes, project, metadata, env, "--outcomes"), project.contract
-    )
+    if outcomes is None:
+        found = recorded_outcomes(project, name, days, today)
+    else:
+        table = customer_table(outcomes, project, metadata, env, "--outcomes")
+        found = read_outcomes(table, project.contract)
     document = json.loads(known["document"])
     result = measure_campaign(document, pd.DataFrame(rows), found, cost)
     of_campaign = {row["customer"] for row in rows}
@@ -224,26 +234,6 @@ def _confirmed(opened: Any, data_set: str, name: str) -> dict[str, Any] | None:
     from churn_pipeline.ledger.campaigns import find_campaign
 
     return find_campaign(opened, data_set, name)
-
-
-def _recorded(project: CampaignProject, name: str, today: date) -> dict[str, bool]:
-    """Return what the ledger's outcomes say of the campaign's customers."""
-    from churn_pipeline.ledger.campaigns import outcomes_of
-
-    horizon = project.contract.target.horizon_days
-    if horizon is None:
-        raise DataError(
-            "the target of the contract has no horizon_days, so the ledger's outcomes do not say "
-            "who churned in time; add it there, or give --outcomes TABLE"
-        )
-    with project.ledger.reading() as opened:
-        found = outcomes_of(opened, project.data_set, name, horizon, today)
-    if not found:
-        raise DataError(
-            f"the ledger knows no outcome of a customer of {name}; record them by `kedro ledger "
-            f"outcomes FILE{project.flag}`, or give --outcomes TABLE"
-        )
-    return found
 
 
 def _drafts(folder: Path, confirmed: set[str]) -> dict[str, dict[str, Any]]:

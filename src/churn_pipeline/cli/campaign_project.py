@@ -170,3 +170,24 @@ def customer_table(
     root = project_root(metadata)
     credentials = project_credentials(root, env)["source"]
     return read_raw_table(source, flag, credentials, file=project.contract.file)
+
+
+def recorded_outcomes(
+    project: CampaignProject, name: str, days: int | None, today: date
+) -> dict[str, bool]:
+    """Return what the ledger's outcomes say of the campaign's customers."""
+    from churn_pipeline.ledger.campaigns import outcomes_of
+
+    if days is None:
+        raise DataError(
+            "the target of the contract has no horizon_days, so the ledger's outcomes do not say "
+            "who churned in time; give --horizon DAYS, or --outcomes TABLE"
+        )
+    with project.ledger.reading() as opened:
+        found = outcomes_of(opened, project.data_set, name, days, today)
+    if not found:
+        raise DataError(
+            f"the ledger knows no outcome of a customer of {name}; record them by `kedro ledger "
+            f"outcomes FILE{project.flag}`, or give --outcomes TABLE"
+        )
+    return found
