@@ -54,6 +54,7 @@ def test_a_copied_project_gets_an_environment_of_its_own(project: Path) -> None:
     assert set_up(project) == ""
 
 
+@pytest.mark.full  # makes an environment, which takes eight seconds
 def test_an_environment_is_not_made_by_the_one_that_it_replaces(root: Path, tmp_path: Path) -> None:
     (tmp_path / "scripts").mkdir()
     shutil.copy(root / "scripts" / "install.sh", tmp_path / "scripts")
