@@ -208,7 +208,8 @@ def test_a_sink_that_is_no_table_is_refused_before_anything_runs(
 def test_a_ledger_is_an_address_of_a_database_or_none(parameters: dict[str, Any]) -> None:
     for address in (None, "sqlite:///a.db", "postgresql://host/bank", "postgresql://h/d::s"):
         check_parameters(put(parameters, "ledger.address", address))
-    for address in ("ledger.db", "duckdb:///a.db", "", "sqlite:///a.db::scores", 3, True):
+    others: list[Any] = ["ledger.db", "duckdb:///a.db", "", "sqlite:///a.db::scores", 3, True]
+    for address in others:
         with pytest.raises(ParameterError, match=r"params\.yaml: ledger\.address is ") as caught:
             check_parameters(put(parameters, "ledger.address", address))
         assert "\n" not in str(caught.value)
