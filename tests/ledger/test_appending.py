@@ -71,6 +71,7 @@ def test_the_first_score_stays_and_who_differs_is_told(
     book.dataset().save(scores(20))
     changed = scores(30)
     changed.loc[:4, "churn_probability"] += 0.001
+    caplog.clear()
     with caplog.at_level(logging.INFO, logger="churn_pipeline"):
         book.dataset().save(changed)
     told, warned = own_messages(caplog)
