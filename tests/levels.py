@@ -1,10 +1,10 @@
 """The three levels of the tests, and what their folders cost.
 
 ``make test-fast`` (``--fast``) skips whatever starts a service, a browser, or a command of Kedro or
-DVC, ``make test`` is the default, and ``make test-all`` (``--full``) runs it at full sizes
-(:mod:`tests.sizes`). At the end of a run of all tests the folders that cost most are listed, in
-seconds of CPU, which do not depend on what else the machine does; so are those over their budget
-(``tests/budgets.toml``).
+DVC, and what is marked ``slow``; ``make test`` is the default, and ``make test-all`` (``--full``)
+runs it at full sizes (:mod:`tests.sizes`). At the end of a run of all tests the folders that cost
+most are listed, in seconds of CPU, which do not depend on what else the machine does; so are those
+over their budget (``tests/budgets.toml``).
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("full") and not config.getoption("--full"):
             item.add_marker(pytest.mark.skip(reason="at full size only: make test-all"))
+        if item.get_closest_marker("slow") and config.getoption("--fast"):
+            item.add_marker(pytest.mark.skip(reason="takes seconds, and `make test` runs it"))
 
 
 def _refuse_systems() -> None:

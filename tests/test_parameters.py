@@ -233,8 +233,8 @@ def test_an_action_may_set_all_or_nothing(parameters: dict[str, Any]) -> None:
 def test_a_ledger_is_an_address_of_a_database_or_none(parameters: dict[str, Any]) -> None:
     for address in (None, "sqlite:///a.db", "postgresql://host/bank", "postgresql://h/d::s"):
         check_parameters(put(parameters, "ledger.address", address))
-    wrong: tuple[Any, ...] = ("ledger.db", "duckdb:///a.db", "", "sqlite:///a.db::scores", 3, True)
-    for address in wrong:
+    others: list[Any] = ["ledger.db", "duckdb:///a.db", "", "sqlite:///a.db::scores", 3, True]
+    for address in others:
         with pytest.raises(ParameterError, match=r"params\.yaml: ledger\.address is ") as caught:
             check_parameters(put(parameters, "ledger.address", address))
         assert "\n" not in str(caught.value)

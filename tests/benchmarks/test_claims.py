@@ -7,6 +7,8 @@ import pytest
 from benchmarks.claims import CLAIMS, Claim, Measurement, measure
 from tests.sizes import size
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.text)
 def test_what_is_promised_is_what_is_measured(claim: Claim) -> None:

@@ -11,6 +11,7 @@ from kedro.framework.startup import bootstrap_project
 
 from benchmarks.telco import simulate_customers
 from churn_pipeline.cli import cli
+from churn_pipeline.datasets import scaffolding
 from churn_pipeline.io.contract_dataset import ContractDataset
 from churn_pipeline.io.raw_table import RawTableDataset
 from tests.discovery.tables import amounts, churn, ids
@@ -19,7 +20,7 @@ N = 400
 
 
 @pytest.fixture
-def project(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def whole_project(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with the parameters and the configuration of this one, and a table."""
     for name in ("params.yaml", "pyproject.toml", "dvc.yaml"):
         shutil.copy(root / name, tmp_path / name)
@@ -36,6 +37,13 @@ def project(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     table.to_csv(folder / "Gym members.csv", index=False, sep=";")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def project(whole_project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, but a dvc.yaml takes no time."""
+    monkeypatch.setattr(scaffolding, "render_dvc_yaml", lambda *_: "stages: {}\n")
+    return whole_project
 
 
 SOURCE = "data/01_raw/Gym members.csv"
@@ -66,7 +74,8 @@ def test_a_subfolder_is_as_good_a_place_as_the_root(
         assert f"{SOURCE}: 400 of 400 rows meet" in checked.output
 
 
-def test_infer_writes_a_data_set(project: Path) -> None:
+def test_infer_writes_a_data_set(whole_project: Path) -> None:
+    project = whole_project
     result = kedro(project, "infer", SOURCE, "--positive", "yes")
     assert result.exit_code == 0, result.output
     folder = project / "conf" / "gym_members"

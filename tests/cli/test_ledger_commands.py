@@ -86,6 +86,22 @@ def test_upgrade_creates_a_ledger_and_says_where_it_is(project: Path) -> None:
     assert "No scores yet" in run("status").output
 
 
+def test_each_data_set_has_its_own(filled: Book, project: Path) -> None:
+    bank = project / "conf/bank"
+    bank.mkdir()
+    text = (project / "params.yaml").read_text()
+    text = text.replace("name: churn_pipeline", "name: bank").replace("/ledger/", "/other/")
+    (bank / "params.yaml").write_text(text)
+    assert "there is no ledger" in refused("status", "--env", "bank")
+    assert run("upgrade", "--env", "bank").exit_code == 0
+    assert (project / "other/ledger.sqlite").is_file()
+    assert "has no rows of this customer in the data set bank" in (
+        run("forget", "C000003", "--env", "bank", "--yes").output
+    )
+    assert filled.run("select count(*) from scores") == [(505,)]
+    assert "there is no data set 'bonk'" in refused("status", "--env", "bonk")
+
+
 def test_a_server_is_shown_without_its_password(project: Path) -> None:
     with postgresql_server() as server:
         text = (project / "params.yaml").read_text()

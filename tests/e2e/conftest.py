@@ -87,9 +87,12 @@ class Project:
 
 
 def environment() -> dict[str, str]:
-    """Return what commands run in; measuring their coverage would take 1.4 times as long."""
+    """Return what commands run in; measuring their coverage would take 1.4 times as long.
+
+    Each command would compile the project's modules again if it did not write their bytecode.
+    """
     tools = Path(sys.executable).parent
-    foreign = ("MLFLOW_", "DVC_", "KEDRO_", "COVERAGE_")
+    foreign = ("MLFLOW_", "DVC_", "KEDRO_", "COVERAGE_", "PYTHONDONTWRITEBYTECODE")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
     return {**kept, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "200"}
 
@@ -140,12 +143,6 @@ def _keep_candidates(params: Path) -> None:
     params.write_text(text.replace(section[1], kept), encoding="utf-8")
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A fresh checkout in which nothing has run."""
-    return copy_project(tmp_path / "project")
-
-
 @pytest.fixture(scope="session")
 def _reproduced_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout in which `dvc repro` has run, for all workers; not to be changed."""
@@ -184,9 +181,12 @@ def bundles(
     return make_bundles(tmp_path_factory.mktemp("bundles"), customers, contract, **names)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, bundles: Path) -> Iterator[Server]:
-    """A service of two workers and of the module's own, of which ``bundle`` is the champion."""
+    """A service of two workers, of which ``bundle`` is the champion.
+
+    Modules share it: what a test changes, it changes back.
+    """
     folder = service_folder(tmp_path_factory.mktemp("server"), bundles, workers=2)
     with serving(folder) as server:
         poll(lambda: server.log.count("Loaded champion") == 2)

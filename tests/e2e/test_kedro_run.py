@@ -1,4 +1,4 @@
-"""`kedro run` in the ways a user would call it, with good and with bad input."""
+"""`kedro run` and `kedro model` in the ways a user would call them, with good and bad input."""
 
 import json
 import re
@@ -9,10 +9,12 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from benchmarks.telco import simulate_customers
+from churn_pipeline.cli.model import model
 from churn_pipeline.scorer import read_bundle
-from tests.e2e.conftest import CANDIDATES, Project, copy_project
+from tests.e2e.conftest import CANDIDATES, Project
 
 pytestmark = pytest.mark.slow
 
@@ -25,35 +27,55 @@ def own_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, own_table: Path) -> Project:
-    """A checkout in which `kedro run` has run once, on a Parquet file of the user's."""
-    project = copy_project(tmp_path_factory.mktemp("finished") / "project")
-    result = project.run("kedro", "run", f"--params=ingestion.source={own_table}", offline=True)
+def finished(reproduced: Project, own_table: Path) -> Project:
+    """A checkout in which `kedro run` has run once, on a Parquet file of the user's.
+
+    The model that `dvc repro` made there before is the champion.
+    """
+    reproduced.run("kedro", "model", "promote", "--reason", "the first")
+    parameters = f"--params=ingestion.source={own_table}"
+    result = reproduced.run("kedro", "run", parameters, cwd="tests", offline=True)
     assert "700 rows read from own.parquet, 0 rejected" in result.stdout
     assert result.stderr == ""
-    return project
+    return reproduced
 
 
-def test_parts_of_the_pipelines_run_alone_and_change_nothing(finished: Project) -> None:
+_OTHER_PARTS = pytest.mark.full  # a command takes seven seconds; the parts differ in their nodes
+
+
+@pytest.mark.parametrize(
+    ("part", "runs", "leaves"),
+    [
+        (("--from-nodes", "measure"), "measure", "cross_validate_candidates"),
+        pytest.param(
+            *(("--tags", "reporting"), "draw_figures", "score_test_customers"), marks=_OTHER_PARTS
+        ),
+        pytest.param(
+            *(("--pipelines", "training"), "choose_and_calibrate", "check_customers"),
+            marks=_OTHER_PARTS,
+        ),
+    ],
+)
+def test_parts_of_the_pipelines_run_alone_and_change_nothing(
+    finished: Project, part: tuple[str, str], runs: str, leaves: str
+) -> None:
     expected = finished.checksums()
-    measured = finished.run("kedro", "run", "--from-nodes", "measure").stdout
-    assert "measure" in measured
-    assert "cross_validate_candidates" not in measured
-    drawn = finished.run("kedro", "run", "--tags", "reporting").stdout
-    assert "draw_figures" in drawn
-    assert "score_test_customers" not in drawn
-    trained = finished.run("kedro", "run", "--pipelines", "training").stdout
-    assert "choose_and_calibrate" in trained
-    assert "check_customers" not in trained
+    said = finished.run("kedro", "run", *part).stdout
+    assert runs in said
+    assert leaves not in said
     assert finished.checksums() == expected
 
 
-def test_mlflow_mirrors_parameters_metrics_figures_and_model(finished: Project) -> None:
+def test_mlflow_mirrors_parameters_metrics_figures_and_model(
+    finished: Project, own_table: Path
+) -> None:
     store = f"sqlite:///{finished.root / 'mlflow.db'}"
     client = mlflow.MlflowClient(tracking_uri=store)
     experiment = client.get_experiment_by_name("churn_pipeline")
     assert experiment is not None
-    run = client.search_runs([experiment.experiment_id], order_by=["start_time ASC"])[0]
+    (run,) = client.search_runs(
+        [experiment.experiment_id], f"params.`ingestion.source` = '{own_table}'"
+    )
     metrics = json.loads((finished.root / "data/08_reporting/metrics.json").read_text())
     assert run.data.metrics["metrics.roc_auc.value"] == metrics["roc_auc"]["value"]
     assert run.data.params["training.folds"] == "2"
@@ -87,7 +109,6 @@ def test_mlflow_mirrors_parameters_metrics_figures_and_model(finished: Project) 
 
 
 def test_the_mlflow_store_stands_in_the_projects_root_alone(finished: Project) -> None:
-    finished.run("kedro", "run", "--from-nodes", "render_page", cwd="tests")
     assert [path.parent for path in finished.root.rglob("mlflow.db")] == [finished.root]
     with sqlite3.connect(finished.root / "mlflow.db") as store:
         (locations,) = zip(*store.execute("SELECT artifact_uri FROM runs"), strict=True)
@@ -99,7 +120,10 @@ def test_the_mlflow_store_stands_in_the_projects_root_alone(finished: Project) -
     ("parameters", "sentence"),
     [
         ("ingestion.source=nowhere.csv", "nowhere.csv does not exist; set ingestion.source"),
-        ("split.test_share=1.5", "split.test_share is 1.5: input should be less than 1"),
+        pytest.param(
+            *("split.test_share=1.5", "split.test_share is 1.5: input should be less than 1"),
+            marks=pytest.mark.full,  # as the other; tests/test_parameters.py has the sentences
+        ),
     ],
 )
 def test_bad_input_gets_one_sentence(finished: Project, parameters: str, sentence: str) -> None:
@@ -144,6 +168,7 @@ def test_too_many_bad_rows_stop_the_run_but_leave_their_reasons(
     assert (finished.root / "data/03_primary/customers.parquet").read_bytes() == before
 
 
+@pytest.mark.full  # tests/cli does it in one process, and test_side_by_side.py runs the command
 def test_simulate_writes_customers_and_their_truth(finished: Project, tmp_path: Path) -> None:
     path = tmp_path / "drawn.csv"
     command = ["kedro", "simulate", "--customers", "50", "--seed", "1", "--output", str(path)]
@@ -159,9 +184,40 @@ def test_simulate_writes_customers_and_their_truth(finished: Project, tmp_path: 
 
 
 def test_dvc_yaml_is_in_step_and_the_check_notices_when_it_is_not(finished: Project) -> None:
+    before = (finished.root / "dvc.yaml").read_bytes()
     finished.edit("dvc.yaml", "- training\n", "- training.folds\n")
     stale = finished.run("kedro", "dvc-yaml", "--check", check=False)
     assert stale.returncode == 1
     assert "run `kedro dvc-yaml`" in stale.stderr
     finished.run("kedro", "dvc-yaml")
+    assert (finished.root / "dvc.yaml").read_bytes() == before
+
+
+@pytest.mark.full  # tests/stages does it in one process
+def test_the_check_of_dvc_yaml_says_that_it_is_in_step(finished: Project) -> None:
     assert "up to date" in finished.run("kedro", "dvc-yaml", "--check").stdout
+
+
+def test_models_are_promoted_and_rolled_back(
+    finished: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{finished.root / 'mlflow.db'}")
+    monkeypatch.chdir(finished.root)
+
+    def shown(command: str) -> str:
+        # in this process: a `kedro` takes six seconds
+        result = CliRunner().invoke(model, [command])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    finished.run("kedro", "model", "promote", "--reason", "the second")
+    listed = shown("list").splitlines()
+    assert "challenger, champion" in listed[1]
+    assert "champion" not in listed[2]
+    finished.run("kedro", "model", "rollback", "--reason", "complaints")
+    listed = shown("list").splitlines()
+    assert "challenger" in listed[1]
+    assert "champion" in listed[2]
+    history = shown("history")
+    for words in ("the first", "the second", "complaints"):
+        assert words in history

@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e.conftest import Project, copy_project, environment
 from tests.e2e.test_side_by_side import keep_one_candidate
+from tests.sizes import size
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +50,7 @@ def is_refused(code: int, text: str) -> bool:
 
 def test_of_runs_started_together_one_runs_and_prints_its_own_figures(project: Project) -> None:
     runs = [start(project, "kedro", "run")]
-    for offset in (0.1, 0.1, 2.8):
+    for offset in size((0.1,), (0.1, 0.1, 2.8)):
         time.sleep(offset)
         runs.append(start(project, *OTHER))
     wait_for_the_lock(project, runs[0])
@@ -85,6 +86,7 @@ def test_of_runs_started_together_one_runs_and_prints_its_own_figures(project: P
     assert not list((project.root / "data").rglob("*.partial"))
 
 
+@pytest.mark.full  # tests/locking waits for a real DVC of a small project
 def test_a_command_waits_for_dvc(project: Project) -> None:
     dvc = start(project, "dvc", "repro", "-f", "-s", "ingestion")
     wait_for_the_lock(project, dvc)

@@ -145,6 +145,7 @@ def test_a_group_answers_with_the_same_models_and_shares_limits(
             assert statuses(stolen, one, two) == [401, 401]
 
 
+@pytest.mark.full  # two more services; tests/serving/identity shares revocations in one process
 def test_a_token_that_one_host_revoked_is_refused_by_the_other(
     project: Path, example: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.e2e.services import ID, Load, service_folder
 from tests.serving.support import Server, poll, serving, write_settings
@@ -41,6 +42,7 @@ def test_a_killed_worker_is_replaced_while_the_other_answers(
     poll(lambda: server.metrics()["churn_model_loaded"] == 1)
 
 
+@pytest.mark.full  # tests/serving/http/test_listening.py has such clients while a worker starts
 def test_a_starting_worker_holds_no_other_up(server: Server, example: dict[str, Any]) -> None:
     """Clients of one request each: whoever takes them must not wait for the next one."""
     seconds: list[float] = []

@@ -12,9 +12,14 @@ import yaml
 
 from churn_pipeline.scorer import load_scorer
 from tests.e2e.conftest import Project, copy_project
+from tests.sizes import size
 
 pytestmark = pytest.mark.slow
 
+COMMANDS = size(
+    ("checkout --force", "gc --workspace --force"),
+    ("checkout --force", "exp run --dry", "gc --workspace --force", "pull"),
+)
 CREATE = """
 import sys
 from pathlib import Path
@@ -118,7 +123,7 @@ def test_commands_of_dvc_leave_results_alone_that_it_does_not_know(two: Project)
     newer.write_bytes(b"of a run that DVC does not know")
     before = files(two.root / "data")
     try:
-        for command in ("checkout --force", "exp run --dry", "gc --workspace --force", "pull"):
+        for command in COMMANDS:
             two.run("dvc", *command.split(), check=False)
             two.run("dvc", *command.split(), cwd="data/north", check=False)
         assert files(two.root / "data") == before
@@ -126,6 +131,7 @@ def test_commands_of_dvc_leave_results_alone_that_it_does_not_know(two: Project)
         newer.write_bytes(kept)
 
 
+@pytest.mark.full  # test_dvc.py asks for those of the built-in data set
 def test_metrics_and_plots_of_a_data_set_are_shown(two: Project) -> None:
     metrics = json.loads(two.run("dvc", "metrics", "show", "--json", cwd="data/south").stdout)
     assert "08_reporting/metrics.json" in metrics[""]["data"]

@@ -19,7 +19,7 @@ from churn_pipeline.evaluation.metrics import (
 )
 from churn_pipeline.statistics import bootstrap as bootstrap_module
 from churn_pipeline.statistics.bootstrap import Bootstrap, Interval
-from tests.sizes import examples
+from tests.sizes import examples, size
 
 SETTINGS = MetricSettings(top_share=0.25, calibration_bins=10)
 BY_HAND = {"expected_calibration_error", "recall_at_top", "lift_at_top"}
@@ -234,10 +234,11 @@ def test_coverage_of_the_intervals_is_roughly_their_level() -> None:
     y, p = sample(99, size=400_000)
     truth = values(y, p)
     hits = {"roc_auc": 0, "log_loss": 0, "brier_score": 0}
-    for seed in range(200):
+    samples = size(80, 200)
+    for seed in range(samples):
         y, p = sample(seed, size=250)
         found = bootstrap_metrics(y, p, p >= 0.5, SETTINGS, Bootstrap(150, 0.95, seed))
         for name in hits:
             hits[name] += found[name].low <= truth[name] <= found[name].high
     for name, count in hits.items():
-        assert 0.88 <= count / 200 <= 0.995, name
+        assert 0.88 <= count / samples <= 0.995, name

@@ -22,6 +22,8 @@ from churn_pipeline.modeling.target import churned
 from churn_pipeline.splits.splitting import hash_to_unit_interval
 from churn_pipeline.statistics.comparison import holm
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = parse_contract(
     {
         "name": "shop",
@@ -93,6 +95,7 @@ def test_a_planted_log_effect_is_found_and_nothing_else(
     assert table.loc[table["kept"], ["round", "proposal"]].values.tolist() == [[1, "log_days"]]
 
 
+@pytest.mark.full  # five searches, of which it counts those that find something
 def test_pure_noise_keeps_nothing() -> None:
     kept = 0
     for seed in range(5):
@@ -176,6 +179,7 @@ def test_what_does_not_help_in_the_first_repeat_is_left_out_of_the_others(
     assert (tested.loc[stopped, "difference"] >= 0).all()
 
 
+@pytest.mark.full  # six searches, of which it counts those that find it
 def test_an_effect_is_found_that_folds_alone_would_miss() -> None:
     found = 0
     for seed in range(6):

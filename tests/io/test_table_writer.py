@@ -21,6 +21,7 @@ from churn_pipeline.errors import DataError
 from churn_pipeline.io.database_table import DatabaseTableDataset
 from churn_pipeline.io.raw_table import read_raw_table
 from tests.servers import PASSWORD, PostgreSQL
+from tests.sizes import size
 
 KEYS = ["model_version", "scoring_date"]
 JANUARY, FEBRUARY = datetime.date(2026, 1, 31), datetime.date(2026, 2, 28)
@@ -315,8 +316,9 @@ def go(process: Any) -> None:
     process.stdin.flush()
 
 
+@pytest.mark.slow
 def test_two_writers_at_a_time_leave_the_rows_of_one(sink: Sink) -> None:
-    processes = [writer(sink, 300, shift, turns=8) for shift in (0.25, 0.75)]
+    processes = [writer(sink, 300, shift, turns=size(3, 8)) for shift in (0.25, 0.75)]
     for process in processes:  # neither has found a table yet
         go(process)
     for process in processes:
@@ -328,6 +330,7 @@ def test_two_writers_at_a_time_leave_the_rows_of_one(sink: Sink) -> None:
     assert shifts[0][0] >= 1
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_the_old_rows_and_no_lock(sink: Sink) -> None:
     sink.dataset().save(scores(50, JANUARY))
     process = writer(sink, 300, 0.5, pause=True)
@@ -344,6 +347,7 @@ def test_a_killed_writer_leaves_the_old_rows_and_no_lock(sink: Sink) -> None:
     assert sink.runs() == [("m1", "2026-01-31", 60, 60)]
 
 
+@pytest.mark.slow
 def test_readers_see_the_old_rows_meanwhile(postgresql: PostgreSQL, tmp_path: Path) -> None:
     postgresql.run("drop schema public cascade", "create schema public")
     sink = Sink("postgresql", tmp_path, postgresql)

@@ -33,6 +33,9 @@ from churn_pipeline.pipelines.training.nodes import (
 )
 from churn_pipeline.pipelines.tuning.nodes import tune_candidates
 from churn_pipeline.scorer import Scorer
+from tests.sizes import size
+
+pytestmark = pytest.mark.slow
 
 Floats = NDArray[np.float64]
 
@@ -122,11 +125,11 @@ def test_a_target_that_never_happens_is_one_sentence(
     assert "\n" not in str(error.value)
 
 
-def test_five_hundred_columns(parameters: dict[str, Any], tmp_path: Path) -> None:
-    generator = np.random.default_rng(2)
-    noise = pd.DataFrame(generator.normal(size=(700, 480)).round(3)).add_prefix("measure_")
+def test_hundreds_of_columns(parameters: dict[str, Any], tmp_path: Path) -> None:
+    generator, measures = np.random.default_rng(2), size(90, 480)
+    noise = pd.DataFrame(generator.normal(size=(700, measures)).round(3)).add_prefix("measure_")
     result = train_on(pd.concat([customers(700), noise], axis=1), parameters, tmp_path)
-    assert len(result.contract.features) > 480
+    assert len(result.contract.features) > measures
     assert result.roc_auc > 0.55
 
 

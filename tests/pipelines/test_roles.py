@@ -15,6 +15,8 @@ from churn_pipeline.contract import Contract
 from churn_pipeline.scorer import Scorer
 from tests.pipelines.whole_runs import Outcome, Table, run_whole
 
+pytestmark = pytest.mark.slow
+
 ROWS = 400
 Columns = dict[str, Any]
 

@@ -12,17 +12,18 @@ import yaml
 from jinja2 import UndefinedError
 from markdown_it import MarkdownIt
 
+from churn_pipeline.contract import Contract
 from churn_pipeline.reporting.embedding import data_uri
 from churn_pipeline.reporting.model_card import FIGURES, write_model_card
 from churn_pipeline.reporting.page import render_page
-from tests.reporting.conftest import interval, metrics_by_period
+from tests.reporting.conftest import card_outputs, interval, metrics_by_period
 
 PERIODS = "metrics_by_period.png"  # shown if there are several
 
 
-@pytest.fixture
-def card(outputs: dict[str, Any]) -> str:
-    return write_model_card(**outputs)
+@pytest.fixture(scope="module")
+def card(small_contract: Contract) -> str:
+    return write_model_card(**card_outputs(small_contract))
 
 
 def words(card: str) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -29,16 +30,23 @@ def dvc(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A DVC project of one stage that has run."""
-    monkeypatch.setattr(repair_dvc, "_SECONDS_OF_A_WRITE", 0)
-    assert dvc(tmp_path, "init", "--no-scm", "-q").returncode == 0
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DVC project of one stage that has run; to be copied."""
+    project = tmp_path_factory.mktemp("reproduced")
+    assert dvc(project, "init", "--no-scm", "-q").returncode == 0
     stage = "stages: {hello: {cmd: echo hello > hello.txt, outs: [hello.txt]}}\n"
-    (tmp_path / "dvc.yaml").write_text(stage, encoding="utf-8")
-    assert dvc(tmp_path, "repro", "-q").returncode == 0
-    assert (tmp_path / "dvc.lock").read_text(encoding="utf-8") == LOCK
-    return tmp_path
+    (project / "dvc.yaml").write_text(stage, encoding="utf-8")
+    assert dvc(project, "repro", "-q").returncode == 0
+    assert (project / "dvc.lock").read_text(encoding="utf-8") == LOCK
+    return project
+
+
+@pytest.fixture
+def project(reproduced: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Such a project of the test's own."""
+    monkeypatch.setattr(repair_dvc, "_SECONDS_OF_A_WRITE", 0)
+    return shutil.copytree(reproduced, tmp_path / "project", symlinks=True)
 
 
 @pytest.mark.parametrize("name", STATE_FILES)

@@ -15,6 +15,7 @@ from churn_pipeline.simulation.draws import (
     power_shares,
     systematic_sample,
 )
+from tests.sizes import size
 
 
 @pytest.fixture
@@ -22,8 +23,9 @@ def rng() -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(3))
 
 
-def test_identifiers_are_unique_among_two_million(rng: np.random.Generator) -> None:
-    assert np.unique(draw_texts("####-@@@@@", {}, 2_000_000, rng)).size == 2_000_000
+def test_identifiers_are_unique_among_many(rng: np.random.Generator) -> None:
+    count = size(300_000, 2_000_000)
+    assert np.unique(draw_texts("####-@@@@@", {}, count, rng)).size == count
 
 
 def test_systematic_sample_gives_each_customer_their_chance(rng: np.random.Generator) -> None:

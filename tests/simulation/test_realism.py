@@ -13,9 +13,12 @@ from benchmarks.telco.realism import (
     share_gaps,
 )
 from churn_pipeline.simulation import Simulation
+from tests.sizes import size
+
+pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", size([1], [1, 2]))
 def test_targets_hold_at_the_size_of_the_real_file(real: pd.DataFrame, seed: int) -> None:
     simulated = simulate_customers(len(real), seed).customers
     missed = [m for m in measure(real, simulated) if not m.passed]
@@ -45,12 +48,14 @@ def test_gaps_find_what_was_changed(population: Simulation) -> None:
     assert mean_gaps(customers, changed)["MonthlyCharges"] == pytest.approx(0.5)
 
 
+@pytest.mark.full  # about the yardstick, which fits trees of its own
 def test_discrimination_notices_a_broken_relation() -> None:
     customers, others = (simulate_customers(2000, seed).customers for seed in (1, 2))
     internet = others["InternetService"].sample(frac=1, random_state=0).to_numpy()
     assert discrimination_auc(customers, others.assign(InternetService=internet)) > 0.75
 
 
+@pytest.mark.full  # as above
 def test_discrimination_notices_exact_totals() -> None:
     customers, others = (simulate_customers(2000, seed).customers for seed in (1, 2))
     exact = (others["tenure"] * others["MonthlyCharges"]).round(2).astype("str")

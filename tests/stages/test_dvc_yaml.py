@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,9 @@ from kedro.framework.startup import bootstrap_project
 
 from churn_pipeline.environments import SIMULATED
 from churn_pipeline.errors import ParameterError
+from churn_pipeline.stages import dvc_yaml
 from churn_pipeline.stages.dvc_yaml import _Environment, render_dvc_yaml
+from churn_pipeline.stages.imports import files_behind
 
 
 @pytest.fixture(scope="module")
@@ -18,15 +22,43 @@ def document(root: Path) -> dict[str, Any]:
     return document
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
+    """A folder with the code, which is parsed once a path."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "src").symlink_to(root / "src")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def read_code() -> Callable[[Iterable[str], Path], set[Path]]:
+    """Says which files are behind modules, and reads them once, since no test changes them."""
+    known: dict[tuple[frozenset[str], Path], set[Path]] = {}
+
+    def files(modules: Iterable[str], source_dir: Path) -> set[Path]:
+        key = frozenset(modules), source_dir
+        if key not in known:
+            known[key] = files_behind(key[0], source_dir)
+        return set(known[key])
+
+    return files
+
+
 @pytest.fixture
-def project(tmp_path: Path, root: Path) -> Path:
+def project(
+    folder: Path,
+    root: Path,
+    read_code: Callable[[Iterable[str], Path], set[Path]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
     """What a dvc.yaml is made of, with a data set `bank` whose table is a file."""
+    monkeypatch.setattr(dvc_yaml, "files_behind", read_code)
+    shutil.rmtree(folder / "conf", ignore_errors=True)
     for path in ("pyproject.toml", "params.yaml", "conf/base/catalog.yml"):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_bytes((root / path).read_bytes())
-    (tmp_path / "src").symlink_to(root / "src")
-    write_params(tmp_path, source="/tables/bank.csv")
-    return tmp_path
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes((root / path).read_bytes())
+    write_params(folder, source="/tables/bank.csv")
+    return folder
 
 
 def write_params(project: Path, source: str, folder: str = "data/bank") -> None:

@@ -35,6 +35,8 @@ from churn_pipeline.scorer import Model
 from tests.bundles import bundle_of
 from tests.families import register
 
+pytestmark = pytest.mark.slow
+
 TUNING: dict[str, Any] = {
     "trials": 2, "patience": 2, "max_customers": None, "minimum_improvement": 0.0,
     "max_seconds": None, "folds": 2, "workers": 1, "seed": 1,

@@ -204,7 +204,11 @@ def is_running(pid: str) -> bool:
     return done.stdout.strip()[:1] not in ("", "Z")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "workers",
+    [pytest.param(1, marks=pytest.mark.full), 2],  # with two, there are orphans as well
+)
 def test_a_killed_run_goes_on_as_if_it_had_not_been_interrupted(
     workers: int, tmp_path: Path, uninterrupted: pd.DataFrame, fits: list[str]
 ) -> None:
@@ -236,6 +240,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been_interrupted(
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_two_workers_find_the_same(uninterrupted: pd.DataFrame) -> None:
     assert_same(run(*both(), workers=2), uninterrupted)
 

@@ -126,6 +126,7 @@ def test_a_key_made_during_the_start_is_good_as_soon_as_the_service_is_ready(
         server.stop()
 
 
+@pytest.mark.full  # tests/e2e/test_serving_workers.py asks such a service for more at each size
 def test_a_service_without_a_usable_bundle_answers_its_probes(tmp_path: Path) -> None:
     write_settings(tmp_path, champion="absent")
     server = Server(tmp_path)

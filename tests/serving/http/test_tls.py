@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from churn_pipeline.serving.http.tls import CIPHERS, Certificate, expiry
-from tests.serving.support import poll, serving, write_settings
+from tests.serving.support import Server, poll, serving, write_settings
 
 EXPIRY = datetime(2099, 1, 2, 3, 4, 5, tzinfo=UTC)
 OF_RSA = {name for name in CIPHERS.split(":") if "-RSA-" in name}
@@ -91,20 +92,28 @@ def accepted(port: int) -> set[str]:
     return found
 
 
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, bundles: Path, certificate: tuple[Path, Path]
+) -> Iterator[Server]:
+    """A service with copies of the certificate and its key in its folder, which may change."""
+    folder = tmp_path_factory.mktemp("server")
+    write_settings(folder, champion=str(bundles / "champion"))
+    files = [str(shutil.copy(file, folder)) for file in certificate]
+    arguments = ("--ssl-certfile", files[0], "--ssl-keyfile", files[1])
+    with serving(folder, arguments=arguments) as server:
+        yield server
+
+
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-def test_a_server_speaks_modern_tls_only(
-    tmp_path: Path, bundles: Path, certificate: tuple[Path, Path]
-) -> None:
-    write_settings(tmp_path, champion=str(bundles / "champion"))
-    files = ("--ssl-certfile", str(certificate[0]), "--ssl-keyfile", str(certificate[1]))
-    with serving(tmp_path, arguments=files) as server:
-        assert accepted(server.port) == OF_RSA
-        for old in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
-            assert spoken(server.port, client(old)) is None
-        answer = spoken(server.port, client(ssl.TLSVersion.TLSv1_3))
-        assert answer is not None
-        assert answer[1] == "TLSv1.3"
-        text = httpx.get(f"{server.url}/metrics", verify=False).text
+def test_a_server_speaks_modern_tls_only(server: Server) -> None:
+    assert accepted(server.port) == OF_RSA
+    for old in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+        assert spoken(server.port, client(old)) is None
+    answer = spoken(server.port, client(ssl.TLSVersion.TLSv1_3))
+    assert answer is not None
+    assert answer[1] == "TLSv1.3"
+    text = httpx.get(f"{server.url}/metrics", verify=False).text
     (line,) = [x for x in text.splitlines() if x.startswith("churn_certificate_expiry_seconds ")]
     assert float(line.split()[1]) == EXPIRY.timestamp()
 
@@ -238,14 +247,9 @@ def test_a_renewed_certificate_is_presented_without_a_restart(
     assert 29 * 86400 < expiries[1] - expiries[0] < 31 * 86400
 
 
-def test_a_server_takes_a_renewed_certificate_over(tmp_path: Path, bundles: Path) -> None:
+def test_a_server_takes_a_renewed_certificate_over(server: Server) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
-    write_settings(tmp_path, champion=str(bundles / "champion"))
-    files = make_certificate(tmp_path / "live", "first", 30)
-    with serving(
-        tmp_path, arguments=("--ssl-certfile", str(files[0]), "--ssl-keyfile", str(files[1]))
-    ) as server:
-        assert presented(server.port) == "first"
-        make_certificate(tmp_path / "live", "second", 60)
-        poll(lambda: presented(server.port) == "second")
+    assert presented(server.port) == "churn"
+    make_certificate(server.folder, "second", 60)
+    poll(lambda: presented(server.port) == "second")
