@@ -109,6 +109,7 @@ benchmark-serving: setup  ## compare the speed of the service with others (half 
 
 clean:  ## remove generated files; keep DVC's cache, MLflow's runs, Optuna's studies and ledgers
 	$(if $(wildcard $(BIN)/python),python -m churn_pipeline.locking) git clean -qfdX -e '!.*.lock' \
-		-- data ':!data/*/.dvc' ':!data/10_ledger' ':!data/*/10_ledger'
+		-- data ':!data/*/.dvc' ':!data/10_ledger' ':!data/*/10_ledger' \
+		':!data/11_campaigns' ':!data/*/11_campaigns'
 	rm -rf .venv .viz .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
