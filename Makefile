@@ -7,7 +7,8 @@ export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup repro undo serve test test-fast test-all lint format telco kedro-viz mlflow-ui \
-	browser lock bento container container-check benchmark-serving clean jupyter notebooks verify-repro
+	browser lock bento container container-check benchmark-serving clean jupyter notebooks verify-repro \
+	catboost
 PORT ?= 3000
 
 # another data set, a folder of conf/: `make repro ENV=bank`
@@ -34,6 +35,11 @@ ifneq ($(shell cat .venv/.ready 2>/dev/null),$(CURDIR))
 .PHONY: .venv/.ready
 endif
 
+catboost: .venv/.catboost  ## install CatBoost (270 MB), for the candidate of that name
+.venv/.catboost: .venv/.ready requirements.lock scripts/install.sh
+	scripts/install.sh catboost
+	@touch $@
+
 repro: in-git setup  ## run what changed, from raw customers to evaluated model; ENV=NAME: another data set
 	@folder=$$(python scripts/repair_dvc.py $(OWN_ENV)) && cd "$$folder" && dvc repro
 
@@ -52,13 +58,13 @@ container: setup  ## build the image with docker, podman or buildah
 container-check: setup  ## build the image, run it locked down, with Debian's packages only (as root)
 	scripts/check_container.sh
 
-test: setup  ## run the tests with branch coverage, at small sizes
+test: setup catboost  ## run the tests with branch coverage, at small sizes
 	scripts/test.sh
 
 test-fast: setup  ## run the tests that start no service, browser, kedro or dvc
 	scripts/test.sh fast
 
-test-all: setup  ## run the tests at full sizes: before a release, nightly
+test-all: setup catboost  ## run the tests at full sizes: before a release, nightly
 	scripts/test.sh full
 
 lint: setup  ## everything that pre-commit checks
@@ -101,8 +107,9 @@ lock: setup  ## update requirements.lock from pyproject.toml
 benchmark-serving: setup  ## compare the speed of the service with others (half an hour)
 	python -m benchmarks.serving
 
-clean:  ## remove generated files; keep DVC's cache, MLflow's runs and Optuna's studies
+clean:  ## remove generated files; keep DVC's cache, MLflow's runs, Optuna's studies and ledgers
 	$(if $(wildcard $(BIN)/python),python -m churn_pipeline.locking) git clean -qfdX -e '!.*.lock' \
-		-- data ':!data/*/.dvc'
+		-- data ':!data/*/.dvc' ':!data/10_ledger' ':!data/*/10_ledger' \
+		':!data/11_campaigns' ':!data/*/11_campaigns'
 	rm -rf .venv .viz .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -prune -exec rm -rf {} +

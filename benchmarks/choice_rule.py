@@ -29,6 +29,7 @@ from scipy.special import expit
 from tqdm import tqdm
 
 from benchmarks.tables import accepted, contract_of, expected_log_loss
+from churn_pipeline.contract import Contract
 from churn_pipeline.io.raw_table import RawTableDataset
 from churn_pipeline.modeling.candidates import BASELINE, build_candidate
 from churn_pipeline.modeling.cross_validation import fit_on, out_of_fold_losses, score_folds
@@ -51,6 +52,15 @@ _MEAN_LIMIT, _SHARE_LIMIT = 0.0012, 0.12
 Floats = NDArray[np.float64]
 
 
+class Sample(NamedTuple):
+    """Simulated customers: some to learn from, others, and the others' true probabilities."""
+
+    train: pd.DataFrame
+    others: pd.DataFrame
+    contract: Contract
+    true: Floats
+
+
 class Fits(NamedTuple):
     """What the choice on a table goes by, and what it does not know."""
 
@@ -60,8 +70,8 @@ class Fits(NamedTuple):
     expected: dict[str, float]
 
 
-def fits_of(kind_name: str, size: int, seed: int, parameters: dict[str, Any]) -> Fits:
-    """Tune, compare and fit on one table."""
+def sample_of(kind_name: str, size: int, seed: int) -> Sample:
+    """Draw one table."""
     kind = read_kind(_ROOT / f"conf/base/simulation/{kind_name}.yml")
     drawn = simulate(kind, size + _OTHERS, seed)
     with tempfile.TemporaryDirectory() as folder:
@@ -74,12 +84,18 @@ def fits_of(kind_name: str, size: int, seed: int, parameters: dict[str, Any]) ->
     order = np.random.default_rng(seed).permutation(len(table))
     train = table.iloc[order[:size]].reset_index(drop=True)
     others = table.iloc[order[size:]].reset_index(drop=True)
+    return Sample(train, others, contract, truth[others[kind.id]].to_numpy())
+
+
+def fits_of(kind_name: str, size: int, seed: int, parameters: dict[str, Any]) -> Fits:
+    """Tune, compare and fit on one table."""
+    train, others, contract, true = sample_of(kind_name, size, seed)
     contract, _ = combine_columns(train, contract, parameters["combinations"])
     train, others = (add_combinations(side, contract) for side in (train, others))
     _, settings = tune_candidates(train, contract, parameters["candidates"], parameters["tuning"])
     training = parameters["training"]
     out_of_fold, _, costs = cross_validate_candidates(train, contract, settings, training)
-    names, true = list(contract.model_inputs), truth[others[kind.id]].to_numpy()
+    names = list(contract.model_inputs)
     target, expected = churned(train, contract), {}
     for name, values in settings.items():
         candidate = build_candidate(name, values, contract, training["seed"])

@@ -1,8 +1,29 @@
 #!/usr/bin/env bash
-# Create .venv with exactly the versions of requirements.lock. uv is several times faster than pip,
-# which is the fallback where uv cannot reach a package index that only pip is configured for.
+# Create .venv with exactly the versions of requirements.lock, without CatBoost; `catboost` adds it.
+# uv is several times faster than pip, which is the fallback where uv cannot reach a package index
+# that only pip is configured for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+# install_locked AWK_CONDITION: those packages of requirements.lock whose first line meets it
+install_locked() {
+    awk "/^[a-z0-9]/ {keep = ($1)} keep" requirements.lock > "$chosen"
+    echo "Installing $(grep -c '^[a-z0-9].*==' "$chosen") locked packages into .venv ..."
+    # compiled at once: where bytecode is not written at run time, every import would take twice as long
+    VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install --quiet --compile-bytecode --no-deps \
+        --require-hashes -r "$chosen" ||
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+            --require-hashes -r "$chosen"
+}
+
+chosen=$(mktemp)
+trap 'rm -f "$chosen"' EXIT
+optional='/^(catboost|graphviz)==/'  # graphviz: what CatBoost alone asks for
+if [ "${1:-}" = catboost ]; then
+    install_locked "$optional"
+    exit
+fi
+
 # `make` puts .venv first, which may be about to be recreated
 PATH=${PATH//"$PWD/.venv/bin:"/}
 python=${1:-python3}
@@ -23,17 +44,13 @@ if [ -x .venv/bin/python ]; then
 fi
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 
-only_uv=$(mktemp)
-trap 'rm -f "$only_uv"' EXIT
-awk '/^[a-z0-9]/ {keep = /^uv==/} keep' requirements.lock > "$only_uv"
-
-echo "Installing $(grep -c '^[a-z0-9].*==' requirements.lock) locked packages into .venv ..."
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$only_uv"
-# compiled at once: where bytecode is not written at run time, every import would take twice as long
-VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install --quiet --compile-bytecode \
-    --require-hashes -r requirements.lock ||
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
-        --require-hashes -r requirements.lock
+awk '/^[a-z0-9]/ {keep = /^uv==/} keep' requirements.lock > "$chosen"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$chosen"
+if [ -e .venv/.catboost ]; then
+    install_locked 1
+else
+    install_locked "!$optional"
+fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
     --no-build-isolation --no-index --editable .
 # every Python of .venv fixes its arithmetic before NumPy is imported; a moved project does not mind

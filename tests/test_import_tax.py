@@ -21,7 +21,16 @@ finally:
     print("imported", *sorted(set({heavy!r}) & set(sys.modules)))
 """
 _HEAVY = [
-    *("IPython", "bentoml", "hypothesis", "kedro_telemetry", "lightgbm", "matplotlib", "mlflow"),
+    *(
+        "IPython",
+        "bentoml",
+        "catboost",
+        "hypothesis",
+        "kedro_telemetry",
+        "lightgbm",
+        "matplotlib",
+        "mlflow",
+    ),
     *("moto", "optuna", "pytest", "scipy", "sklearn", "sqlalchemy", "trio", "uvicorn", "xgboost"),
 ]
 

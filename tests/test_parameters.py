@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,13 @@ def test_all_problems_are_told_at_once(parameters: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("section", "key"),
-    [("ingestion", "source"), ("scoring", "source"), ("scoring", "sink"), ("publishing", "sink")],
+    [
+        ("ingestion", "source"),
+        ("scoring", "source"),
+        ("scoring", "sink"),
+        ("publishing", "sink"),
+        ("ledger", "address"),
+    ],
 )
 def test_a_password_in_an_address_is_refused_and_not_shown(
     parameters: dict[str, Any], section: str, key: str
@@ -197,6 +204,40 @@ def test_a_sink_that_is_no_table_is_refused_before_anything_runs(
         check_parameters(parameters)
     parameters["scoring"]["sink"] = "sqlite:///scores.db::scores"
     check_parameters(parameters)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("actions", {}, "campaign.actions is empty; name at least one"),
+        ("actions", {"call": {"cost": 1}}, "campaign.actions.call.cost is not a key"),
+        ("actions", {"call": {"tiers": ["top"]}}, "'top', which is none of economics.tiers: low, "),
+        ("actions", {"call": {"capacity": -1}}, "campaign.actions.call.capacity is -1"),
+        ("held_out", 1.0, "campaign.held_out is 1.0"),
+        ("budget", -5.0, "campaign.budget is -5.0"),
+    ],
+)
+def test_a_campaign_has_actions_and_limits(
+    parameters: dict[str, Any], key: str, value: Any, said: str
+) -> None:
+    with pytest.raises(ParameterError, match=re.escape(said)):
+        check_parameters(put(parameters, f"campaign.{key}", value))
+
+
+def test_an_action_may_set_all_or_nothing(parameters: dict[str, Any]) -> None:
+    every = {"contact_cost": 2, "incentive_cost": 5, "acceptance_alpha": 1, "acceptance_beta": 3}
+    actions = {"call": {**every, "capacity": 10, "tiers": ["high"]}, "mail": {}}
+    check_parameters(put(parameters, "campaign.actions", actions))
+
+
+def test_a_ledger_is_an_address_of_a_database_or_none(parameters: dict[str, Any]) -> None:
+    for address in (None, "sqlite:///a.db", "postgresql://host/bank", "postgresql://h/d::s"):
+        check_parameters(put(parameters, "ledger.address", address))
+    others: list[Any] = ["ledger.db", "duckdb:///a.db", "", "sqlite:///a.db::scores", 3, True]
+    for address in others:
+        with pytest.raises(ParameterError, match=r"params\.yaml: ledger\.address is ") as caught:
+            check_parameters(put(parameters, "ledger.address", address))
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("date", ["31.01.2026", "2026-02-30", "20260131"])

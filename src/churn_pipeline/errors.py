@@ -47,3 +47,7 @@ class SimulationError(ChurnPipelineError):
 
 class UndoError(ChurnPipelineError):
     """There is no way back to the last commit; the message says why and what to do instead."""
+
+
+class LedgerError(ChurnPipelineError):
+    """The ledger cannot be read or written; the message names it and the remedy."""

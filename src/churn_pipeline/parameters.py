@@ -6,14 +6,24 @@ from datetime import date
 from itertools import pairwise
 from math import inf
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
+from churn_pipeline.campaigns.settings import CampaignSettings
 from churn_pipeline.errors import DataError, ParameterError
 from churn_pipeline.evaluation.metric_definitions import METRIC_GATES, METRICS
 from churn_pipeline.io.addresses import parse_sink, refuse_password
+from churn_pipeline.ledger.address import parse_ledger
 from churn_pipeline.scorer.decisions import ACTION_RULE, is_no_action
 from churn_pipeline.serving.settings import parse_settings
 
@@ -22,6 +32,7 @@ _ADDRESSES = (
     ("scoring", "source"),
     ("scoring", "sink"),
     ("publishing", "sink"),
+    ("ledger", "address"),
 )
 
 
@@ -175,6 +186,10 @@ class _Scoring(_Sink):
     all_snapshots: bool
 
 
+class _Ledger(_Section):
+    address: str | None = Field(min_length=1)
+
+
 class _Parameters(_Section):
     dataset: _Dataset
     simulation: _Simulation
@@ -189,8 +204,22 @@ class _Parameters(_Section):
     economics: _Economics
     gates: _Gates  # type: ignore[valid-type]  # made of the metrics
     scoring: _Scoring
+    ledger: _Ledger
+    campaign: CampaignSettings
     publishing: _Sink
     serving: Any
+
+    @model_validator(mode="after")
+    def _tiers_of_actions(self) -> Self:
+        known = [*self.economics.tiers]
+        for name, action in self.campaign.actions.items():
+            for tier in action.tiers or ():
+                if tier not in known:
+                    raise ValueError(
+                        f"campaign.actions.{name}.tiers has {tier!r}, which is none of "
+                        f"economics.tiers: {', '.join(known)}"
+                    )
+        return self
 
 
 def check_parameters(parameters: Mapping[str, Any], source: str = "params.yaml") -> None:
@@ -227,6 +256,8 @@ def _check_addresses(parameters: Mapping[str, Any], source: str) -> None:
             refuse_password(address, f"{section}.{key}")
             if key == "sink":
                 parse_sink(address, f"{section}.{key}")
+            elif section == "ledger" and address:
+                parse_ledger(address)
         except DataError as error:
             raise ParameterError(f"{source}: {error}") from None
 
@@ -240,6 +271,8 @@ def _describe(problem: ErrorDetails) -> str:
     if problem["type"] == "too_short":
         return f"{key} is empty; name at least one"
     message = problem["msg"].removeprefix("Value error, ")
+    if not key:  # of several sections
+        return message
     value = "" if isinstance(problem["input"], dict) else f" is {problem['input']!r}"
     return f"{key}{value}: {message[:1].lower()}{message[1:]}"
 

@@ -70,6 +70,7 @@ def test_credentials_of_the_machine_hold_for_every_data_set(project: Path) -> No
         # those that the catalog names
         "source": {},
         "sink": {},
+        "ledger": {},
     }
     assert loader(project)["credentials"]["store"] == {"key": "shared"}
 

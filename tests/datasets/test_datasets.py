@@ -75,10 +75,23 @@ def test_its_parameters_are_the_roots_but_for_source_and_places(project: Path) -
     for key, value in expected["serving"].items():
         if str(value).startswith("data/"):
             expected["serving"][key] = value.replace("data/", "data/bank/")
+    assert expected["ledger"]["address"] == "sqlite:///data/10_ledger/ledger.sqlite"
+    expected["ledger"]["address"] = "sqlite:///data/bank/10_ledger/ledger.sqlite"
     expected["gates"]["minimum_roc_auc"] = 0.6
     assert parameters(folder / "params.yaml") == expected
     assert list(parameters(folder / "params.yaml")) == list(expected)
     check_parameters(expected)
+
+
+@pytest.mark.parametrize("address", ["null", "postgresql://h/d", "sqlite:////srv/l.sqlite"])
+def test_a_ledger_elsewhere_is_shared(project: Path, address: str) -> None:
+    file = project / "params.yaml"
+    text = file.read_text(encoding="utf-8")
+    before = "address: sqlite:///data/10_ledger/ledger.sqlite"
+    assert before in text
+    file.write_text(text.replace(before, f"address: {address}"), encoding="utf-8")
+    expected = None if address == "null" else address
+    assert parameters(create(project) / "params.yaml")["ledger"] == {"address": expected}
 
 
 def test_comments_of_the_parameters_are_kept(project: Path) -> None:

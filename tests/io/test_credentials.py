@@ -28,6 +28,7 @@ def test_entries_are_those_of_the_local_file_for_every_data_set(project: Path) -
     expected = {
         "source": {"user": "reader", "password": "hush"},
         "sink": {},
+        "ledger": {},
         "other": {"key": 1},
     }
     for environment in (None, "local", "bank", "absent"):
@@ -41,10 +42,10 @@ def test_a_data_set_may_have_its_own(project: Path) -> None:
 
 
 def test_without_a_file_all_are_empty(tmp_path: Path) -> None:
-    assert project_credentials(tmp_path) == {"source": {}, "sink": {}}
+    assert project_credentials(tmp_path) == {"source": {}, "sink": {}, "ledger": {}}
     (tmp_path / "conf/local").mkdir(parents=True)
     (tmp_path / "conf/local/credentials.yml").write_text("source:\n")
-    assert project_credentials(tmp_path) == {"source": {}, "sink": {}}
+    assert project_credentials(tmp_path) == {"source": {}, "sink": {}, "ledger": {}}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_without_a_file_all_are_empty(tmp_path: Path) -> None:
     [
         ("source: {password: hush", r"line 1, is not valid YAML"),
         ("a: 1\nsource: [\n  : hush", r"line \d, is not valid YAML"),
-        ("- hush", "is not valid YAML with an entry `source` or `sink`"),
+        ("- hush", "is not valid YAML with an entry such as `source` or `sink`"),
         ("source: hush", "`source` needs keys such as user and password"),
         ("source: {a: '${oc.env:ABSENT}'}", "the variable ABSENT of `source` is not set"),
         ("source: {a: '${hush}'}", "`source` refers to something that cannot be found"),

@@ -52,6 +52,9 @@ def fit(library: str, trees: int = 12, missing: bool = True, **settings: Any) ->
     elif library == "lightgbm":
         given = {"num_leaves": 9, "min_child_samples": 5, "verbosity": -1}
         classifier = LGBMClassifier(**(given | one_thread | settings))
+    elif library == "catboost":
+        few = {"n_estimators": trees, "max_depth": 4, "learning_rate": 0.3}
+        classifier = FAMILIES["catboost"].classifier(3, **(few | settings))
     else:
         given = {"n_estimators": trees, "min_samples_leaf": 5, "random_state": 3}
         classifier = LogOddsForest(**(given | settings))
@@ -64,4 +67,6 @@ def margin(library: str, classifier: Any, matrix: NDArray[np.float32]) -> NDArra
         return classifier.predict(matrix, output_margin=True).astype(np.float64)
     if library == "lightgbm":
         return classifier.predict(matrix, raw_score=True)
+    if library == "catboost":
+        return classifier.log_odds(matrix)
     return classifier.decision_function(matrix)

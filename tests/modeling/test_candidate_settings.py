@@ -16,6 +16,7 @@ from churn_pipeline.errors import ParameterError
 from churn_pipeline.modeling.candidate_settings import check_candidates
 from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.model import log_odds
+from tests.families import needs_its_library, register
 
 
 def test_the_settings_of_the_project_are_usable(root: Path) -> None:
@@ -35,6 +36,11 @@ def test_the_settings_of_the_project_are_usable(root: Path) -> None:
         ("xgboost", {"num_parallel_tree": 2, "colsample_bynode": 0.5}),
         ("random_forest", {"max_samples": 5000, "max_features": {"choices": [1, 0.5, "sqrt"]}}),
         ("logistic_regression", {"C": 1, "l1_ratio": {"choices": [0.0, 0.5]}}),
+        needs_its_library("catboost", None),
+        needs_its_library(
+            "catboost", {"iterations": 9, "depth": 3, "l2_leaf_reg": 2.0, "rsm": 0.5}
+        ),
+        needs_its_library("catboost", {"boosting_type": {"choices": ["Plain", "Ordered"]}}),
     ],
 )
 def test_usable(name: str, settings: dict[str, Any] | None) -> None:
@@ -81,6 +87,19 @@ def test_usable(name: str, settings: dict[str, Any] | None) -> None:
         ("logistic_regression", {"knots": -1}, "knots cannot be -1"),
         ("logistic_regression", {"knots": "two"}, "knots cannot be 'two'"),
         ("logistic_regression", {"max_iter": 0}, "max_iter is 0; it must be a whole number"),
+        needs_its_library(
+            "catboost", {"max_dept": 3}, "max_dept is not a setting, did you mean max"
+        ),
+        needs_its_library("catboost", {"depth": 3, "max_depth": 3}, "is the same setting as depth"),
+        needs_its_library("catboost", {"thread_count": 4}, "not a setting that can be changed"),
+        needs_its_library(
+            "catboost", {"max_depth": 17}, "max_depth cannot be 17: Maximum tree dep"
+        ),
+        needs_its_library(
+            "catboost", {"learning_rate": 0}, "learning_rate cannot be 0: learning_rate must be abo"
+        ),
+        needs_its_library("catboost", {"random_strength": -1.0}, "random_strength cannot be -1.0"),
+        needs_its_library("catboost", {"iterations": 0}, "iterations is 0; it must be a whole"),
     ],
 )
 def test_unusable(
@@ -90,6 +109,16 @@ def test_unusable(
         check_candidates({name: settings})
     assert "\n" not in str(e.value)
     assert capfd.readouterr() == ("", "")  # what the libraries print is in the message
+
+
+def test_a_candidate_whose_library_is_not_installed_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    family = register(monkeypatch, "mine", lambda seed: None, libraries=("sklearn", "no_such_one"))
+    monkeypatch.setattr(type(family), "extra", "mine")
+    message = "candidates.mine needs no_such_one, which is not installed; run `make mine`, or "
+    with pytest.raises(ParameterError, match=rf"^params\.yaml: {message}take the candidate out$"):
+        check_candidates({"mine": None})
 
 
 def test_an_alias_has_the_effect_of_the_name(

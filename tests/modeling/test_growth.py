@@ -13,14 +13,17 @@ from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.families import FAMILIES
 from churn_pipeline.modeling.growth import grow
 from churn_pipeline.splits.folds import stratified_splits
+from tests.families import INSTALLED
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "logistic_regression": {"C": 0.1},
     "random_forest": {"n_estimators": 4},
     "xgboost": {"n_estimators": 3, "learning_rate": 0.3},
     "lightgbm": {"n_estimators": 3, "learning_rate": 0.3},
+    "catboost": {"n_estimators": 3, "learning_rate": 0.3},
 }
-BOOSTED = ("xgboost", "lightgbm")
+SETTINGS = {name: settings for name, settings in SETTINGS.items() if name in INSTALLED}
+BOOSTED = tuple(name for name in SETTINGS if FAMILIES[name].tree_count)
 RANGES: dict[str, dict[str, Any]] = {
     name: {**settings, "n_estimators": {"low": 2, "high": 5}} if name in BOOSTED else settings
     for name, settings in SETTINGS.items()

@@ -15,7 +15,7 @@ from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.model import ChurnModel, log_odds
 from churn_pipeline.modeling.recalibration import IsotonicCalibrator, SigmoidCalibrator
-from tests.families import CANDIDATES, every_candidate, register, small
+from tests.families import INSTALLED, every_candidate, register, small
 
 SIGMOID = SigmoidCalibrator(0.5, -1.0)
 ISOTONIC = IsotonicCalibrator((-3.0, 0.0, 2.0), (-2.0, -1.5, 1.0))
@@ -27,7 +27,7 @@ def pipelines(
 ) -> dict[str, Pipeline]:
     return {
         name: build_candidate(name, small(name), contract, 1).fit(inputs[:600], target[:600])
-        for name in CANDIDATES
+        for name in INSTALLED
     }
 
 

@@ -7,10 +7,11 @@ import pytest
 
 from churn_pipeline.modeling import trees
 from churn_pipeline.modeling.trees import TreeEnsemble
+from tests.families import needs_its_library
 from tests.modeling.ensembles import COLUMNS, customers, fit, form, margin
 
-LIBRARIES = ["xgboost", "lightgbm", "random_forest"]
-every_library = pytest.mark.parametrize("library", LIBRARIES)
+LIBRARIES = ["xgboost", "lightgbm", "random_forest", "catboost"]
+every_library = pytest.mark.parametrize("library", [needs_its_library(name) for name in LIBRARIES])
 
 
 @every_library
@@ -32,7 +33,8 @@ def test_customers_at_a_threshold_go_the_way_of_the_library(library: str) -> Non
     classifier = fit(library)
     ensemble = form(library, classifier)
     thresholds = ensemble.threshold[ensemble.feature == 3].astype(np.float32)
-    thresholds = thresholds[np.isfinite(thresholds)]  # "is it missing" has none
+    largest = np.finfo(np.float32).max  # "is it missing" has no threshold, or one of that size
+    thresholds = thresholds[np.abs(thresholds) < largest]
     values = np.concatenate(
         [thresholds, *(np.nextafter(thresholds, np.float32(end)) for end in (-np.inf, np.inf))]
     )
@@ -57,6 +59,12 @@ def test_customers_at_a_threshold_go_the_way_of_the_library(library: str) -> Non
         ("lightgbm", {"use_missing": False}),
         ("random_forest", {"max_depth": 1, "max_samples": 0.2}),
         ("random_forest", {"min_samples_leaf": 600}),
+        needs_its_library("catboost", {"max_depth": 0}),  # no tree has a split
+        needs_its_library("catboost", {"boost_from_average": True}),
+        needs_its_library("catboost", {"boosting_type": "Ordered", "subsample": 0.5}),
+        needs_its_library("catboost", {"model_shrink_rate": 0.2}),
+        needs_its_library("catboost", {"max_depth": 9, "learning_rate": 5.0, "reg_lambda": 0.0}),
+        needs_its_library("catboost", {"monotone_constraints": [0, 0, -1, 1, 0]}),
     ],
 )
 def test_settings_of_the_library_change_nothing(library: str, settings: dict[str, Any]) -> None:

@@ -17,9 +17,11 @@ from kedro.runner import SequentialRunner
 
 from churn_pipeline import progress
 from churn_pipeline.contract import Contract
-from churn_pipeline.errors import DataError, ParameterError
+from churn_pipeline.errors import DataError, LedgerError, ParameterError
 from churn_pipeline.io import staged_parts
+from churn_pipeline.io.atomic import JSONDataset
 from churn_pipeline.io.frames import FramesCSVDataset, FramesParquetDataset
+from churn_pipeline.io.ledger_dataset import ScoresLedgerDataset
 from churn_pipeline.io.raw_stream import RawStream, RawStreamDataset
 from churn_pipeline.io.readers import text_rows
 from churn_pipeline.io.staged_parts import StagedPartsDataset
@@ -30,18 +32,37 @@ from churn_pipeline.scorer.bundle import to_json
 from tests.bundles import packaged
 
 N = 300
-OUTPUTS = ("scores", "scores_sink", "rejected_to_score", "not_scored", "scoring_report")
+OUTPUTS = (
+    *("scores", "scores_sink", "rejected_to_score", "not_scored", "scoring_report"),
+    "scores_ledger",
+)
 COLUMNS = ["churn_probability", "tier", "recommended_action", "contact", "expected_profit"]
 
 
-class Whole(MemoryDataset):
-    """Keeps the frames that are saved as one, as a file does when the last node has read it."""
-
-    def save(self, data: Any) -> None:
-        super().save(pd.concat(list(data), ignore_index=True))
+class Kept(MemoryDataset):
+    """A dataset that stays, as a file does, when the last node has read it."""
 
     def _release(self) -> None:
         pass
+
+
+class Saves(Kept):
+    """Keeps the frames of all saves as one, as a ledger does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._frames: list[pd.DataFrame] = []
+
+    def save(self, data: pd.DataFrame) -> None:
+        self._frames.append(data)
+        super().save(pd.concat(self._frames, ignore_index=True))
+
+
+class Whole(Kept):
+    """Keeps the frames that are saved as one."""
+
+    def save(self, data: Any) -> None:
+        super().save(pd.concat(list(data), ignore_index=True))
 
 
 def raw_of(folder: Path) -> RawStream:
@@ -80,6 +101,7 @@ def run(
     date: str | None = None,
     all_snapshots: bool = True,
     rows: int = 1000,
+    **datasets: Any,
 ) -> dict[str, Any]:
     """Run the pipeline on a file; return its outputs."""
     path = folder / "customers.csv"
@@ -94,7 +116,9 @@ def run(
             **parameters(sink, date, all_snapshots),
             "rejected_to_score": Whole(),
             "not_scored": Whole(),
-            "scoring_report": MemoryDataset(),
+            "scoring_report": Kept(),
+            "scores_ledger": Saves(),
+            **datasets,
         }
     )
     SequentialRunner().run(create_pipeline(), catalog)
@@ -416,6 +440,99 @@ def test_a_file_without_its_day_needs_one_unless_the_model_knows_the_file(
     assert asked.snapshot.default == "2026-01-31"
 
 
+# The ledger
+
+
+def with_columns(bundle: Bundle, **columns: dict[str, Any]) -> Bundle:
+    document = bundle.json("contract.json")
+    document["columns"].update(columns)
+    return bundle.with_files({"contract.json": to_json(document)})
+
+
+DAY = {"type": "date", "role": "snapshot", "meaning": "The day."}
+
+
+def test_the_ledger_gets_each_score_with_its_customer_and_day(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    outputs = run(fresh, bundle, tmp_path, date="2026-01-31")
+    recorded, scores = outputs["scores_ledger"], outputs["scores"]
+    assert set(recorded["as_of"]) == {"2026-01-31"}
+    assert recorded["customer"].tolist() == scores[contract.id.name].tolist()
+    assert recorded["row_id"].tolist() == scores[contract.id.name].tolist()
+    figures = scores.drop(columns=contract.id.name)
+    pd.testing.assert_frame_equal(recorded[list(figures)], figures)
+    assert set(recorded) == {"customer", "row_id", "as_of", "lifetime_value", *figures}
+    assert set(recorded["lifetime_value"]) == {200.0}
+    assert outputs["scoring_report"]["as_of"] == "scoring.date"
+
+
+def test_the_day_in_the_ledger_is_the_snapshot_where_there_is_no_date(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    panel = with_columns(bundle, day=DAY)
+    months = [fresh.assign(day=day) for day in ("2026-01-31", "2026-02-28")]
+    outputs = run(pd.concat(months), panel, tmp_path)
+    recorded = outputs["scores_ledger"]
+    assert recorded.groupby("as_of").size().to_dict() == {"2026-01-31": N, "2026-02-28": N}
+    assert outputs["scoring_report"]["as_of"] == "snapshot"
+    pd.testing.assert_series_equal(
+        recorded["as_of"], outputs["scores"]["day"].astype("str"), check_names=False
+    )
+    dated = run(pd.concat(months[:1]), panel, tmp_path, date="2026-03-01")["scores_ledger"]
+    assert set(dated["as_of"]) == {"2026-03-01"}
+
+
+def test_without_any_day_the_ledger_is_told_none(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path
+) -> None:
+    outputs = run(fresh, bundle, tmp_path)
+    assert outputs["scores_ledger"]["as_of"].isna().all()
+    assert outputs["scoring_report"]["as_of"] == "day of the run"
+
+
+def test_rows_of_a_customer_are_recorded_under_the_customer(
+    fresh: pd.DataFrame, bundle: Bundle, contract: Contract, tmp_path: Path
+) -> None:
+    owner = {"type": "text", "role": "customer", "meaning": "Who has the contract."}
+    bundle = with_columns(bundle, owner=owner)
+    file = fresh.assign(owner=[f"O{i // 2}" for i in range(N)]).astype({"owner": object})
+    file.loc[7, "owner"] = None
+    recorded = run(file, bundle, tmp_path)["scores_ledger"].set_index("row_id")["customer"]
+    ids = file[contract.id.name]
+    assert recorded[ids[0]] == recorded[ids[1]] == "O0"
+    assert recorded[ids[299]] == "O149"
+    assert recorded[ids[7]] == ids[7]  # nobody is named
+    assert recorded[ids[6]] == "O3"
+
+
+def test_a_ledger_that_fails_leaves_the_files_of_scores(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path
+) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("no folder")
+    scores = tmp_path / "scores.csv"
+    datasets: dict[str, Any] = {
+        "scores": FramesCSVDataset(filepath=str(scores)),
+        "scoring_report": JSONDataset(filepath=str(tmp_path / "scoring.json")),
+        "scores_ledger": ScoresLedgerDataset(
+            address=f"sqlite:///{blocked}/ledger.sqlite", data_set="churn"
+        ),
+    }
+    with pytest.raises(DatasetError) as caught:
+        run(fresh, bundle, tmp_path, **datasets)
+    error: BaseException | None = caught.value
+    while isinstance(error, DatasetError):
+        error = error.__cause__
+    assert isinstance(error, LedgerError)
+    message = str(error)
+    assert "ledger.sqlite cannot be written" in message
+    assert message.endswith("(until then, none of these 300 scores is in the ledger)")
+    assert "\n" not in message
+    assert len(pd.read_csv(scores)) == N
+    assert (tmp_path / "scoring.json").is_file()
+
+
 # Parts
 
 
@@ -426,6 +543,11 @@ def assert_same_outputs(found: dict[str, Any], expected: dict[str, Any]) -> None
         pd.testing.assert_frame_equal(
             frame, expected[name].map(_plain_lists), check_exact=True, check_dtype=bool(len(frame))
         )
+    recorded, whole = (
+        outputs["scores_ledger"].sort_values(["row_id", "as_of"], ignore_index=True)
+        for outputs in (found, expected)
+    )
+    pd.testing.assert_frame_equal(recorded, whole, check_exact=True)
 
 
 def _plain_lists(value: Any) -> Any:
@@ -545,6 +667,9 @@ def test_memory_grows_by_the_keys_only(
     assert (large - small) / (30 * N) < 120
 
 
+_POOLS: list[pa.MemoryPool] = []  # kept, since what they hold may be freed at any later time
+
+
 def _peak(
     fresh: pd.DataFrame, bundle: Bundle, contract: Contract, folder: Path, copies: int
 ) -> int:
@@ -556,6 +681,7 @@ def _peak(
     del file
     before = pa.default_memory_pool()
     pool = pa.proxy_memory_pool(before)
+    _POOLS.append(pool)
     pa.set_memory_pool(pool)
     try:
         catalog = DataCatalog(
@@ -567,7 +693,8 @@ def _peak(
                 "scores_sink": FramesCSVDataset(filepath=str(folder / "sink.csv")),
                 "rejected_to_score": FramesParquetDataset(filepath=str(folder / "r.parquet")),
                 "not_scored": FramesParquetDataset(filepath=str(folder / "n.parquet")),
-                "scoring_report": MemoryDataset(),
+                "scoring_report": Kept(),
+                "scores_ledger": ScoresLedgerDataset(address=None, data_set="churn"),
                 **parameters(),
             }
         )

@@ -241,7 +241,7 @@ def test_a_calibrated_champion_stays_as_it_is(
     [
         (
             {"forest": {}},
-            r"candidates\.forest is not a candidate.*; valid candidates: lightgbm",
+            r"candidates\.forest is not a candidate.*; valid candidates: catboost",
         ),
         ({"logistic_regression": {"C": "a"}}, r"check candidates\.logistic_regression"),
         ({"xgboost": {"max_depth": -3}}, r"check candidates\.xgboost"),

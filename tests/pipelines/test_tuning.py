@@ -173,7 +173,7 @@ def test_another_library_version_or_another_code_is_another_study(
 @pytest.mark.parametrize(
     ("candidates", "message"),
     [
-        ({"forest": None}, r"candidates\.forest is not a candidate.*; valid candidates: lightgbm"),
+        ({"forest": None}, r"candidates\.forest is not a candidate.*; valid candidates: catboost"),
         ({"xgboost": {"deep": 1}}, r"candidates\.xgboost\.deep is not a setting"),
         ({"xgboost": {"max_depth": {"low": 1}}}, r"candidates\.xgboost\.max_depth is a mapping"),
         ({"logistic_regression": {"C": "a"}}, r"check candidates\.logistic_regression in params"),

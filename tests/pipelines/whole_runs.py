@@ -139,7 +139,7 @@ def _catalog(conf: Path, parameters: dict[str, Any]) -> DataCatalog:
         str(conf), env=_NAME, base_env="base", default_run_env="local", custom_resolvers={}
     )
     entries = {k: v for k, v in loader["catalog"].items() if not k.startswith("_")}
-    catalog = DataCatalog.from_config(entries, credentials={"source": {}, "sink": {}})
+    catalog = DataCatalog.from_config(entries, credentials={"source": {}, "sink": {}, "ledger": {}})
     for name, entry in entries.items():
         if entry["type"].endswith("FigureDataset"):
             catalog[name] = _Undrawn()

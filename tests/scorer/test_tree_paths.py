@@ -13,9 +13,13 @@ from churn_pipeline.contract import Contract, parse_contract
 from churn_pipeline.modeling.trees import TreeEnsemble
 from churn_pipeline.packaging.explainer import path_groups
 from churn_pipeline.scorer import tree_paths
+from tests.families import needs_its_library
 from tests.modeling.ensembles import COLUMNS, customers, fit, form
 
-every_library = pytest.mark.parametrize("library", ["xgboost", "lightgbm", "random_forest"])
+every_library = pytest.mark.parametrize(
+    "library",
+    [needs_its_library(name) for name in ["xgboost", "lightgbm", "random_forest", "catboost"]],
+)
 
 
 def numbers(n_columns: int) -> Contract:
@@ -110,6 +114,17 @@ def test_tree_shap_is_what_lightgbm_computes(missing: bool) -> None:
     assert base == pytest.approx(theirs[0, -1], abs=1e-9)
 
 
+@pytest.mark.parametrize("missing", [True, False])
+def test_tree_shap_is_what_catboost_computes(missing: bool) -> None:
+    catboost = pytest.importorskip("catboost", reason="needs catboost: `make catboost`")
+    classifier = fit("catboost", trees=40, max_depth=6, missing=missing)
+    matrix, _ = customers(200, seed=9)
+    theirs = classifier.get_feature_importance(catboost.Pool(matrix), type="ShapValues")
+    base, found = tree_shap(form("catboost", classifier), matrix, COLUMNS)
+    np.testing.assert_allclose(found, theirs[:, :-1], atol=1e-9)
+    assert base == pytest.approx(theirs[0, -1], abs=1e-9)
+
+
 @every_library
 @pytest.mark.parametrize("n", [0, 1, 10, 300])
 def test_base_and_contributions_add_up_to_the_log_odds(library: str, n: int) -> None:
@@ -143,7 +158,12 @@ def test_column_that_no_tree_asks_contributes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("library", "settings"), [("xgboost", {"gamma": 1e6}), ("lightgbm", {"min_child_samples": 500})]
+    ("library", "settings"),
+    [
+        ("xgboost", {"gamma": 1e6}),
+        ("lightgbm", {"min_child_samples": 500}),
+        needs_its_library("catboost", {"max_depth": 0}),
+    ],
 )
 def test_trees_without_splits_contribute_nothing(library: str, settings: dict[str, Any]) -> None:
     trees = form(library, fit(library, **settings))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 
 @pytest.fixture
@@ -71,3 +74,18 @@ def test_an_environment_is_not_made_by_the_one_that_it_replaces(root: Path, tmp_
         check=False,
     )
     assert (binaries / "pip").exists()
+
+
+def test_nothing_else_needs_what_is_installed_on_demand(root: Path) -> None:
+    script = (root / "scripts" / "install.sh").read_text(encoding="utf-8")
+    ((names,),) = [re.findall(r"optional='/\^\(([\w|-]+)\)==/'", script)]
+    optional = set(names.split("|"))
+    lock = (root / "requirements.lock").read_text(encoding="utf-8")
+    assert optional <= set(re.findall(r"^([\w-]+)==", lock, re.MULTILINE))
+    for package in distributions():
+        if package.name in optional:
+            continue
+        for line in package.requires or ():
+            needed = Requirement(line)
+            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                assert needed.name not in optional, package.name

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.tracking.registry import (
     CHALLENGER,
     CHAMPION,
+    _requirements,
     alias,
     find_version,
     grade,
@@ -54,6 +56,14 @@ def test_model_from_the_registry_gives_the_same_numbers(
     np.testing.assert_array_equal(scorer.predict(customers), small_model.churn_probability(months))
     with pytest.raises(Exception, match="months"):
         scorer.predict(customers[["name"]])
+
+
+def test_an_extra_is_a_requirement_of_its_own_models_only(small_model: ChurnModel) -> None:
+    pytest.importorskip("catboost", reason="needs catboost: `make catboost`")
+    symmetric = replace(small_model, candidate="catboost")
+    plain = _requirements(small_model)
+    (added,) = [line for line in _requirements(symmetric) if line not in plain]
+    assert added.startswith("catboost==")
 
 
 def test_a_model_is_a_new_version_unless_model_and_data_are_known(

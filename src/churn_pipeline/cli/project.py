@@ -6,8 +6,10 @@ from kedro.framework.cli.utils import LazyGroup
 _MODULES = {
     "api-key": "churn_pipeline.serving.key_commands.api_key",
     "audit": "churn_pipeline.serving.audit.commands.audit",
+    "campaign": "churn_pipeline.cli.campaign.campaign",
     "contract": "churn_pipeline.cli.contract.contract",
     "dvc-yaml": "churn_pipeline.cli.dvc_yaml.dvc_yaml",
+    "ledger": "churn_pipeline.cli.ledger.ledger",
     "model": "churn_pipeline.cli.model.model",
     "run": "churn_pipeline.cli.run.run",
     "simulate": "churn_pipeline.cli.simulate.simulate",

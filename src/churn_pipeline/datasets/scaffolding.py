@@ -20,6 +20,7 @@ _HEADER = """\
 # edit it and run `make repro ENV={name}`, or try a value, in the folder data/{name}, with
 # `dvc exp run -S ../../conf/{name}/params.yaml:training.repeats=5`.
 """
+_SQLITE = "sqlite:///"
 _WRITTEN = (PARAMS, "contract.yml", "inference.md", "dvc.yaml", "dvc.lock")  # two of them formerly
 
 
@@ -31,8 +32,8 @@ def create_dataset(
     Its stages are written to ``data/NAME``, which becomes a DVC project of its own.
 
     The parameters are the root's ``params.yaml``, including comments, except the section
-    ``dataset``, the sources, the paths of the serving section that are in the root's data
-    folder, and the gate of ROC-AUC, which is 0.6.
+    ``dataset``, the sources, the ledger and the paths of the serving section that are in the
+    root's data folder, and the gate of ROC-AUC, which is 0.6.
 
     Parameters
     ----------
@@ -112,6 +113,10 @@ def _own_params(text: str, name: str, source: str) -> str:
         # what is good for one table is out of reach for another; this asks for more than chance
         ("gates", "minimum_roc_auc"): 0.6,
     }
+    # a data set of its own has a ledger of its own; in PostgreSQL they share one
+    ledger = (document.get("ledger") or {}).get("address")
+    if isinstance(ledger, str) and ledger.startswith(f"{_SQLITE}{before}/"):
+        changes["ledger", "address"] = _SQLITE + folder + ledger.removeprefix(_SQLITE + before)
     for key, value in serving.items():
         if isinstance(value, str) and value.startswith(f"{before}/"):
             changes["serving", key] = folder + value.removeprefix(before)

@@ -10,7 +10,7 @@ import yaml
 
 from churn_pipeline.errors import DataError
 
-ENTRIES = ("source", "sink")
+ENTRIES = ("source", "sink", "ledger")
 _KEYS = {
     "database": ("url", "user", "password"),
     "storage": ("key", "secret", "token", "endpoint_url", "region"),
@@ -67,7 +67,9 @@ def _entries(path: Path, name: str) -> dict[str, dict[str, Any]]:
     except Exception as error:  # whatever broken files raise; their lines hold secrets
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}," if mark else ""
-        problem = f"{name}{line} is not valid YAML with an entry `source` or `sink`, see {_PAGE}"
+        problem = (
+            f"{name}{line} is not valid YAML with an entry such as `source` or `sink`, see {_PAGE}"
+        )
         return {entry: {_PROBLEM: problem} for entry in ENTRIES}
     entries: dict[str, dict[str, Any]] = {}
     OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)

@@ -12,6 +12,14 @@ _NO_PRIVILEGE = "42501"
 _NO_SCHEMA = "3F000"
 _CANCELLED = "57014"
 _IDLE_TOO_LONG = "25P03"
+_OF_SQLITE = {
+    "SQLITE_FULL": "free some disk space",
+    "SQLITE_READONLY": "make the file and its folder writable",
+    "SQLITE_CANTOPEN": "make the file and its folder writable",
+    "SQLITE_IOERR": "check the disk",
+    "SQLITE_CORRUPT": "restore it from a backup, or move it",
+    "SQLITE_NOTADB": "set {setting} to a database of SQLite",
+}
 
 
 def explained(
@@ -61,8 +69,17 @@ def explained(
         _CANCELLED: "raise statement_timeout for this user",
         _IDLE_TOO_LONG: "raise idle_in_transaction_session_timeout for this user",
     }
-    remedy = remedies.get(str(state), "")
+    remedy = remedies.get(str(state), "") or _remedy_of_sqlite(original, address, write=write)
     return DataError(f"{address.name} cannot be used: {reason}{'; ' if remedy else ''}{remedy}")
+
+
+def _remedy_of_sqlite(original: BaseException, address: Address, *, write: bool) -> str:
+    # names are those of SQLite's extended codes: SQLITE_READONLY_DIRECTORY
+    name = "_".join(getattr(original, "sqlite_errorname", "").split("_")[:2])
+    remedy = _OF_SQLITE.get(name, "").format(setting=address.setting)
+    # READONLY while reading: beside a file with a write-ahead log, readers write a small one
+    is_unreadable = name == "SQLITE_CANTOPEN" and not write
+    return remedy.replace("writable", "readable") if is_unreadable else remedy
 
 
 def _reason(original: BaseException, secrets: Mapping[str, str]) -> str:

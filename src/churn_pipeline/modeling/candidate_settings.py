@@ -30,7 +30,9 @@ from churn_pipeline.modeling.tuning.search_space import SearchSpace, parse_searc
 from churn_pipeline.named_files import params_yaml
 
 _CUSTOMERS = 200
-_PLACE = re.compile(r"^\[[\d:]+\] \S+: |\s+at /\S+, line \d+ ?\.?|\s*Stack trace:.*", re.DOTALL)
+_PLACE = re.compile(
+    r"^\[[\d:]+\] \S+: |^\S+:\d+: |\s+at /\S+, line \d+ ?\.?|\s*Stack trace:.*", re.DOTALL
+)
 
 
 def check_candidates(candidates: Mapping[str, Mapping[str, Any] | None]) -> None:

@@ -54,12 +54,12 @@ def build_baseline(contract: Contract, seed: int) -> "Pipeline":
 
 
 def check_settings(name: str, settings: Mapping[str, Any]) -> None:
-    """Check that the candidate exists and has these settings.
+    """Check that the candidate exists, can be fitted here and has these settings.
 
     Raises
     ------
     ParameterError
-        With the valid names, or if two names mean the same setting.
+        With the valid names; if two names mean the same setting; if its library is not installed.
     """
     valid = [family for family in FAMILIES if family != BASELINE]
     if name not in valid:
@@ -68,6 +68,11 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> None:
             f"valid candidates: {', '.join(valid)}"
         )
     family = FAMILIES[name]
+    if family.missing:
+        raise ParameterError(
+            f"{params_yaml()}: candidates.{name} needs {' and '.join(family.missing)}, which is "
+            f"not installed; run `make {family.extra or 'setup'}`, or take the candidate out"
+        )
     names = family.settings
     given: dict[str, str] = {}
     for key in settings:

@@ -3,10 +3,12 @@
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from churn_pipeline.statistics.bootstrap import Interval
 from churn_pipeline.statistics.clustered_tests import customer_terms
+
+Floats = NDArray[np.float64]
 
 
 def share_interval(
@@ -38,10 +40,27 @@ def share_interval(
     if customer_numbers is not None:
         numbers = np.unique(customer_numbers, return_inverse=True)[1]
         n = _effective(customer_terms(counted.astype(np.float64), numbers), share, n, confidence)
+    low, high = score_limits(share, n, confidence)
+    return Interval(share, min(float(low), share), max(float(high), share))
+
+
+def score_limits(
+    share: ArrayLike, n: float | NDArray[np.int64], confidence: float
+) -> tuple[Floats, Floats]:
+    """Return the limits of the score interval of observed shares (Wilson, 1927).
+
+    Parameters
+    ----------
+    share : array-like of float
+    n : float or ndarray of int
+        Independent rows that each is of.
+    confidence : float
+    """
+    p = np.asarray(share, dtype=np.float64)
     z2 = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = float(np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2)))) / (1 + z2 / n)
-    return Interval(share, max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share)))
+    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = np.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n**2))) / (1 + z2 / n)
+    return np.maximum(0.0, centre - half), np.minimum(1.0, centre + half)
 
 
 def _effective(terms: NDArray[np.float64], share: float, rows: float, confidence: float) -> float:

@@ -17,6 +17,7 @@ from mlflow.types.schema import AnyType
 
 from churn_pipeline.errors import BundleError, RegistryError
 from churn_pipeline.evaluation.regression import REGRESSION
+from churn_pipeline.modeling.families import FAMILIES
 from churn_pipeline.modeling.model import ChurnModel
 from churn_pipeline.scorer.bundle import Bundle, read_bundle, write_bundle
 from churn_pipeline.tracking.store import CHAMPION_ALIAS
@@ -72,7 +73,7 @@ def _log(model: ChurnModel, path: Path) -> ModelInfo:
             loader_module="churn_pipeline.tracking.pyfunc",
             data_path=str(path),
             # given, or MLflow would start a second Python to find out
-            pip_requirements=_requirements(),
+            pip_requirements=_requirements(model),
             signature=ModelSignature(
                 Schema([ColSpec(AnyType(), name) for name in model.inputs]),
                 Schema([ColSpec("double", "churn_probability")]),
@@ -229,8 +230,10 @@ def _create_registered_model(client: MlflowClient, name: str) -> None:
             raise
 
 
-def _requirements() -> list[str]:
-    return [f"{library}=={_version(library)}" for library in _LIBRARIES]
+def _requirements(model: ChurnModel) -> list[str]:
+    family = FAMILIES[model.candidate]
+    others = set(family.libraries) - {"sklearn", *_LIBRARIES} if family.extra else ()
+    return [f"{library}=={_version(library)}" for library in (*_LIBRARIES, *sorted(others))]
 
 
 def _version(library: str) -> str:

@@ -26,12 +26,21 @@ from churn_pipeline.modeling.families.base import LinearForm
 from churn_pipeline.modeling.model import log_odds
 from churn_pipeline.modeling.trees import TreeEnsemble
 from churn_pipeline.modeling.tuning.search_space import parse_search_space
-from tests.families import CANDIDATES, every_candidate, every_shipped_candidate, small
+from tests.families import (
+    CANDIDATES,
+    every_candidate,
+    every_shipped_candidate,
+    needs_its_library,
+    small,
+)
 
 ELASTIC_NET = {"l1_ratio": 0.5, "C": 0.1}
 every_kind = pytest.mark.parametrize(
     ("name", "settings"),
-    [*((name, small(name)) for name in CANDIDATES), ("logistic_regression", ELASTIC_NET)],
+    [
+        *(needs_its_library(name, small(name)) for name in CANDIDATES),
+        ("logistic_regression", ELASTIC_NET),
+    ],
 )
 
 
@@ -247,7 +256,7 @@ def test_the_baseline_is_no_candidate() -> None:
 
 @every_candidate
 @pytest.mark.parametrize(
-    "key", ["depth", "seed", "contract", "n_jobs", "random_state", "kwargs", "settings", "penalty"]
+    "key", ["levels", "seed", "contract", "n_jobs", "random_state", "kwargs", "settings", "penalty"]
 )
 def test_unknown_or_fixed_setting_names_the_valid_ones(
     name: str, key: str, contract: Contract

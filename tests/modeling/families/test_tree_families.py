@@ -15,9 +15,12 @@ from churn_pipeline.modeling.candidates import build_candidate
 from churn_pipeline.modeling.cross_validation import fit_on
 from churn_pipeline.modeling.families import FAMILIES
 from churn_pipeline.modeling.model import log_odds
-from tests.families import small
+from tests.families import needs_its_library, small
 
-every_family = pytest.mark.parametrize("name", ["random_forest", "xgboost", "lightgbm"])
+every_family = pytest.mark.parametrize(
+    "name",
+    [needs_its_library(name) for name in ["random_forest", "xgboost", "lightgbm", "catboost"]],
+)
 
 
 @every_family
@@ -41,6 +44,7 @@ def test_the_seed_reaches_the_estimator(
         ("random_forest", {"min_samples_leaf": 9, "smoothing": 2.0}),
         ("xgboost", {"max_depth": 9}),
         ("lightgbm", {"num_leaves": 9}),
+        needs_its_library("catboost", {"max_depth": 9, "bootstrap_type": "Bernoulli"}),
     ],
 )
 def test_settings_reach_the_estimator(
@@ -58,6 +62,8 @@ def test_settings_reach_the_estimator(
         ("xgboost", {"max_depth": -3}),
         ("lightgbm", {"num_leaves": 1}),
         ("lightgbm", {"n_estimators": "a"}),
+        needs_its_library("catboost", {"max_depth": 17}),
+        needs_its_library("catboost", {"learning_rate": 0}),
     ],
 )
 def test_values_that_make_no_sense_are_one_sentence(
@@ -81,6 +87,9 @@ def test_values_that_make_no_sense_are_one_sentence(
         ("xgboost", "missing", 0.0),
         ("lightgbm", "boosting_type", "rf"),  # averages probabilities
         ("lightgbm", "objective", "regression"),
+        needs_its_library("catboost", "grow_policy", "Lossguide"),  # not symmetric
+        needs_its_library("catboost", "loss_function", "CrossEntropy"),
+        needs_its_library("catboost", "nan_mode", "Max"),
     ],
 )
 def test_what_would_make_the_trees_no_sum_of_log_odds_is_no_setting(

@@ -4,7 +4,7 @@
 package are looked up, so that a new one is found by being there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -22,4 +22,7 @@ def _found() -> Iterator[Family]:
 
 FAMILIES: dict[str, Family] = {family.name: family for family in _found()}
 
-LIBRARIES = sorted({library for family in FAMILIES.values() for library in family.libraries})
+
+def libraries(names: Iterable[str]) -> list[str]:
+    """Return the modules that fit these families, sorted."""
+    return sorted({library for name in names for library in FAMILIES[name].libraries})

@@ -5,6 +5,7 @@ import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -59,6 +60,9 @@ class Family(ABC):
         :mod:`churn_pipeline.features.encoding`.
     libraries : tuple of str
         Modules that fit it, with a ``__version__``: trials of tuning are not continued with others.
+    extra : str or None
+        The extra of ``pyproject.toml``, and the target of ``make``, that installs its libraries;
+        None where the project always has them.
     fixed : frozenset of str
         Parameters of the classifier that are no settings, since the project sets them: for the sake
         of reproducibility, and because scores and explanations rest on them.
@@ -75,6 +79,7 @@ class Family(ABC):
     meaning: ClassVar[str]
     encoder: ClassVar[Literal["linear", "trees"]]
     libraries: ClassVar[tuple[str, ...]] = ("sklearn",)
+    extra: ClassVar[str | None] = None
     fixed: ClassVar[frozenset[str]] = frozenset({"n_jobs", "random_state"})
     sizes: ClassVar[frozenset[str]] = frozenset({"n_estimators", "max_iter"})
     of_table: ClassVar[frozenset[str]] = frozenset(
@@ -163,6 +168,11 @@ class Family(ABC):
         if isinstance(form, LinearForm):
             return float(np.count_nonzero(form.coefficients))
         return form.mean_comparisons()
+
+    @property
+    def missing(self) -> list[str]:
+        """The libraries that are not installed; found without loading any."""
+        return [name for name in self.libraries if find_spec(name) is None]
 
     @cached_property
     def settings(self) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
@@ -16,7 +16,7 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline
 
 from churn_pipeline.modeling.cross_validation import fit_on
-from churn_pipeline.modeling.families import LIBRARIES
+from churn_pipeline.modeling.families import libraries
 from churn_pipeline.modeling.model import log_odds
 from churn_pipeline.named_files import files_in_use, use_files
 from churn_pipeline.splits.folds import Split
@@ -67,7 +67,11 @@ class _InlineExecutor(Executor):
 
 
 def fold_executor(
-    workers: int, inputs: pd.DataFrame, churned: NDArray[np.int8], splits: Sequence[Split]
+    workers: int,
+    inputs: pd.DataFrame,
+    churned: NDArray[np.int8],
+    splits: Sequence[Split],
+    candidates: Iterable[str],
 ) -> Executor:
     """Return what runs :func:`fit_fold` on these customers; one worker is this process.
 
@@ -78,6 +82,8 @@ def fold_executor(
     churned : ndarray of 0 and 1, (n,)
     splits : sequence of Split
         Of the folds.
+    candidates : iterable of str
+        What will be fitted.
     """
     if workers == 1:
         _set_data(inputs, churned, splits, files_in_use())
@@ -85,7 +91,7 @@ def fold_executor(
     # a fork of this process would share locks and connections that are in use; the fork server is
     # a clean one that imports the libraries once for all workers
     context = get_context("forkserver")
-    context.set_forkserver_preload(["__main__", __name__, *LIBRARIES])
+    context.set_forkserver_preload(["__main__", __name__, *libraries(candidates)])
     return ProcessPoolExecutor(
         workers,
         mp_context=context,

@@ -189,7 +189,9 @@ def tune(
     """
     splits = stratified_splits(churned, customer_numbers, folds=folds, seed=seed)
     with (
-        fold_executor(workers, inputs, churned, splits) as executor,
+        fold_executor(
+            workers, inputs, churned, splits, [study.name for study in studies]
+        ) as executor,
         tqdm(unit="fit", disable=None, leave=False) as progress,
     ):
         running: dict[Future[float], CandidateStudy] = {}

@@ -4,6 +4,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from churn_pipeline.pipelines.scoring.nodes import contract_of_requests, date_scores
 from churn_pipeline.pipelines.scoring.parts import check_parts, set_apart
+from churn_pipeline.pipelines.scoring.record import record_parts
 from churn_pipeline.pipelines.scoring.report import report_scoring
 from churn_pipeline.pipelines.scoring.scores import score_customers
 
@@ -73,6 +74,17 @@ def create_pipeline() -> Pipeline:
                 ],
                 outputs="scoring_report",
                 name="report_scoring",
+            ),
+            node(
+                record_parts,
+                inputs=[
+                    "scored_customers",
+                    "request_contract",
+                    "bundle",
+                    "scoring_report",
+                ],
+                outputs="scores_ledger",
+                name="record_scores",
             ),
         ],
         tags="scoring",

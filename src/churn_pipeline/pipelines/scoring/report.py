@@ -45,7 +45,9 @@ def report_scoring(
     dict
         ``source`` (``name``, ``sha256``, ``is_training_file``); ``model`` (``version``,
         ``trained_on``, ``contract`` and its ``contract_sha256``); ``snapshot`` (``first`` and
-        ``last`` of the scored rows; None without one), ``date`` and ``sink``; ``rows``: ``read``,
+        ``last`` of the scored rows; None without one), ``date`` and ``sink``; ``as_of``: what gives
+        the rows their day in the ledger, ``scoring.date``, ``snapshot`` or ``day of the run``;
+        ``rows``: ``read``,
         which is the sum of ``rejected``, ``left``, ``absent``, ``earlier`` and ``scored``;
         ``customers``: how many ``left`` and ``absent`` rows' ids there are; ``rejected_by_rule``;
         ``target`` and ``outcome`` (None where the file does not have it): of how many scored rows
@@ -73,6 +75,7 @@ def report_scoring(
         },
         "snapshot": _days(scored, contract),
         "date": date,
+        "as_of": _day_from(scored, contract, date),
         "sink": None if sink is None else shown(sink),
         "rows": {
             "read": scored.rows_read,
@@ -152,3 +155,9 @@ def _days(scored: Parts, contract: Contract) -> dict[str, str] | None:
         for day in (days.min(), days.max())
     ]
     return {"first": f"{min(ends):%Y-%m-%d}", "last": f"{max(ends):%Y-%m-%d}"}
+
+
+def _day_from(scored: Parts, contract: Contract, date: str | None) -> str:
+    if date is not None:
+        return "scoring.date"
+    return "day of the run" if _days(scored, contract) is None else "snapshot"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import churn_pipeline
 from churn_pipeline.contract import Contract
 from churn_pipeline.modeling.candidates import check_settings
-from churn_pipeline.modeling.families import LIBRARIES
+from churn_pipeline.modeling.families import libraries
 from churn_pipeline.modeling.target import churned
 from churn_pipeline.modeling.tuning.search import Budget, CandidateStudy, tabulate, tune
 from churn_pipeline.modeling.tuning.search_space import parse_search_space
@@ -23,7 +23,7 @@ from churn_pipeline.splits.folds import check_folds
 from churn_pipeline.splits.sampling import first_customers
 from churn_pipeline.stages.imports import files_behind
 
-_LIBRARIES = ("numpy", "optuna", "pandas", "scipy", *LIBRARIES)
+_LIBRARIES = ("numpy", "optuna", "pandas", "scipy")
 
 
 def tune_candidates(
@@ -83,7 +83,7 @@ def tune_candidates(
                     tuning["max_seconds"],
                 ),
                 journal=journal,
-                journal_name=study_name(name, {**ingredients, "settings": json.dumps(settings)}),
+                journal_name=study_name(name, ingredients | _own_ingredients(name, settings)),
             )
         )
     workers = tuning["workers"] or min(cpu_count(), len(studies))
@@ -107,7 +107,7 @@ def tune_candidates(
 def _ingredients(
     inputs: pd.DataFrame, churned: NDArray[np.int8], contract: Contract, tuning: dict[str, Any]
 ) -> dict[str, str | bytes]:
-    """Return all that the trials of a study depend on besides its settings."""
+    """Return all that the trials of any study depend on."""
     source = Path(churn_pipeline.__file__).parents[1]
     code = files_behind(["churn_pipeline.modeling.tuning.search"], source)
     return {
@@ -115,9 +115,15 @@ def _ingredients(
         "churned": churned.tobytes(),
         "columns": repr([(name, contract.columns.get(name)) for name in contract.model_inputs]),
         "resampling": f"{tuning['folds']} folds, seed {tuning['seed']}",
-        "versions": ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES),
         **{path.relative_to(source).as_posix(): path.read_bytes() for path in sorted(code)},
     }
+
+
+def _own_ingredients(name: str, settings: Any) -> dict[str, str | bytes]:
+    """Return what else the trials of one candidate depend on."""
+    names = (*_LIBRARIES, *libraries([name]))
+    versions = ", ".join(f"{library} {_version(library)}" for library in names)
+    return {"versions": versions, "settings": json.dumps(settings)}
 
 
 def _version(library: str) -> str:

@@ -1,0 +1,1 @@
+"""Versions of the ledger's schema, applied by Alembic (see :mod:`churn_pipeline.ledger`)."""
