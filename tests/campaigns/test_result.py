@@ -10,6 +10,7 @@ from churn_pipeline.campaigns.actions import Action
 from churn_pipeline.campaigns.draft import Draft, Terms, draft_campaign
 from churn_pipeline.campaigns.planning import Limits
 from churn_pipeline.campaigns.result import measure_campaign
+from churn_pipeline.campaigns.summary import summarise_result
 from churn_pipeline.errors import DataError
 from churn_pipeline.scorer.decisions import Economics
 
@@ -101,11 +102,22 @@ def test_unknown_outcomes_are_counted_and_not_guessed(
     campaign: tuple[Draft, dict[str, bool]],
 ) -> None:
     draft, outcomes = campaign
-    some = dict(list(outcomes.items())[::2])
+    some = {who: left for i, (who, left) in enumerate(outcomes.items()) if i % 6}
     result = measure_campaign(draft.document, draft.contacts, some)
     counts = result["customers"]
     assert counts["contacted"] + counts["held_out"] == len(some)
     assert sum(counts.values()) == len(draft.contacts)
+    half = dict(list(outcomes.items())[::2])
+    with pytest.raises(DataError, match="outcomes of 50% of the customers of spring are unknown"):
+        measure_campaign(draft.document, draft.contacts, half)
+
+
+def test_outcomes_of_churners_alone_are_refused(campaign: tuple[Draft, dict[str, bool]]) -> None:
+    draft, outcomes = campaign
+    with pytest.raises(
+        DataError, match="all known outcomes of spring are of customers who churned"
+    ):
+        measure_campaign(draft.document, draft.contacts, dict.fromkeys(outcomes, True))
 
 
 def test_outcomes_of_one_arm_only_are_refused(campaign: tuple[Draft, dict[str, bool]]) -> None:
@@ -128,3 +140,7 @@ def test_an_action_of_few_customers_has_no_acceptance_found() -> None:
     result: dict[str, Any] = measure_campaign(draft.document, draft.contacts, outcomes)
     assert all("found_acceptance" not in line for line in result["actions"])
     assert result["cost_per_kept"] is None
+    assert result["profit"] is None
+    assert "too few customers in an arm to tell" in "\n".join(
+        summarise_result(draft.document, result, "CHF")
+    )

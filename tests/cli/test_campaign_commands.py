@@ -30,6 +30,7 @@ def project(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path
         "call": {"contact_cost": 5, "acceptance_alpha": 10, "acceptance_beta": 10, "capacity": 200},
         "mail": {},
     }
+    parameters["campaign"]["contact_days"] = 36_500  # the scores of these tests are old
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(parameters, sort_keys=False))
     contract = (root / "conf/base/contract.yml").read_text(encoding="utf-8")
     folder = tmp_path / "conf/base"
@@ -162,8 +163,16 @@ def test_a_second_campaign_leaves_the_first_ones_customers_alone(project: Path) 
 
 
 def test_customers_of_a_table_are_not_contacted(project: Path, contract: Contract) -> None:
+    name = contract.id.name
+    for text, said in (
+        ("C000099,no consent, twice\nC000098,no consent\nC000097,no consent", "line 2: "),
+        (",no consent", f"line 2: {name} is empty"),
+        ("c000099,no consent", "none of the 1 customers not to contact, such as c000099, is among"),
+    ):
+        (project / "no.csv").write_text(f"{name},reason\n{text}\n")
+        assert said in refused("plan", "spring", "--suppress", "no.csv")
     lines = ["C000099,no consent", "C000199,"]
-    (project / "no.csv").write_text("\n".join([f"{contract.id.name},reason", *lines]) + "\n")
+    (project / "no.csv").write_text("\n".join([f"{name},reason", *lines]) + "\n")
     text = done("plan", "spring", "--suppress", "no.csv")
     assert "not to contact: 1 (no consent)" in text
     assert "not to contact: 1 (no.csv)" in text
@@ -186,6 +195,7 @@ def test_mistakes_end_in_a_sentence(project: Path, contract: Contract) -> None:
     assert "No campaigns yet" in done("show")
     done("plan", "spring")
     done("confirm", "spring")
+    assert "is confirmed and does not change" in refused("plan", "spring")
     assert "later.csv does not exist" in refused("close", "spring", "--outcomes", "later.csv")
     target = contract.target
     for text, said in (
@@ -196,6 +206,44 @@ def test_mistakes_end_in_a_sentence(project: Path, contract: Contract) -> None:
         (project / "later.csv").write_text(text)
         assert said in refused("close", "spring", "--outcomes", "later.csv")
     assert "status: confirmed" in done("show", "spring")
+
+
+def test_a_campaign_that_comes_too_late_is_not_confirmed(project: Path) -> None:
+    file = project / "params.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("contact_days: 36500", "contact_days: 7"))
+    planned = done("plan", "spring")
+    assert "warning: customers of spring were to be contacted by 2026-02-07" in planned
+    assert "to be contacted by 2026-02-07" in refused("confirm", "spring")
+
+
+def test_churners_alone_prove_nothing(project: Path) -> None:
+    done("plan", "spring", "--contacts", "600")
+    done("confirm", "spring")
+    lines = [f"C{i:06d},churned,2026-02-05" for i in range(0, CUSTOMERS, 3)]
+    (project / "told.csv").write_text("\n".join(["customer,outcome,happened_on", *lines]) + "\n")
+    assert CliRunner().invoke(outcomes_command, ["told.csv"]).exit_code == 0
+    said = refused("close", "spring", "--horizon", "30")
+    assert "of the customers of spring are unknown; 20% at most may be" in said
+    early = done("close", "spring", "--horizon", "30", "--early")
+    assert "no effect is shown" in early
+
+
+def test_an_empty_campaign_and_a_broken_draft_end_in_a_sentence(project: Path) -> None:
+    done("plan", "spring", "--contacts", "0")
+    assert "selects nobody" in refused("confirm", "spring")
+    (project / "data/11_campaigns/spring/campaign.json").write_text("[]")
+    assert "is not what was planned; plan the campaign again" in refused("confirm", "spring")
+    assert "No campaigns yet" in done("show")
+    for option in ("--budget", "--held-out"):
+        assert run("plan", "spring", option, "nan").exit_code == 2
+
+
+def test_of_two_campaigns_at_once_the_second_is_planned_again(project: Path) -> None:
+    for name in ("spring", "autumn"):
+        done("plan", name, "--contacts", "300")
+    done("confirm", "spring")
+    assert "have changed since autumn was drafted" in refused("confirm", "autumn")
 
 
 def test_parameters_without_the_section_say_so(project: Path) -> None:

@@ -17,6 +17,7 @@ from churn_pipeline.ledger.campaigns import (
     close_campaign,
     contacts_of,
     find_campaign,
+    last_day,
     latest_scores,
     not_to_contact,
     outcomes_of,
@@ -28,12 +29,13 @@ from churn_pipeline.scorer.decisions import Economics
 from tests.ledger.books import Book, scores
 
 CALL = Action("call", Economics(0.0, 10.0, 1.0, 6, 14))
+JANUARY = date(2026, 1, 31)
 NOW = datetime(2026, 2, 1, 9, tzinfo=UTC)
 
 
 def draft(book: Book, name: str = "spring", contacts: int | None = None) -> Draft:
     with book.ledger.reading() as opened:
-        found = pd.DataFrame(latest_scores(opened, "bank"))
+        found = pd.DataFrame(latest_scores(opened, "bank", JANUARY, JANUARY))
     return draft_campaign(found, Terms(name, "", [CALL], Limits(None, contacts), 0.3, 7, 30))
 
 
@@ -54,13 +56,30 @@ def test_the_latest_scores_are_of_the_last_day_and_model(filled: Book) -> None:
     filled.dataset().save(scores(30, "2026-02-28", "m3"))
     filled.dataset("shop").save(scores(10, "2026-03-31", "m9"))
     with filled.ledger.reading() as opened:
-        latest = latest_scores(opened, "bank")
-        earlier = latest_scores(opened, "bank", date(2026, 1, 31))
+        day = last_day(opened, "bank")
+        latest = latest_scores(opened, "bank", day, date(2026, 2, 1))
+        earlier = latest_scores(opened, "bank", JANUARY, date(2026, 1, 1))
         with pytest.raises(LedgerError, match="no scores of bank as of 2025-01-01"):
-            latest_scores(opened, "bank", date(2025, 1, 1))
+            latest_scores(opened, "bank", date(2025, 1, 1), date(2025, 1, 1))
+        with pytest.raises(LedgerError, match="no scores of other"):
+            last_day(opened, "other")
+    assert day == date(2026, 2, 28)
     assert (len(latest), {row["model_version"] for row in latest}) == (30, {"m3"})
     assert (len(earlier), earlier[0]["as_of"]) == (200, "2026-01-31")
     assert earlier[7]["lifetime_value"] == 200.0
+
+
+def test_customers_of_a_period_may_have_different_days(book: Book) -> None:
+    book.dataset().save(scores(20, "2026-02-03"))
+    book.dataset().save(scores(20, "2026-02-10", start=10, shift=0.001))
+    book.dataset().save(scores(20, "2026-01-10", start=20))
+    with book.ledger.reading() as opened:
+        rows = latest_scores(opened, "bank", date(2026, 2, 10), date(2026, 2, 1))
+    found = {row["customer"]: row["churn_probability"] for row in rows}
+    assert len(found) == 30
+    assert found["C000012"] == pytest.approx(0.121)  # the later one
+    assert found["C000003"] == pytest.approx(0.03)
+    assert {row["as_of"] for row in rows} == {"2026-02-10"}
 
 
 def test_of_several_rows_of_a_customer_the_most_profitable_counts(book: Book) -> None:
@@ -68,7 +87,7 @@ def test_of_several_rows_of_a_customer_the_most_profitable_counts(book: Book) ->
     table["customer"] = pd.array(["A", "A", "B", "B"], dtype="str")
     book.dataset().save(table)
     with book.ledger.reading() as opened:
-        rows = latest_scores(opened, "bank")
+        rows = latest_scores(opened, "bank", JANUARY, JANUARY)
     assert [(row["customer"], row["churn_probability"]) for row in rows] == [
         ("A", 0.01),
         ("B", 0.03),

@@ -24,6 +24,7 @@ from churn_pipeline.scorer.decisions import Economics
 from tests.ledger.books import Book, scores
 from tests.servers import PostgreSQL
 
+MARCH = date(2026, 3, 31)
 CALL = Action("call", Economics(0.0, 10.0, 1.0, 6, 14))
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "ledger.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -63,7 +64,7 @@ def seeded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         append_outcomes(opened, told, data_set="churn_pipeline", source="file")
     book.dataset("shop").save(scores(20, "2027-01-31", "m9"))
     with book.ledger.writing() as opened:
-        table = pd.DataFrame(latest_scores(opened, "churn_pipeline"))
+        table = pd.DataFrame(latest_scores(opened, "churn_pipeline", MARCH, MARCH))
         terms = Terms("spring", "", [CALL], Limits(), 0.3, 7, 30)
         drafted = draft_campaign(table, terms)
         rows = drafted.contacts.to_dict("records")

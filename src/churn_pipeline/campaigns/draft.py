@@ -40,6 +40,8 @@ class Terms:
     horizon_days : int or None
         Days in which the scores expect churn, after which the effect can be measured; None where
         the contract does not say.
+    days_between : int
+        For which nobody is selected again.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Terms:
     held_out_share: float
     contact_days: int
     horizon_days: int | None = None
+    days_between: int = 0
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ def draft_campaign(
         "inputs_sha256": _digest(table, why_not),
         "held_out_share": terms.held_out_share,
         "contact_days": terms.contact_days,
+        "days_between": terms.days_between,
         "horizon_days": terms.horizon_days,
         "actions": [_action(action) for action in terms.actions],
         "customers": {

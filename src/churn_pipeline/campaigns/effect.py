@@ -6,6 +6,7 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from churn_pipeline.errors import DataError
 from churn_pipeline.statistics.bootstrap import Interval
@@ -16,6 +17,9 @@ Flags = NDArray[np.bool_]
 
 CONFIDENCE = 0.95
 Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+FEWEST = 30
+"""Customers of an arm below which no mean of theirs has an interval."""
+
 MISMATCH = 0.001
 """p-value of the sample-ratio test below which an effect is not reported."""
 _FEWEST = 10  # customers and churners or stayers of an arm for the adjusted estimate
@@ -143,7 +147,8 @@ def adjusted_difference(
     Returns
     -------
     Interval or None
-        None where nobody was to be held out, or the predictor is the same for a whole arm.
+        None where nobody was to be held out, an arm has fewer than :data:`FEWEST` customers, or the
+        predictor or the outcome is the same for a whole arm.
     """
     share = 1 - held_out_share
     if not 0 < share < 1:
@@ -151,14 +156,19 @@ def adjusted_difference(
     design = np.column_stack([np.ones(len(outcome)), predictor - predictor.mean()])
     expected = []
     for arm in (is_treated, ~is_treated):
-        if not arm.any() or np.ptp(predictor[arm]) == 0:
+        if arm.sum() < FEWEST or np.ptp(predictor[arm]) == 0 or np.ptp(outcome[arm]) == 0:
             return None
         coefficients, *_ = np.linalg.lstsq(design[arm], outcome[arm], rcond=None)
         expected.append(design @ coefficients)
-    treated_term = expected[0] + is_treated * (outcome - expected[0]) / share
-    control_term = expected[1] + ~is_treated * (outcome - expected[1]) / (1 - share)
-    terms = control_term - treated_term
-    half = Z * float(terms.std(ddof=2)) / sqrt(len(outcome))
+    # the residuals of each arm sum to 0, so the augmentation is in the predictions already
+    terms = expected[1] - expected[0]
+    variance = float(terms.var(ddof=1)) / len(terms)
+    for arm, predicted in zip((is_treated, ~is_treated), expected, strict=True):
+        n = int(arm.sum())
+        residual = float(((outcome[arm] - predicted[arm]) ** 2).sum()) / (n - 2)
+        variance += residual / n
+    smaller = int(min(is_treated.sum(), (~is_treated).sum()))
+    half = float(stdtrit(smaller - 2, (1 + CONFIDENCE) / 2)) * sqrt(variance)
     value = float(terms.mean())
     return Interval(value, value - half, value + half)
 
@@ -201,9 +211,11 @@ def acceptance(effect: Effect, alpha: float, beta: float) -> Acceptance:
     mean = alpha / (alpha + beta)
     variance = mean * (1 - mean) / (alpha + beta + 1)
     weight = variance / (variance + error**2)
-    new_mean = min(max(mean + weight * (share - mean), 0.001), 0.999)
+    new_mean = mean + weight * (min(max(share, 0.0), 1.0) - mean)
+    new_mean = min(max(new_mean, 0.005), 0.995)
     new_variance = variance * (1 - weight) or 1e-12
-    total = max(new_mean * (1 - new_mean) / new_variance - 1, 1e-3)
+    # never less sure than before, which a mean near 0 or 1 would allow
+    total = max(new_mean * (1 - new_mean) / new_variance - 1, alpha + beta)
     return Acceptance(found, new_mean * total, (1 - new_mean) * total)
 
 

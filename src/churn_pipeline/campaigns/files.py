@@ -15,11 +15,16 @@ from churn_pipeline.io.storage import writing
 from churn_pipeline.staging import replacing, replacing_folder
 
 DOCUMENT, LIST, WORKBOOK = "campaign.json", "actions.csv", "actions.xlsx"
+_NEEDED = {
+    *("campaign", "purpose", "as_of", "actions", "customers", "limits", "expected", "test"),
+    *("held_out_share", "contact_days", "days_between", "horizon_days", "model_version"),
+}
 SUPPRESSED, RESULT = "suppressed.json", "result.json"
 _COLUMNS = (
     "rank", "customer", "churn_probability", "value_at_risk", "action", "expected_profit",
     *REASONS, "contact_by",
 )  # fmt: skip
+_DECIMALS = {"churn_probability": 6, "value_at_risk": 2, "expected_profit": 2}
 _FORMATS = {"churn_probability": "0.0%", "value_at_risk": "#,##0.00", "expected_profit": "#,##0.00"}
 _WIDTHS = {"customer": 20, "action": 14, "contact_by": 12, **dict.fromkeys(REASONS, 44)}
 
@@ -39,14 +44,15 @@ def write_draft(folder: Path, draft: Draft, suppressed: Mapping[str, str]) -> No
     with writing(folder), replacing_folder(folder) as staged:
         (staged / DOCUMENT).write_text(_json(draft.document), encoding="utf-8")
         (staged / SUPPRESSED).write_text(_json(dict(suppressed)), encoding="utf-8")
-        table.to_csv(staged / LIST, index=False, lineterminator="\n", float_format="%.6g")
+        table.to_csv(staged / LIST, index=False, lineterminator="\n")
         _write_workbook(staged / WORKBOOK, table, str(draft.document["campaign"]))
 
 
 def contact_list(draft: Draft) -> pd.DataFrame:
     """Return whom to contact, the most profitable first."""
     treated = draft.contacts[draft.contacts["arm"] == CONTACT]
-    return treated[list(_COLUMNS)].reset_index(drop=True)
+    table = treated[list(_COLUMNS)].reset_index(drop=True)
+    return table.round(_DECIMALS)
 
 
 def read_document(folder: Path) -> dict[str, Any]:
@@ -57,7 +63,10 @@ def read_document(folder: Path) -> dict[str, Any]:
     DataError
         If there is no draft there.
     """
-    return _read(folder / DOCUMENT, folder)
+    found = _read(folder / DOCUMENT, folder)
+    if not isinstance(found, dict) or _NEEDED - found.keys():
+        raise DataError(f"{folder / DOCUMENT} is not what was planned; plan the campaign again")
+    return found
 
 
 def read_suppressed(folder: Path) -> dict[str, str]:
@@ -89,6 +98,7 @@ def terms_of(document: Mapping[str, Any]) -> Terms:
         held_out_share=document["held_out_share"],
         contact_days=document["contact_days"],
         horizon_days=document["horizon_days"],
+        days_between=document["days_between"],
     )
 
 

@@ -72,9 +72,6 @@ class Plan:
     expected_profit, expected_cost : ndarray of float, (n,)
         Of the action if the customer is contacted; 0 for those who are not selected.
     constraints : tuple of Constraint
-    bound : float
-        What no plan within the limits can exceed, customers being divisible; the plan's own sum is
-        lower by less than a customer for each constraint.
     """
 
     action: NDArray[np.int64]
@@ -82,7 +79,6 @@ class Plan:
     expected_profit: Floats
     expected_cost: Floats
     constraints: tuple[Constraint, ...]
-    bound: float
 
 
 def plan(
@@ -100,9 +96,9 @@ def plan(
     A linear program (HiGHS, by SciPy's ``linprog``); its dual values are the shadow prices. The few
     customers whom it divides between two actions get the one that still fits, or none.
 
-    Whether a customer is held out does not influence whether the customer is selected, or treated
-    and held-out customers could not be compared. So limits are those of as many selected customers
-    as leave the treated ones within them.
+    Customers are selected without regard to their arms, or treated and held-out ones could not be
+    compared: limits are raised for all alike until the treated customers use them up. Only where
+    the list ends depends on how many of those above are treated.
 
     Parameters
     ----------
@@ -130,24 +126,7 @@ def plan(
         allowed &= may_contact[:, None]
     customer, place = np.nonzero(allowed)
     uses = _uses(cost[customer, place], place, actions, limits)
-    share = max(float((~held_out).mean()), 1e-9) if len(held_out) else 1.0
-    limit = np.array([most for _, most, _ in uses])
-    largest = np.array([float(unit.max(initial=0.0)) for _, _, unit in uses])
-    caps, best = limit / share, None
-    for _ in range(_ROUNDS):
-        found = _solve(profit[customer, place], customer, uses, caps)
-        treated = found.pairs & ~held_out[customer]
-        used = np.array([float(unit[treated].sum()) for _, _, unit in uses])
-        earned = float(profit[customer, place][treated].sum())
-        is_within = used <= limit * _FITS
-        if is_within.all() and (best is None or earned > best.earned):
-            best = found._replace(used=used, earned=earned)
-        moves = (~is_within | ((found.prices > 0) & (limit - used > largest))) & (used > 0)
-        if not moves.any():
-            break
-        caps = np.where(moves, caps * limit / np.maximum(used, 1e-12), caps)
-    if best is None:
-        best = found._replace(pairs=np.zeros_like(found.pairs), used=np.zeros(len(uses)))
+    best = _choose(profit[customer, place], customer, uses, held_out)
     chosen = best.pairs
     action = np.full(len(churn_probability), NO_ACTION, dtype=np.int64)
     action[customer[chosen]] = place[chosen]
@@ -160,21 +139,61 @@ def plan(
         Constraint(name, limit, float(u), float(price))
         for (name, limit, _), u, price in zip(uses, best.used, best.prices, strict=True)
     )
-    bound = best.bound * share
-    return Plan(action, selected & ~held_out, own_profit, own_cost, constraints, bound)
+    return Plan(action, selected & ~held_out, own_profit, own_cost, constraints)
 
 
 _Uses = list[tuple[str, float, Floats]]
 
 
 class _Chosen(NamedTuple):
-    """Which pairs of customer and action a linear program chose, and its bound and prices."""
+    """Which pairs of customer and action are chosen, what the treated ones use, the prices."""
 
     pairs: NDArray[np.bool_]
-    bound: float
     prices: Floats
     used: Floats = np.zeros(0)
-    earned: float = 0.0
+
+
+def _choose(
+    profit: Floats, customer: NDArray[np.int64], uses: _Uses, held_out: NDArray[np.bool_]
+) -> _Chosen:
+    """Solve with limits that rise until the treated customers use them up; keep the best."""
+    is_treated = ~held_out[customer]
+    limit = np.array([most for _, most, _ in uses])
+    largest = np.array([float(unit.max(initial=0.0)) for _, _, unit in uses])
+    caps = limit / max(float((~held_out).mean()), 1e-9) if len(held_out) else limit
+    best, earned = None, -1.0
+    for _ in range(_ROUNDS):
+        found = _solve(profit, customer, uses, caps)
+        wanted = _used(found.pairs & is_treated, uses)
+        pairs = _fitting(found.pairs, profit, uses, is_treated)
+        used, sum_of_profits = (
+            _used(pairs & is_treated, uses), float(profit[pairs & is_treated].sum()),
+        )  # fmt: skip
+        if sum_of_profits > earned:
+            best, earned = found._replace(pairs=pairs, used=used), sum_of_profits
+        is_off = (wanted > limit * _FITS) | ((found.prices > 0) & (limit - wanted > largest))
+        moves = is_off & (wanted > 0)
+        if not moves.any():
+            break
+        caps = np.where(moves, caps * limit / np.maximum(wanted, 1e-12), caps)
+    assert best is not None
+    return best
+
+
+def _used(pairs: NDArray[np.bool_], uses: _Uses) -> Floats:
+    return np.array([float(unit[pairs].sum()) for _, _, unit in uses])
+
+
+def _fitting(
+    pairs: NDArray[np.bool_], profit: Floats, uses: _Uses, is_treated: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """End the list where the treated customers reach a limit: the least profitable go first."""
+    kept = pairs.copy()
+    for _, limit, unit in uses:
+        chosen = np.flatnonzero(kept & (unit > 0))
+        order = chosen[np.argsort(-profit[chosen] / unit[chosen], kind="stable")]
+        kept[order[np.cumsum(unit[order] * is_treated[order]) > limit * _FITS]] = False
+    return kept
 
 
 def _uses(
@@ -202,7 +221,7 @@ def _solve(profit: Floats, customer: NDArray[np.int64], uses: _Uses, caps: Float
 
     n = len(profit)
     if not n:
-        return _Chosen(np.zeros(0, dtype=bool), 0.0, np.zeros(len(uses)))
+        return _Chosen(np.zeros(0, dtype=bool), np.zeros(len(uses)))
     _, row = np.unique(customer, return_inverse=True)
     once = csr_matrix((np.ones(n), (row, np.arange(n))))
     matrix = vstack([once, *(csr_matrix(unit[None, :]) for _, _, unit in uses)], format="csr")
@@ -222,4 +241,4 @@ def _solve(profit: Floats, customer: NDArray[np.int64], uses: _Uses, caps: Float
             left -= needed
             taken.add(int(row[pair]))
     prices = -np.asarray(result.ineqlin.marginals)[once.shape[0] :]
-    return _Chosen(chosen, float(-result.fun), np.where(prices > 1e-9, prices, 0.0))
+    return _Chosen(chosen, np.where(prices > 1e-9, prices, 0.0))

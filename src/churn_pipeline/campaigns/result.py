@@ -9,13 +9,15 @@ import pandas as pd
 from churn_pipeline.campaigns.draft import CONTACT
 from churn_pipeline.campaigns.effect import (
     Effect,
-    Z,
     acceptance,
     adjusted_difference,
     measure_effect,
 )
 from churn_pipeline.errors import DataError
 from churn_pipeline.statistics.bootstrap import Interval
+
+MOST_UNKNOWN = 0.2
+"""Share of a campaign's customers without an outcome from which nothing is compared."""
 
 _FEWEST_OF_AN_ACTION = 20  # customers in each arm to tell what an action does
 
@@ -45,13 +47,14 @@ def measure_campaign(
     dict
         ``customers`` (``contacted``, ``held_out`` and ``unknown`` of each arm), ``churn_rate`` of
         both arms, ``effect`` by intention to treat and ``adjusted_effect``, ``kept`` customers,
-        ``retained_value``, ``cost``, ``profit`` and ``expected_profit``, ``cost_per_kept``, and by
+        ``retained_value`` and ``profit`` (None with few customers in an arm), ``cost`` and
+        ``expected_profit``, ``cost_per_kept``, and by
         action the acceptance that was assumed and found, and the Beta distribution to assume next.
 
     Raises
     ------
     DataError
-        If no outcome is of a customer of the campaign, or see
+        If too few outcomes are known, or those of churners only, or see
         :func:`churn_pipeline.campaigns.effect.measure_effect`.
     """
     known = contacts["customer"].isin(outcomes.keys())
@@ -60,8 +63,20 @@ def measure_campaign(
             f"none of the {len(contacts):,} customers of the campaign {document['campaign']} has "
             "an outcome in the table; are these the outcomes of the same customers?"
         )
+    unknown = 1 - float(known.mean())
+    if unknown > MOST_UNKNOWN:
+        raise DataError(
+            f"the outcomes of {unknown:.0%} of the customers of {document['campaign']} are "
+            f"unknown; {MOST_UNKNOWN:.0%} at most may be, since those who are unknown may differ: "
+            "record who stayed as well"
+        )
     table = contacts[known].reset_index(drop=True)
     churned = table["customer"].map(outcomes).to_numpy(dtype=bool)
+    if churned.all():
+        raise DataError(
+            f"all known outcomes of {document['campaign']} are of customers who churned; record "
+            "who stayed as well"
+        )
     is_treated = (table["arm"] == CONTACT).to_numpy()
     p = table["churn_probability"].to_numpy(dtype=np.float64)
     at_risk = table["value_at_risk"].to_numpy(dtype=np.float64)
@@ -69,8 +84,8 @@ def measure_campaign(
     effect = measure_effect(churned, is_treated, p, share)
     treated = int((contacts["arm"] == CONTACT).sum())
     lost = np.where(churned, at_risk / np.maximum(p, 1e-12), 0.0)
-    retained = adjusted_difference(lost, is_treated, at_risk, share) or _plain(lost, is_treated)
-    retained = _times(retained, treated)
+    each = adjusted_difference(lost, is_treated, at_risk, share)
+    retained = None if each is None else _times(each, treated)
     spent = _cost(document, table, churned, is_treated, treated) if cost is None else cost
     kept = _times(effect.best, treated)
     is_known_to_keep = kept.low > 0
@@ -88,9 +103,9 @@ def measure_campaign(
         "effect": effect.difference.rounded(),
         "adjusted_effect": None if effect.adjusted is None else effect.adjusted.rounded(),
         "kept": kept.rounded(),
-        "retained_value": retained.rounded(),
+        "retained_value": None if retained is None else retained.rounded(),
         "cost": round(spent, 2),
-        "profit": Interval(*(x - spent for x in _ends(retained))).rounded(),
+        "profit": None if retained is None else _minus(retained, spent).rounded(),
         "expected_profit": document["expected"]["profit"],
         "cost_per_kept": round(spent / kept.value, 2) if is_known_to_keep else None,
         "actions": list(_by_action(document, table, churned, is_treated)),
@@ -151,16 +166,12 @@ def _effect_of(
     return measure_effect(churned[of_action], is_treated[of_action], p[of_action], share)
 
 
-def _plain(outcome: np.ndarray, is_treated: np.ndarray) -> Interval:
-    """Return the difference of the arms' means with its interval (Welch, 1947), unadjusted."""
-    arms = (outcome[~is_treated], outcome[is_treated])
-    value = float(arms[0].mean() - arms[1].mean())
-    error = float(np.sqrt(sum(arm.var(ddof=min(1, len(arm) - 1)) / len(arm) for arm in arms)))
-    return Interval(value, value - Z * error, value + Z * error)
-
-
 def _times(interval: Interval, factor: float) -> Interval:
     return Interval(*(factor * end for end in _ends(interval)))
+
+
+def _minus(interval: Interval, amount: float) -> Interval:
+    return Interval(*(end - amount for end in _ends(interval)))
 
 
 def _ends(interval: Interval) -> tuple[float, float, float]:

@@ -115,11 +115,15 @@ def summarise_result(
             else ""
         )
     )
-    yield (
-        f"profit: {profit['value']:,.2f} [{profit['low']:,.2f}, {profit['high']:,.2f}] {currency} "
-        f"after costs of {_money(result['cost'], currency)}; expected were "
+    costs = (
+        f"costs of {_money(result['cost'], currency)}; expected were "
         f"{_money(result['expected_profit'], currency)}"
     )
+    if profit is None:
+        yield f"profit: too few customers in an arm to tell; {costs}"
+    else:
+        ends = [f"{profit[key]:,.2f}" for key in ("value", "low", "high")]
+        yield f"profit: {ends[0]} [{ends[1]}, {ends[2]}] {currency} after {costs}"
     for action in result["actions"]:
         if "found_acceptance" in action:
             found = action["found_acceptance"]

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,18 @@ from churn_pipeline.cli.campaign_project import (
     suppressed_by,
     terms_by,
 )
+from churn_pipeline.cli.campaign_views import contact_by, drafts_in, echo_campaigns, late
 from churn_pipeline.cli.commands import ProjectGroup, environment_option, project_root
-from churn_pipeline.cli.ledger_places import echo_table
 from churn_pipeline.errors import DataError, LedgerError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}")
 _DAY = click.DateTime(["%Y-%m-%d"])
+
+
+def _number(_: click.Context, option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and isnan(value):  # which no range excludes
+        raise click.BadParameter("must be a number", param=option)
+    return value
 
 
 @click.group(cls=ProjectGroup)
@@ -41,10 +48,18 @@ def campaign() -> None:
 @environment_option
 @click.option("--as-of", type=_DAY, help="Day of the scores (default: the latest).")
 @click.option("--purpose", default="", help="What it is for, for those who read it later.")
-@click.option("--budget", type=click.FloatRange(min=0), help="Instead of campaign.budget.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0, max=1e15),
+    callback=_number,
+    help="Instead of campaign.budget.",
+)
 @click.option("--contacts", type=click.IntRange(min=0), help="Instead of campaign.contacts.")
 @click.option(
-    "--held-out", type=click.FloatRange(0, 1, max_open=True), help="Instead of campaign.held_out."
+    "--held-out",
+    type=click.FloatRange(0, 1, max_open=True),
+    callback=_number,
+    help="Instead of campaign.held_out.",
 )
 @click.option(
     "--suppress",
@@ -77,14 +92,22 @@ def plan(
     given = {"budget": budget, "contacts": contacts, "held_out": held_out}
     settings = {**project.parameters["campaign"], **_given(given)}
     from churn_pipeline.campaigns.files import write_draft
+    from churn_pipeline.ledger.campaigns import find_campaign
 
     excluded = {} if suppress is None else suppressed_by(suppress, project, metadata, env)
     terms = terms_by(name, purpose, settings, project)
-    draft = draft_by(terms, project, excluded, as_of and as_of.date(), settings["days_between"])
-    draft.document["days_between"] = settings["days_between"]
+    with project.ledger.reading() as opened:
+        if find_campaign(opened, project.data_set, name) is not None:
+            raise DataError(
+                f"the campaign {name} is confirmed and does not change; plan another one, of "
+                "another name"
+            )
+        draft = draft_by(opened, terms, project, excluded, as_of and as_of.date())
     folder = project.folder / name
     write_draft(folder, draft, excluded)
     _summarise(draft.document, project)
+    if warning := late(draft.document):
+        click.echo(f"warning: {warning}")
     click.echo(
         f"{_shown(folder, metadata)}: actions.csv, actions.xlsx and campaign.json; "
         f"`kedro campaign confirm {name}{project.flag}` fixes it"
@@ -104,31 +127,37 @@ def confirm(metadata: ProjectMetadata | None, name: str, env: str | None) -> Non
     project = campaign_project(metadata, env)
     folder = project.folder / name
     from churn_pipeline.campaigns.files import read_document, read_suppressed, terms_of
-    from churn_pipeline.ledger.campaigns import record_campaign
+    from churn_pipeline.ledger.campaigns import (
+        find_campaign,
+        record_campaign,
+        wait_for_campaigns,
+    )
 
     document = read_document(folder)
-    day = date.fromisoformat(document["as_of"])
-    between = document["days_between"]
-    with project.ledger.reading() as opened:
-        known = _confirmed(opened, project.data_set, name)
-    if known is None or json.loads(known["document"]) != document:
-        draft = draft_by(terms_of(document), project, read_suppressed(folder), day, between)
-        if {**draft.document, "days_between": between} != document:
-            raise DataError(
-                f"scores or campaigns have changed since {name} was drafted; look at the new list "
-                f"of `kedro campaign plan {name}{project.flag}`, then confirm that"
-            )
-        with project.ledger.writing() as opened:
+    if not document["customers"]["selected"]:
+        raise DataError(f"the draft of {name} selects nobody, so there is nothing to confirm")
+    with project.ledger.writing() as opened:  # nobody else plans or confirms meanwhile
+        wait_for_campaigns(opened)
+        known = find_campaign(opened, project.data_set, name)
+        is_new = known is None or json.loads(known["document"]) != document
+        if is_new:
+            if problem := late(document):
+                raise DataError(problem)
+            day = date.fromisoformat(document["as_of"])
+            draft = draft_by(opened, terms_of(document), project, read_suppressed(folder), day)
+            if draft.document != document:
+                raise DataError(
+                    f"scores or campaigns have changed since {name} was drafted; look at the new "
+                    f"list of `kedro campaign plan {name}{project.flag}`, then confirm that"
+                )
             rows = draft.contacts.to_dict("records")
-            is_new = record_campaign(opened, project.data_set, document, rows, datetime.now(UTC))
-    else:
-        is_new = False
+            record_campaign(opened, project.data_set, document, rows, datetime.now(UTC))
     _summarise(document, project)
     said = "confirmed" if is_new else "had been confirmed already, nothing changed"
     click.echo(
         f"{name} {said}: contact the {document['customers']['contacted']:,} customers of "
         f"{_shown(folder, metadata)}/actions.csv by "
-        f"{day + timedelta(days=document['contact_days'])}"
+        f"{contact_by(document)}"
     )
 
 
@@ -146,8 +175,18 @@ def confirm(metadata: ProjectMetadata | None, name: str, env: str | None) -> Non
     type=click.IntRange(min=1),
     help="Days after the scores within which churning counts (default: the target's horizon_days).",
 )
-@click.option("--cost", type=click.FloatRange(min=0), help="What it really cost, all in all.")
-@click.option("--early", is_flag=True, help="Before all outcomes can be known.")
+@click.option(
+    "--cost",
+    type=click.FloatRange(min=0, max=1e15),
+    callback=_number,
+    help="What it really cost, all in all.",
+)
+@click.option(
+    "--early",
+    is_flag=True,
+    help="Before all outcomes can be known: by the ledger, who has not churned so far counts as "
+    "staying.",
+)
 @click.pass_obj
 def close(
     metadata: ProjectMetadata | None,
@@ -170,10 +209,10 @@ def close(
     from churn_pipeline.campaigns.outcomes import read_outcomes
     from churn_pipeline.campaigns.result import measure_campaign
     from churn_pipeline.campaigns.summary import summarise_result
-    from churn_pipeline.ledger.campaigns import close_campaign, contacts_of
+    from churn_pipeline.ledger.campaigns import close_campaign, contacts_of, find_campaign
 
     with project.ledger.reading() as opened:
-        known = _confirmed(opened, project.data_set, name)
+        known = find_campaign(opened, project.data_set, name)
         if known is None:
             raise LedgerError(f"there is no confirmed campaign {name}; {_list_of(project)}")
         rows = contacts_of(opened, project.data_set, name)
@@ -187,9 +226,11 @@ def close(
         )
     if outcomes is None:
         found = recorded_outcomes(project, name, days, today)
+        if early:  # so far
+            found = {row["customer"]: found.get(row["customer"], False) for row in rows}
     else:
         table = customer_table(outcomes, project, metadata, env, "--outcomes")
-        found = read_outcomes(table, project.contract)
+        found = read_outcomes(table, project.contract, known["as_of"])
     document = json.loads(known["document"])
     result = measure_campaign(document, pd.DataFrame(rows), found, cost)
     of_campaign = {row["customer"] for row in rows}
@@ -214,9 +255,9 @@ def show(metadata: ProjectMetadata | None, name: str | None, env: str | None) ->
 
     with project.ledger.reading() as opened:
         found = campaigns_of(opened, project.data_set)
-    drafts = _drafts(project.folder, {row["campaign"] for row in found})
+    drafts = drafts_in(project.folder, {row["campaign"] for row in found})
     if name is None:
-        _list(found, drafts)
+        echo_campaigns(found, drafts)
         return
     row = next((row for row in found if row["campaign"] == name), None)
     if row is None and name not in drafts:
@@ -228,41 +269,6 @@ def show(metadata: ProjectMetadata | None, name: str | None, env: str | None) ->
         result = json.loads(row["result"])
         for line in summarise_result(document, result, project.currency):
             click.echo(line)
-
-
-def _confirmed(opened: Any, data_set: str, name: str) -> dict[str, Any] | None:
-    from churn_pipeline.ledger.campaigns import find_campaign
-
-    return find_campaign(opened, data_set, name)
-
-
-def _drafts(folder: Path, confirmed: set[str]) -> dict[str, dict[str, Any]]:
-    from churn_pipeline.campaigns.files import DOCUMENT, read_document
-
-    names = sorted(path.parent.name for path in folder.glob(f"*/{DOCUMENT}"))
-    return {
-        name: read_document(folder / name)
-        for name in names
-        if name not in confirmed and not name.startswith(".")
-    }
-
-
-def _list(found: list[dict[str, Any]], drafts: Mapping[str, Mapping[str, Any]]) -> None:
-    if not found and not drafts:
-        click.echo("No campaigns yet; `kedro campaign plan NAME` drafts one")
-        return
-    head = ("CAMPAIGN", "STATUS", "AS OF", "CONTACTED", "HELD OUT", "EXPECTED PROFIT", "PROFIT")
-    lines = [head]
-    for row in found:
-        profit = "" if row["profit"] is None else f"{row['profit']:,.2f}"
-        expected = f"{row['expected_profit']:,.2f}"
-        counts = (f"{row['contacted']:,}", f"{row['held_out']:,}")
-        lines.append((row["campaign"], row["status"], str(row["as_of"]), *counts, expected, profit))
-    for name, document in drafts.items():
-        who, expected = document["customers"], f"{document['expected']['profit']:,.2f}"
-        counts = (f"{who['contacted']:,}", f"{who['held_out']:,}")
-        lines.append((name, "draft", document["as_of"], *counts, expected, ""))
-    echo_table(lines)
 
 
 def _summarise(document: Mapping[str, Any], project: CampaignProject) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import yaml
 from kedro.framework.startup import ProjectMetadata
@@ -98,6 +98,7 @@ def terms_by(
             for action, given in settings["actions"].items()
         ],
         limits=Limits(settings["budget"], settings["contacts"]),
+        days_between=settings["days_between"],
         held_out_share=float(settings["held_out"]),
         contact_days=settings["contact_days"],
         horizon_days=project.contract.target.horizon_days,
@@ -105,55 +106,82 @@ def terms_by(
 
 
 def draft_by(
+    opened: Any,
     terms: "Terms",
     project: CampaignProject,
     excluded: Mapping[str, str],
     as_of: date | None,
-    days_between: int,
 ) -> "Draft":
     """Draft a campaign from the scores in the ledger.
 
     Parameters
     ----------
+    opened : Connection
+        Of the ledger.
     terms : Terms
     project : CampaignProject
     excluded : mapping of str to str
         Customers not to contact, besides those of other campaigns → why.
     as_of : date or None
         Of the scores; None: the latest.
-    days_between : int
-        See :func:`churn_pipeline.ledger.campaigns.not_to_contact`.
+
+    Raises
+    ------
+    DataError
+        If customers are excluded, but none of them is among the scored.
     """
     import pandas as pd
 
     from churn_pipeline.campaigns.draft import draft_campaign
-    from churn_pipeline.ledger.campaigns import latest_scores, not_to_contact
+    from churn_pipeline.ledger.campaigns import last_day, latest_scores, not_to_contact
 
-    with project.ledger.reading() as opened:
-        scores = latest_scores(opened, project.data_set, as_of)
-        day = date.fromisoformat(scores[0]["as_of"])
-        others = not_to_contact(opened, project.data_set, terms.name, day, days_between)
+    day = as_of or last_day(opened, project.data_set)
+    first = _first_day(day, project.parameters["split"]["period"])
+    scores = latest_scores(opened, project.data_set, day, first)
+    known = {row["customer"] for row in scores}
+    if excluded and not known & excluded.keys():
+        raise DataError(
+            f"none of the {len(excluded):,} customers not to contact, such as "
+            f"{next(iter(excluded))}, is among the {len(known):,} scored ones; are these their ids?"
+        )
+    others = not_to_contact(opened, project.data_set, terms.name, day, terms.days_between)
     return draft_campaign(pd.DataFrame(scores), terms, {**others, **excluded})
+
+
+def _first_day(day: date, period: Any) -> date:
+    """Return the first day of the period that a day is in: customers may have different days."""
+    import numpy as np
+
+    from churn_pipeline.splits.periods import period_starts
+
+    return cast(date, period_starts(np.array([day], dtype="datetime64[D]"), period)[0].item())
 
 
 def suppressed_by(
     table: str, project: CampaignProject, metadata: ProjectMetadata | None, env: str | None
 ) -> dict[str, str]:
-    """Return the customers of a table → why they are not to be contacted."""
+    """Return the customers of a table → why they are not to be contacted.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read to the last row: nobody who asked not to be contacted may be missed.
+    """
     from churn_pipeline.checking.cells import trimmed, whole_texts
 
     raw = customer_table(table, project, metadata, env, "--suppress")
-    names = [c.name for c in (project.contract.customer, project.contract.id) if c is not None]
-    name = next((name for name in names if name in raw.cells), None)
-    if name is None:
-        raise DataError(f"{raw.name} has no column {names[0]}, which says who is not to contact")
+    name = (project.contract.customer or project.contract.id).name
+    if name not in raw.cells:
+        raise DataError(f"{raw.name} has no column {name}, which says who is not to contact")
     ids = whole_texts(trimmed(raw.cells[name], project.contract.missing_values))
+    if ids.isna().any():
+        line = raw.lines[int(ids.isna().to_numpy().argmax())]
+        raise DataError(f"{raw.name}, line {line}: {name} is empty; every row needs one")
     if "reason" in raw.cells:
         reasons = trimmed(raw.cells["reason"], ()).fillna(raw.name)
     else:
         reasons = ids.map(lambda _: raw.name)
-    pairs = zip(ids.tolist(), reasons.tolist(), strict=True)
-    return {str(who): str(why) for who, why in pairs if isinstance(who, str)}
+    return dict(zip(map(str, ids), map(str, reasons), strict=True))
 
 
 def customer_table(
@@ -163,13 +191,17 @@ def customer_table(
     env: str | None,
     flag: str,
 ) -> "RawTable":
-    """Read a table from any source that docs/sources.md lists."""
+    """Read a table from any source that docs/sources.md lists, all of whose rows can be read."""
     from churn_pipeline.io.credentials import project_credentials
     from churn_pipeline.io.raw_table import read_raw_table
 
     root = project_root(metadata)
     credentials = project_credentials(root, env)["source"]
-    return read_raw_table(source, flag, credentials, file=project.contract.file)
+    raw = read_raw_table(source, flag, credentials, file=project.contract.file)
+    if len(raw.malformed):
+        first = raw.malformed.iloc[0]
+        raise DataError(f"{raw.name}, line {first['line']}: {first['reason']}; correct the row")
+    return raw
 
 
 def recorded_outcomes(

@@ -19,29 +19,47 @@ _SCORE = (
 _ROWS_A_PIECE = 10_000
 
 
-def latest_scores(
-    opened: sa.Connection, data_set: str, as_of: date | None = None
-) -> list[dict[str, Any]]:
-    """Return the batch's scores of one day, one a customer, by the model that scored last.
-
-    Where a customer has several rows, the one whose contact would pay most counts.
-
-    Parameters
-    ----------
-    opened : Connection
-        Of :meth:`churn_pipeline.ledger.store.Ledger.reading`.
-    data_set : str
-    as_of : date, optional
-        By default the latest day that there are scores of.
+def last_day(opened: sa.Connection, data_set: str) -> date:
+    """Return the latest day that a batch has scores of.
 
     Raises
     ------
     LedgerError
         If there are none.
     """
-    of_batch = [scores.c.data_set == data_set, scores.c.source == "batch"]
-    day = as_of or opened.execute(sa.select(sa.func.max(scores.c.as_of)).where(*of_batch)).scalar()
-    of_day = [*of_batch, scores.c.as_of == day]
+    day: date | None = opened.execute(
+        sa.select(sa.func.max(scores.c.as_of)).where(
+            scores.c.data_set == data_set, scores.c.source == "batch"
+        )
+    ).scalar()
+    if day is None:
+        raise _no_scores(data_set)
+    return day
+
+
+def latest_scores(
+    opened: sa.Connection, data_set: str, day: date, first_day: date
+) -> list[dict[str, Any]]:
+    """Return each customer's latest score of some days, by the model that scored last.
+
+    Of several scores of a customer and day, the one whose contact would pay most counts.
+
+    Parameters
+    ----------
+    opened : Connection
+        Of :meth:`churn_pipeline.ledger.store.Ledger.reading`.
+    data_set : str
+    day : date
+        The last of the days, which the scores are taken for.
+    first_day : date
+        The first: customers of one period may have different snapshots.
+
+    Raises
+    ------
+    LedgerError
+        If there are none of the last day.
+    """
+    of_day = [scores.c.data_set == data_set, scores.c.source == "batch", scores.c.as_of == day]
     version = opened.execute(
         sa.select(scores.c.model_version)
         .where(*of_day)
@@ -49,17 +67,15 @@ def latest_scores(
         .limit(1)
     ).scalar()
     if version is None:
-        raise LedgerError(
-            f"the ledger has no scores of {data_set}{f' as of {as_of}' if as_of else ''}; "
-            "`kedro run --pipelines scoring` writes them, `kedro ledger status` lists those there"
-        )
+        raise _no_scores(data_set, day)
     place = sa.func.row_number().over(
         partition_by=scores.c.customer,
-        order_by=(scores.c.expected_profit.desc(), scores.c.row_id),
+        order_by=(scores.c.as_of.desc(), scores.c.expected_profit.desc(), scores.c.row_id),
     )
     ranked = (
         sa.select(*(scores.c[name] for name in _SCORE), place.label("place"))
-        .where(*of_day, scores.c.model_version == version)
+        .where(*of_day[:2], scores.c.as_of.between(first_day, day))
+        .where(scores.c.model_version == version)
         .subquery()
     )
     rows = opened.execute(
@@ -67,7 +83,20 @@ def latest_scores(
         .where(ranked.c.place == 1)
         .order_by(ranked.c.customer)
     )
-    return [{**row, "as_of": row["as_of"].isoformat()} for row in rows.mappings()]
+    return [{**row, "as_of": day.isoformat()} for row in rows.mappings()]
+
+
+def wait_for_campaigns(opened: sa.Connection) -> None:
+    """Keep others from recording campaigns until the transaction ends; SQLite always does."""
+    if opened.dialect.name == "postgresql":
+        opened.execute(sa.text("lock table campaigns in share row exclusive mode"))
+
+
+def _no_scores(data_set: str, day: date | None = None) -> LedgerError:
+    return LedgerError(
+        f"the ledger has no scores of {data_set}{f' as of {day}' if day else ''}; "
+        "`kedro run --pipelines scoring` writes them, `kedro ledger status` lists those there"
+    )
 
 
 def not_to_contact(
@@ -264,7 +293,7 @@ def close_campaign(
         .values(
             status=CLOSED,
             closed_at=closed_at.astimezone(UTC),
-            profit=result["profit"]["value"],
+            profit=None if result["profit"] is None else result["profit"]["value"],
             result=json.dumps(result, sort_keys=True, ensure_ascii=False),
         )
     )
