@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 import yaml
 from click.testing import CliRunner, Result
 
@@ -184,6 +186,14 @@ def test_outcomes_are_recorded_and_scores_have_states(filled: Book, project: Pat
         ("customer,outcome,happened_on\n ,stayed,2026-01-31\n", "line 2: customer is empty"),
         ("customer,outcome,happened_on\na,stayed,2999-01-31\n", "which is yet to come"),
         (
+            "customer,outcome,happened_on,known_at\na,stayed,2026-01-31,2999-01-31\n",
+            "line 2: known_at is 2999-01-31, which is yet to come",
+        ),
+        (
+            "customer,outcome,happened_on,known_at\na,stayed,2026-01-31,2026-01-30\n",
+            "line 2: known_at is 2026-01-30, before happened_on, 2026-01-31; correct either",
+        ),
+        (
             "customer,outcome,happened_on\n" + "a,stayed,2026-01-31\n" * 5 + "b,stayed\n",
             "outcomes.csv, line 7: ",
         ),
@@ -191,6 +201,39 @@ def test_outcomes_are_recorded_and_scores_have_states(filled: Book, project: Pat
 )
 def test_one_bad_row_records_nothing(filled: Book, project: Path, text: str, message: str) -> None:
     assert message in refused("outcomes", write(project, text))
+    assert filled.run("select count(*) from outcomes") == [(0,)]
+
+
+def test_a_file_repeated_on_a_later_day_overrules_no_correction(
+    filled: Book, project: Path
+) -> None:
+    file = write(project, "customer,outcome,happened_on\nC000001,churned,2026-02-10\n")
+    assert "Recorded 1 outcomes" in run("outcomes", file).output
+    # as if it had been given on that day
+    filled.run("update outcomes set known_at = '2026-02-11'")
+    withdrawn = "customer,outcome,happened_on,known_at\nC000001,withdrawn,2026-02-10,2026-02-20\n"
+    (project / "later.csv").write_text(withdrawn)
+    assert "Recorded 1 outcomes" in run("outcomes", "later.csv").output
+    again = run("outcomes", file).output
+    assert "Recorded 0 outcomes of outcomes.csv in ledger.sqlite, 1 were there" in again
+    assert run("states", "--horizon", "30").output.splitlines()[2].split() == [
+        *("2026-01-31", "m1", "0", "0", "0", "300"),
+    ]
+    # who says when it became known, says it again
+    assert "Recorded 1 outcomes" in run("outcomes", file, "--known-at", "2026-03-01").output
+    assert run("states", "--horizon", "30").output.splitlines()[2].split()[2] == "1"
+
+
+def test_the_day_of_the_option_is_checked_as_that_of_the_column(
+    filled: Book, project: Path
+) -> None:
+    file = write(project, "customer,outcome,happened_on\nC000001,churned,2026-02-10\n")
+    assert "--known-at is 2999-01-31, which is yet to come" in refused(
+        "outcomes", file, "--known-at", "2999-01-31"
+    )
+    assert "line 2: known_at is 2026-02-09, before happened_on, 2026-02-10" in refused(
+        "outcomes", file, "--known-at", "2026-02-09"
+    )
     assert filled.run("select count(*) from outcomes") == [(0,)]
 
 
@@ -217,6 +260,7 @@ def test_forget_asks_counts_and_records(filled: Book) -> None:
     done = run("forget", "C000003", given="y\n")
     assert done.exit_code == 0, done.output
     assert "Erased 2 of scores; recorded in the table erasures without a hash" in done.output
+    assert "11_campaigns (actions.csv, actions.xlsx, suppressed.json)" in done.output
     assert filled.run("select count(*) from scores")[0] == (503,)
     assert filled.run("select count(*) from scores where customer = 'C000003'") == [(1,)]  # of shop
     again = run("forget", "C000003", "--yes")
@@ -271,6 +315,34 @@ def test_exports_hold_the_rows_that_were_asked_for(
         assert output == f"{name}: {n} rows of scores\n"
         assert len(read(path)) == n
     assert [file.name for file in project.glob("*out*")] == [name]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_every_table_is_exported_with_what_is_not_known(
+    filled: Book, project: Path, ending: str
+) -> None:
+    day, now = date(2026, 1, 31), datetime(2026, 2, 1, 9, tzinfo=UTC)
+    known: dict[type, Any] = {
+        sa.Date: day, sa.DateTime: now, sa.Double: 0.5, sa.Boolean: True, sa.BigInteger: 7,
+        sa.Integer: 7,
+    }  # fmt: skip
+    with filled.ledger.writing() as opened:
+        for table in metadata.tables.values():
+            row = {c.name: known.get(type(c.type), "text") for c in table.columns if not c.nullable}
+            opened.execute(table.insert().values({**row, "data_set": "bank"}))
+    text = (project / "params.yaml").read_text()
+    text = text.replace("name: churn_pipeline", "name: bank")
+    (project / "params.yaml").write_text(text)
+    for name, table in metadata.tables.items():
+        output = run("export", "--to", f"{name}.{ending}", "--table", name).output
+        assert output == f"{name}.{ending}: 1 rows of {name}\n"
+        found = read(project / f"{name}.{ending}")
+        assert list(found) == table.columns.keys()
+        unknown = {column.name for column in table.columns if column.nullable}
+        assert {column for column in found if found[column].isna().all()} == unknown
+        for column in table.columns:
+            if type(column.type) is sa.DateTime and not column.nullable:
+                assert pd.to_datetime(found[column.name])[0] == pd.Timestamp(now)
 
 
 def test_what_cannot_be_exported_is_one_sentence(filled: Book, project: Path) -> None:

@@ -6,6 +6,7 @@ import datetime
 import logging
 import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
+from churn_pipeline.errors import DataError
+from churn_pipeline.io import ledger_dataset
+from churn_pipeline.io.frames import Frames
 from churn_pipeline.io.ledger_dataset import ScoresLedgerDataset
 from churn_pipeline.ledger import appending
 from tests.ledger.books import Book, scores
@@ -93,6 +97,48 @@ def test_a_row_without_a_day_gets_that_of_the_run(
     assert "today, as there is neither a snapshot nor scoring.date" in message
 
 
+def test_the_parts_of_a_run_have_one_moment_and_one_line(
+    book: Book, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nights = [datetime.datetime(2026, 1, 31 - n, 23, 59, 59, tzinfo=datetime.UTC) for n in range(4)]
+
+    class Clock:
+        @staticmethod
+        def now(_: Any) -> datetime.datetime:
+            return nights.pop(0)
+
+    monkeypatch.setattr(ledger_dataset, "datetime", Clock)
+    book.dataset().save(scores(20, "2026-01-31"))
+    caplog.clear()
+    parts = [scores(10, None, start=start) for start in (0, 10, 20, 30)]
+    parts[1].loc[:2, "churn_probability"] += 0.001
+    parts[2] = parts[2][:0]  # nobody of a part is scored
+    nights.insert(0, datetime.datetime(2026, 1, 31, 23, 59, 59, tzinfo=datetime.UTC))
+    with caplog.at_level(logging.INFO, logger="churn_pipeline"):
+        book.dataset().save(Frames(lambda: iter(parts)))
+    told, warned = own_messages(caplog)
+    assert told.startswith("Recorded   10 scores as of 2026-01-31, today, as there is neither")
+    assert told.endswith(", which had 20 others of this run")
+    assert warned.startswith("3 customers have another score")
+    assert book.runs() == [("bank", "2026-01-31", "m1", 30, 30)]
+
+
+def test_a_run_that_fails_in_a_later_part_records_nothing(book: Book) -> None:
+    book.dataset().save(scores(5, "2026-01-31"))
+
+    def parts() -> Iterator[pd.DataFrame]:
+        yield scores(100, "2026-02-28")
+        raise DataError("the second part cannot be read")
+
+    with pytest.raises(DatasetError) as caught:
+        book.dataset().save(Frames(parts))
+    assert str(caught.value.__cause__) == (
+        "the second part cannot be read (until then, none of the scores of this run is in the "
+        "ledger)"
+    )
+    assert book.runs() == [("bank", "2026-01-31", "m1", 5, 5)]
+
+
 def test_rows_of_a_customer_are_scores_of_their_own(book: Book) -> None:
     table = scores(6).assign(customer=["A", "A", "A", "B", "B", "B"])
     book.dataset().save(table)
@@ -117,6 +163,7 @@ def test_a_null_address_and_no_rows_write_nothing(file_book: Book, tmp_path: Pat
     with pytest.raises(DatasetError, match=r"ledger\.address is null"):
         off.load()
     file_book.dataset().save(scores(3)[:0])
+    file_book.dataset().save(Frames(lambda: iter([scores(3)[:0]] * 2)))
     assert not list(tmp_path.iterdir())
     assert not file_book.dataset().exists()
     file_book.dataset().save(scores(3))
@@ -147,6 +194,32 @@ def test_writers_at_once_lose_and_double_nothing(book: Book) -> None:
     expected = scores(4000)["churn_probability"].tolist()
     found = book.run("select churn_probability from scores order by customer")
     assert [row[0] for row in found] == expected
+
+
+def test_runs_at_once_record_the_same_customers_in_any_order(book: Book) -> None:
+    writers = [
+        Writer(book, *given, is_run=True)
+        for given in ((0, 3000, 300), (1500, 3000, 500), (0, 4000, 250))
+    ]
+    for writer in writers:
+        writer.go()
+    for writer in writers:
+        writer.finish()
+    assert book.runs() == [("bank", "2026-01-31", "m1", 4000, 4000)]
+
+
+@pytest.mark.parametrize("part", [1, 9])
+def test_a_run_that_is_killed_between_its_parts_leaves_none_of_them(book: Book, part: int) -> None:
+    book.dataset().save(scores(100, "2025-12-31"))
+    writer = Writer(book, 0, 4000, 400, is_run=True)
+    writer.go()
+    writer.wait_for_part(part)
+    writer.kill()
+    assert book.runs() == [("bank", "2025-12-31", "m1", 100, 100)]
+    again = Writer(book, 0, 4000, 400, is_run=True)
+    again.go()
+    again.finish()
+    assert book.runs()[1:] == [("bank", "2026-01-31", "m1", 4000, 4000)]
 
 
 def test_kills_at_any_moment_lose_nothing_that_was_saved_and_double_nothing(book: Book) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -25,9 +25,12 @@ def days(n: int) -> date:
     return SCORED + timedelta(days=n)
 
 
-def record(book: Book, *told: tuple[str, int, int]) -> int:
+def record(book: Book, *told: tuple[str, int, int | None]) -> int:
     """Say of C000000: outcome, when, and when that became known, in days after the score."""
-    rows = [Told("C000000", outcome, days(day), days(known)) for outcome, day, known in told]
+    rows = [
+        Told("C000000", outcome, days(day), None if known is None else days(known))
+        for outcome, day, known in told
+    ]
     with book.ledger.writing() as opened:
         return append_outcomes(opened, rows, data_set="bank", source="file")
 
@@ -94,6 +97,17 @@ def test_repeated_and_late_files_lose_and_double_nothing(one_score: Book) -> Non
     assert record(one_score, ("churned", 5, 5), ("withdrawn", 5, 9)) == 1
     found = one_score.run("select outcome from outcomes order by outcome_id")
     assert [row[0] for row in found] == ["stayed", "churned", "withdrawn"]
+
+
+def test_what_is_said_again_without_a_day_is_not_news(one_score: Book) -> None:
+    assert record(one_score, ("churned", 5, 5), ("withdrawn", 5, 9)) == 2
+    assert record(one_score, ("churned", 5, None)) == 0
+    assert state(one_score) == "unknown"
+    # of another day or of another kind; equal ones of a file are one
+    assert record(one_score, ("churned", 6, None), ("churned", 6, None), ("stayed", 5, None)) == 2
+    assert record(one_score, ("churned", 7, 8), ("churned", 7, None)) == 1
+    today = one_score.run("select known_at from outcomes where outcome = 'stayed'")[0][0]
+    assert str(today) == str(datetime.now(UTC).date())
 
 
 def test_states_are_counted_by_day_and_model(book: Book) -> None:

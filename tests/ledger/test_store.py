@@ -6,6 +6,8 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -20,6 +22,7 @@ from kedro.io import DatasetError
 from churn_pipeline.errors import ChurnPipelineError, DataError, LedgerError
 from churn_pipeline.io.databases import run
 from churn_pipeline.ledger import migration, schema, store
+from churn_pipeline.ledger.campaigns import close_campaign
 from churn_pipeline.ledger.erasure import forget
 from churn_pipeline.ledger.migration import version_of
 from churn_pipeline.ledger.store import Ledger
@@ -204,6 +207,39 @@ def test_a_user_who_may_not_create_the_schema_is_told_who_may(
     with book.ledger.writing() as opened:
         assert forget(opened, "bank", "C000001", customer_hash=None, by="me")["scores"] == 1
     assert book.run("select count(*) from scores") == [(2,)]
+    close = partial(
+        close_campaign, data_set="bank", name="spring", outcomes={"C000002": True},
+        result={"profit": {"value": 1.0}}, closed_at=datetime.now(UTC),
+    )  # fmt: skip
+    with pytest.raises(LedgerError) as caught, book.ledger.writing() as opened:
+        close(opened)
+    assert str(caught.value) == (
+        f"{book.ledger.name} cannot be used: permission denied for table contacts; reading a "
+        "ledger needs USAGE on its schema and SELECT on its tables, writing also INSERT and "
+        "DELETE, UPDATE on campaigns and contacts, and TEMPORARY on the database"
+    )
+    server.run("grant update on ledger.campaigns, ledger.contacts to writer")
+    with book.ledger.writing() as opened:
+        close(opened)
+
+
+def test_a_reader_without_rights_is_told_which(server: PostgreSQL, tmp_path: Path) -> None:
+    book = Book(tmp_path, server)
+    book.dataset().save(scores(3))
+    server.run(
+        "do $$ begin if not exists (select from pg_roles where rolname = 'reader') then "
+        "create role reader login password 'r'; end if; end $$",
+        "grant usage on schema ledger to reader",
+        "grant select on ledger.ledger_version to reader",
+    )
+    book.credentials = {"user": "reader", "password": "r"}
+    needs = "permission denied for table scores; reading a ledger needs USAGE on its schema and"
+    with pytest.raises(LedgerError, match=needs), book.ledger.reading() as opened:
+        opened.execute(sa.select(schema.scores))
+    with pytest.raises(DatasetError) as caught:
+        book.dataset().save(scores(5))
+    assert needs in str(caught.value.__cause__)
+    server.run("drop owned by reader", "drop role reader")
 
 
 def test_processes_that_create_the_ledger_at_once_create_one(book: Book) -> None:
@@ -301,7 +337,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(
         file_book.dataset().save(scores(5000, "2026-02-28"))
     assert str(caught.value.__cause__) == (
         "ledger.sqlite cannot be used: database or disk is full; free some disk space (until then, "
-        "none of these 5,000 scores is in the ledger)"
+        "none of the scores of this run is in the ledger)"
     )
     monkeypatch.setattr(store, "run", run)
     assert file_book.runs() == [("bank", "2026-01-31", "m1", 50, 50)]

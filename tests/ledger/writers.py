@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Iterator
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from churn_pipeline.io.frames import Frames
 from tests.ledger.books import Book, scores
 from tests.servers import PostgreSQL
 
@@ -14,28 +19,40 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.ledger.writers", "churn_pipeline.ledger.appending"])
 
 
-def _write(pipe: Connection, book: Book, first: int, last: int, chunk: int) -> None:
+def _write(pipe: Connection, book: Book, first: int, last: int, chunk: int, is_run: bool) -> None:
     dataset = book.dataset()
     pipe.send("ready")
     pipe.recv()
     if not chunk:
         with book.ledger.writing():
             return
+    if is_run:
+        dataset.save(Frames(partial(_parts, pipe, first, last, chunk)))
+        pipe.send(last)
+        return
     for start in range(first, last, chunk):
         dataset.save(scores(chunk, start=start))
         pipe.send(start + chunk)
 
 
+def _parts(pipe: Connection, first: int, last: int, chunk: int) -> Iterator[pd.DataFrame]:
+    for start in range(first, last, chunk):
+        pipe.send(0)
+        yield scores(chunk, start=start)
+
+
 class Writer:
     """A process that saves scores of customers ``first`` to ``last``, ``chunk`` at a time.
 
-    With a chunk of 0 it only opens the ledger for writing.
+    With a chunk of 0 it only opens the ledger for writing. As a run it saves all parts at once.
     """
 
-    def __init__(self, book: Book, first: int = 0, last: int = 0, chunk: int = 0) -> None:
+    def __init__(
+        self, book: Book, first: int = 0, last: int = 0, chunk: int = 0, *, is_run: bool = False
+    ) -> None:
         self._pipe, theirs = _context.Pipe()
         self._process: Any = _context.Process(
-            target=_write, args=(theirs, _copy(book), first, last, chunk)
+            target=_write, args=(theirs, _copy(book), first, last, chunk, is_run)
         )
         self._process.start()
         theirs.close()
@@ -50,6 +67,12 @@ class Writer:
 
     def wait_for_a_save(self, seconds: float = 120) -> None:
         assert self._pipe.poll(seconds)
+
+    def wait_for_part(self, number: int, seconds: float = 120) -> None:
+        """Wait until a run is asked for this part, so all those before are written."""
+        for _ in range(number + 1):
+            assert self._pipe.poll(seconds)
+            self._pipe.recv()
 
     def kill(self) -> int:
         """Kill it; return how many customers it had saved, by its own account."""

@@ -30,6 +30,7 @@ from churn_pipeline.pipelines.scoring.nodes import contract_of_requests
 from churn_pipeline.scorer import Bundle, Scorer, read_bundle
 from churn_pipeline.scorer.bundle import to_json
 from tests.bundles import packaged
+from tests.ledger.books import Book
 
 N = 300
 OUTPUTS = (
@@ -44,18 +45,6 @@ class Kept(MemoryDataset):
 
     def _release(self) -> None:
         pass
-
-
-class Saves(Kept):
-    """Keeps the frames of all saves as one, as a ledger does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._frames: list[pd.DataFrame] = []
-
-    def save(self, data: pd.DataFrame) -> None:
-        self._frames.append(data)
-        super().save(pd.concat(self._frames, ignore_index=True))
 
 
 class Whole(Kept):
@@ -117,7 +106,7 @@ def run(
             "rejected_to_score": Whole(),
             "not_scored": Whole(),
             "scoring_report": Kept(),
-            "scores_ledger": Saves(),
+            "scores_ledger": Whole(),
             **datasets,
         }
     )
@@ -479,8 +468,41 @@ def test_the_day_in_the_ledger_is_the_snapshot_where_there_is_no_date(
     pd.testing.assert_series_equal(
         recorded["as_of"], outputs["scores"]["day"].astype("str"), check_names=False
     )
-    dated = run(pd.concat(months[:1]), panel, tmp_path, date="2026-03-01")["scores_ledger"]
-    assert set(dated["as_of"]) == {"2026-03-01"}
+    latest = run(pd.concat(months), panel, tmp_path, date="2026-03-01", all_snapshots=False)
+    assert set(latest["scores_ledger"]["as_of"]) == {"2026-03-01"}
+    assert latest["scoring_report"]["as_of"] == "scoring.date"
+
+
+def test_of_all_snapshots_each_score_has_its_own_day_whatever_the_date(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path
+) -> None:
+    panel = with_columns(bundle, day=DAY)
+    months = [fresh.assign(day=day) for day in ("2026-01-31", "2026-02-28")]
+    book = Book(tmp_path, None)
+    outputs = run(
+        pd.concat(months), panel, tmp_path, date="2026-03-01", scores_ledger=book.dataset()
+    )
+    assert book.run("select as_of, count(*) from scores group by 1 order by 1") == [
+        ("2026-01-31", N),
+        ("2026-02-28", N),
+    ]
+    assert outputs["scoring_report"]["as_of"] == "snapshot"
+
+
+def test_the_ledger_gets_all_parts_in_one_save(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path
+) -> None:
+    saved: list[Any] = []
+
+    class Counted(Whole):
+        def save(self, data: Any) -> None:
+            saved.append(list(data))
+            super().save(saved[-1])
+
+    outputs = run(fresh, bundle, tmp_path, rows=40, scores_ledger=Counted())
+    (frames,) = saved
+    assert [len(frame) for frame in frames] == [40] * 6 + [60]
+    assert len(outputs["scores_ledger"]) == N
 
 
 def test_without_any_day_the_ledger_is_told_none(
@@ -527,7 +549,7 @@ def test_a_ledger_that_fails_leaves_the_files_of_scores(
     assert isinstance(error, LedgerError)
     message = str(error)
     assert "ledger.sqlite cannot be written" in message
-    assert message.endswith("(until then, none of these 300 scores is in the ledger)")
+    assert message.endswith("(until then, none of the scores of this run is in the ledger)")
     assert "\n" not in message
     assert len(pd.read_csv(scores)) == N
     assert (tmp_path / "scoring.json").is_file()

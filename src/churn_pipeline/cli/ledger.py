@@ -126,7 +126,8 @@ def forget(metadata: ProjectMetadata | None, customer: str, env: str | None, yes
     """Erase CUSTOMER, by the id in the table, from all tables of the ledger; there is no way back.
 
     The erasure is recorded without the id: with the keyed hash that the audit log uses, where
-    there is a file of API keys. Files of results, the source and backups are not touched.
+    there is a file of API keys. Files of results and campaigns, the source, sinks and backups are
+    not touched.
     """
     book, data_set = open_ledger(metadata, env)
     from churn_pipeline.ledger.erasure import forget as erase
@@ -151,7 +152,8 @@ def forget(metadata: ProjectMetadata | None, customer: str, env: str | None, yes
     how = f"under the hash {named}" if named else "without a hash, as there is no file of API keys"
     click.echo(f"Erased {counts}; recorded in the table erasures {how}.")
     click.echo(
-        "Not touched: the source table, files under 01_raw to 07_model_output, feedback, backups."
+        "Not touched: the source table, sinks, files under 01_raw to 07_model_output and "
+        "11_campaigns (actions.csv, actions.xlsx, suppressed.json), feedback, backups."
     )
 
 

@@ -25,8 +25,8 @@ _NEEDED = ("customer", "outcome", "happened_on")
 @click.command(cls=ProjectCommand)
 @click.argument("source", metavar="FILE")
 @environment_option
-@click.option("--known-at", type=_DAY, help="Day on which all of them became known, where the "
-              "file has no column known_at (default: today, UTC).")  # fmt: skip
+@click.option("--known-at", type=_DAY, help="Day on which those became known of which the file "
+              "does not say it (default: today, UTC).")  # fmt: skip
 @click.pass_obj
 def outcomes(
     metadata: ProjectMetadata | None, source: str, env: str | None, known_at: datetime | None
@@ -35,8 +35,8 @@ def outcomes(
 
     It has the columns customer, outcome (churned, stayed, withdrawn), happened_on and, if it has
     been known for longer, known_at; days as 2026-01-31. Other columns are ignored. All rows are
-    recorded or none. Repeating it adds nothing. Of one customer and day, what became known last
-    holds, so corrections are added in the same way.
+    recorded or none. Repeating it adds nothing, on a later day neither. Of one customer and day,
+    what became known last holds, so corrections are added in the same way.
     """
     from churn_pipeline.io.addresses import from_project, refuse_password
     from churn_pipeline.io.credentials import project_credentials
@@ -48,7 +48,9 @@ def outcomes(
     credentials = project_credentials(project, env)["source"]
     raw = read_raw_table(from_project(source, project), "FILE", credentials, project)
     today = datetime.now(UTC).date()
-    told = _told(raw, known_at.date() if known_at else today, today)
+    if known_at and known_at.date() > today:
+        raise DataError(f"--known-at is {known_at:%Y-%m-%d}, which is yet to come")
+    told = _told(raw, known_at.date() if known_at else None, today)
     book, data_set = open_ledger(metadata, env)
     with book.writing() as opened:
         added = append_outcomes(opened, told, data_set=data_set, source="file")
@@ -92,7 +94,7 @@ def states(
     echo_table(table)
 
 
-def _told(raw: "RawTable", known_at: date, today: date) -> "list[Told]":
+def _told(raw: "RawTable", known_at: date | None, today: date) -> "list[Told]":
     """Read the rows; a DataError names the first that cannot be used."""
     from churn_pipeline.ledger.outcomes import OUTCOMES, Told
 
@@ -118,6 +120,11 @@ def _told(raw: "RawTable", known_at: date, today: date) -> "list[Told]":
             raise DataError(f"{where}: outcome is {row[1]!r}; use {', '.join(OUTCOMES)}")
         happened = _day(row[2], f"{where}: happened_on", today)
         known = _day(row[3], f"{where}: known_at", today) if has_known and row[3] else known_at
+        if known and known < happened:
+            raise DataError(
+                f"{where}: known_at is {known}, before happened_on, {happened}; correct either, or "
+                "give that row a known_at of its own"
+            )
         told.append(Told(customer, outcome, happened, known))
     return told
 

@@ -1,7 +1,9 @@
 """The scores of a run into the ledger, as catalog dataset."""
 
 import logging
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -9,16 +11,17 @@ from kedro.io import AbstractDataset, DatasetError
 
 from churn_pipeline.errors import ChurnPipelineError, LedgerError
 from churn_pipeline.io.addresses import project_folder, shown
+from churn_pipeline.io.frames import frames_of
 from churn_pipeline.ledger.address import SETTING, parse_ledger
 
 logger = logging.getLogger(__name__)
 
 
-class ScoresLedgerDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
+class ScoresLedgerDataset(AbstractDataset[pd.DataFrame | Iterable[pd.DataFrame], pd.DataFrame]):
     """Adds scores to the ledger; those that it has stay as they are.
 
-    A save is one transaction, and may be one of several of a run. Repeating it, or the run, adds
-    nothing; killing it loses nothing that an earlier save has written.
+    A save is one transaction with one moment, however many frames it comes in: killed, it leaves
+    none of them. Repeating it adds nothing. One frame at a time is in memory.
 
     Parameters
     ----------
@@ -48,35 +51,36 @@ class ScoresLedgerDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         self._credentials = credentials
         self.metadata = metadata
 
-    def save(self, data: pd.DataFrame) -> None:
-        if self._address is None or data.empty:
+    def save(self, data: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
+        """Add a frame, or several of one model, all or none."""
+        if self._address is None:
             return
-        from churn_pipeline.ledger.appending import append_scores  # takes half a second
+        filled = (frame for frame in frames_of(data) if len(frame))
+        first = next(filled, None)
+        if first is None:
+            return
+        from churn_pipeline.ledger.appending import Appended  # takes half a second
 
+        frames = chain([first], filled)
+        del first  # so that only one frame is in memory
         now = datetime.now(UTC)
-        (version,) = data["model_version"].unique()
-        columns = _columns(data, now.date())
         ledger = self._ledger()
+        done, days, is_assumed = Appended(0, 0, 0), set[str](), False
         try:
-            with ledger.writing() as opened:
-                done = append_scores(
-                    opened,
-                    columns,
-                    data_set=self._data_set,
-                    model_version=str(version),
-                    source=self._source,
-                    scored_at=now,
-                )
+            with ledger.writing(turn=f"{self._source} scores of {self._data_set}") as opened:
+                for frame in frames:
+                    is_assumed = is_assumed or bool(frame["as_of"].isna().any())
+                    done += self._append(opened, frame, now, days)
+                    del frame
         except (ChurnPipelineError, OSError) as error:
             raise LedgerError(
-                f"{error} (until then, none of these {len(data):,} scores is in the ledger)"
+                f"{error} (until then, none of the scores of this run is in the ledger)"
             ) from error
-        is_assumed = data["as_of"].isna().any()
-        first, last = min(columns["as_of"]), max(columns["as_of"])
+        first_day, last_day = min(days), max(days)
         logger.info(
             "Recorded   %s scores as of %s%s in %s%s",
             f"{done.added:,}",
-            first if first == last else f"{first} to {last}",
+            first_day if first_day == last_day else f"{first_day} to {last_day}",
             ", today, as there is neither a snapshot nor scoring.date," if is_assumed else "",
             ledger.name,
             f", which had {done.there:,} others of this run" if done.there else "",
@@ -88,6 +92,22 @@ class ScoresLedgerDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
                 "scoring.date",
                 f"{done.differing:,}",
             )
+
+    def _append(self, opened: Any, frame: pd.DataFrame, now: datetime, days: set[str]) -> Any:
+        """Add one frame, and its days to ``days``."""
+        from churn_pipeline.ledger.appending import append_scores
+
+        (version,) = frame["model_version"].unique()
+        columns = _columns(frame, now.date())
+        days.update(columns["as_of"])
+        return append_scores(
+            opened,
+            columns,
+            data_set=self._data_set,
+            model_version=str(version),
+            source=self._source,
+            scored_at=now,
+        )
 
     def load(self) -> pd.DataFrame:
         if self._address is None:

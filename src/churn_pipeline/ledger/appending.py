@@ -40,6 +40,11 @@ class Appended:
     there: int
     differing: int
 
+    def __add__(self, other: "Appended") -> "Appended":
+        return Appended(
+            self.added + other.added, self.there + other.there, self.differing + other.differing
+        )
+
 
 def append_scores(
     opened: sa.Connection,

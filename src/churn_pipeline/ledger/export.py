@@ -13,7 +13,6 @@ from churn_pipeline.io.storage import writing
 from churn_pipeline.ledger.schema import metadata
 from churn_pipeline.staging import staged_path
 
-ENDINGS = (".csv", ".parquet")
 _ROWS_A_PIECE = 20_000
 
 
@@ -132,5 +131,7 @@ def _columns(source: sa.Table, pieces: Iterable[Sequence[Any]]) -> Iterator[list
         yield columns
 
 
-def _in_utc(value: datetime) -> datetime:
+def _in_utc(value: datetime | None) -> datetime | None:
+    if value is None:
+        return None
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -1,7 +1,7 @@
 """What became of customers, and what that says of their scores."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, get_args
 
@@ -26,20 +26,24 @@ class Told:
     outcome : {"churned", "stayed", "withdrawn"}
         ``stayed``: was a customer on that day; ``withdrawn``: what was said of that day is wrong.
     happened_on : date
-    known_at : date
-        When it became known. Of what is said of a customer and day, the latest holds.
+    known_at : date or None
+        When it became known. Of what is said of a customer and day, the latest holds. None: nobody
+        said when, so today, unless the ledger has the same statement of an earlier day.
     """
 
     customer: str
     outcome: str
     happened_on: date
-    known_at: date
+    known_at: date | None
 
 
 def append_outcomes(
     opened: sa.Connection, told: Sequence[Told], *, data_set: str, source: str
 ) -> int:
     """Add outcomes that the ledger does not have; none is ever changed.
+
+    Of one that does not say since when it is known, any with the same customer, outcome and day is
+    the same: a file that is given again on another day must not overrule later corrections.
 
     Parameters
     ----------
@@ -54,10 +58,17 @@ def append_outcomes(
         How many are new.
     """
     now = datetime.now(UTC)
+    today = now.date()
     dialect = sqlite if opened.dialect.name == "sqlite" else postgresql
     added = 0
+    repeated = _said_already(opened, told, data_set)
+    new = [
+        one if one.known_at else replace(one, known_at=today)
+        for one in told
+        if one.known_at or _statement(one) not in repeated
+    ]
     # in one order, so that no two writers wait for each other
-    ordered = sorted(told, key=lambda t: (t.customer, t.happened_on, t.known_at, t.outcome))
+    ordered = sorted(new, key=lambda t: (t.customer, t.happened_on, t.known_at, t.outcome))
     for start in range(0, len(ordered), _ROWS_A_PIECE):
         rows = [
             {**vars(one), "data_set": data_set, "source": source, "recorded_at": now}
@@ -66,6 +77,27 @@ def append_outcomes(
         insert = dialect.insert(outcomes).values(rows).on_conflict_do_nothing()
         added += len(opened.execute(insert.returning(outcomes.c.outcome_id)).all())
     return added
+
+
+def _statement(one: Told) -> tuple[str, str, date]:
+    return one.customer, one.outcome, one.happened_on
+
+
+def _said_already(
+    opened: sa.Connection, told: Sequence[Told], data_set: str
+) -> set[tuple[str, str, date]]:
+    """Return what is said without a day of being known, and was said before or is so with one."""
+    undated = {_statement(one) for one in told if one.known_at is None}
+    found = undated & {_statement(one) for one in told if one.known_at is not None}
+    customers = sorted({customer for customer, _, _ in undated})
+    named = (outcomes.c.customer, outcomes.c.outcome, outcomes.c.happened_on)
+    for start in range(0, len(customers), _ROWS_A_PIECE):
+        piece = customers[start : start + _ROWS_A_PIECE]
+        rows = opened.execute(
+            sa.select(*named).where(outcomes.c.data_set == data_set, outcomes.c.customer.in_(piece))
+        )
+        found |= undated & {(who, outcome, day) for who, outcome, day in rows}
+    return found
 
 
 def count_without_score(opened: sa.Connection, customers: Sequence[str], data_set: str) -> int:

@@ -25,6 +25,10 @@ from churn_pipeline.ledger.schema import VERSION
 _CACHE_KB = 65_536
 _LOG_BYTES = 67_108_864  # of SQLite's write-ahead log between two transactions
 _NO_PRIVILEGE = "42501"  # the SQLSTATE
+_RIGHTS = (
+    "reading a ledger needs USAGE on its schema and SELECT on its tables, writing also INSERT and "
+    "DELETE, UPDATE on campaigns and contacts, and TEMPORARY on the database"
+)
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,20 @@ class Ledger:
         return self.address.local_path
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
+    def writing(self, *, turn: str | None = None) -> Iterator[sa.Connection]:
         """Open a transaction that writes; it is committed at the end if all went well.
+
+        Parameters
+        ----------
+        turn : str, optional
+            Name of what is written: of several transactions of one name, which may write the same
+            rows in any order, one waits for the other. SQLite has one writer at a time anyway.
 
         Raises
         ------
         LedgerError
-            If the schema is not of this version, or there is none and this user may not create it.
+            If the schema is not of this version, or there is none and this user may not create it,
+            or this user lacks another right.
         DataError, StorageError
             Whatever the database or the disk refuses.
         """
@@ -74,6 +85,8 @@ class Ledger:
                 self._bring_up_to_date(opened)
             else:
                 require_present(found, self.name)
+            if turn is not None and self.address.part is not None:
+                _wait_for_turn(opened, f"{self.address.part} {turn}")
             yield opened
 
     @contextmanager
@@ -104,7 +117,7 @@ class Ledger:
         """
         if self.path is not None and not self.path.is_file():
             raise self._absent()
-        with connection(self.address, self.credentials) as opened:
+        with connection(self.address, self.credentials) as opened, self._with_rights(opened):
             self._enter(opened)
             found = version_of(opened)
             if found is None:
@@ -128,12 +141,26 @@ class Ledger:
     def _opened_to_write(self) -> Iterator[sa.Connection]:
         if self.path is not None:
             self._prepare(self.path)
-        with connection(self.address, self.credentials, write=True) as opened:
+        with (
+            connection(self.address, self.credentials, write=True) as opened,
+            self._with_rights(opened),
+        ):
             if self.path is not None:
                 run(opened, f"pragma cache_size = -{_CACHE_KB}")
                 run(opened, f"pragma journal_size_limit = {_LOG_BYTES}")
             self._enter(opened)
             yield opened
+
+    @contextmanager
+    def _with_rights(self, opened: sa.Connection) -> Iterator[None]:
+        """Say which rights a ledger needs, where the database refuses for want of one."""
+        try:
+            yield
+        except (sa.exc.SQLAlchemyError, opened.dialect.loaded_dbapi.Error) as error:
+            if not _is_for_want_of_rights(error):
+                raise
+            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise LedgerError(f"{self.name} cannot be used: {reason}; {_RIGHTS}") from None
 
     def _bring_up_to_date(self, opened: sa.Connection) -> str | None:
         """Return the version that was there."""
@@ -145,12 +172,11 @@ class Ledger:
             found = version_of(opened)
             upgrade(opened, self.name)
         except sa.exc.ProgrammingError as error:
-            if getattr(error.orig, "sqlstate", None) != _NO_PRIVILEGE:
+            if not _is_for_want_of_rights(error):
                 raise
             raise LedgerError(
                 f"the tables of {self.name} are not there or not up to date, and this user may not "
-                "change that; let an owner of the database run `kedro ledger upgrade` and grant "
-                "USAGE on the schema and SELECT, INSERT and DELETE on its tables"
+                f"change that; let an owner of the database run `kedro ledger upgrade`; {_RIGHTS}"
             ) from None
         return found
 
@@ -177,12 +203,16 @@ class Ledger:
         )
 
 
-def _wait_for_turn(opened: sa.Connection, schema: str) -> None:
+def _is_for_want_of_rights(error: Exception) -> bool:
+    return getattr(getattr(error, "orig", None) or error, "sqlstate", None) == _NO_PRIVILEGE
+
+
+def _wait_for_turn(opened: sa.Connection, turn: str) -> None:
     # what does not exist yet cannot be locked, hence a lock by name
     run(opened, "set local lock_timeout = '10min'")
     opened.execute(
         sa.text("select pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-        {"name": f"churn_pipeline ledger {schema}"},
+        {"name": f"churn_pipeline ledger {turn}"},
     )
 
 

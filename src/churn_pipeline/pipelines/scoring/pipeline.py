@@ -71,6 +71,7 @@ def create_pipeline() -> Pipeline:
                     "request_contract",
                     "params:scoring.sink",
                     "params:scoring.date",
+                    "params:scoring.all_snapshots",
                 ],
                 outputs="scoring_report",
                 name="report_scoring",

@@ -1,20 +1,28 @@
 """What the ledger keeps of a scoring run."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.model import Column
+from churn_pipeline.io.frames import Frames
 from churn_pipeline.pipelines.scoring.parts import Parts, accepted_part
 from churn_pipeline.scorer import Bundle, Scorer
 
 
 def record_parts(
     scored: Parts, contract: Contract, bundle: Bundle, report: dict[str, Any]
+) -> Frames:
+    """Return what :func:`record_scores` says of each part, made when the ledger asks for it."""
+    return Frames(partial(_recorded, scored, contract, bundle, report))
+
+
+def _recorded(
+    scored: Parts, contract: Contract, bundle: Bundle, report: dict[str, Any]
 ) -> Iterator[pd.DataFrame]:
-    """Yield what :func:`record_scores` says of each part, which is saved before the next."""
     version = Scorer(bundle).version
     for number, name in enumerate(scored.names("scores")):
         scores = scored.staged.read_frame(name)
@@ -51,15 +59,15 @@ def record_scores(
     -------
     DataFrame
         The scores without their id and snapshot, and before them ``customer`` and ``row_id``, as
-        texts, and ``as_of``: the date of the run's parameters, else the snapshot, as ISO text, or
-        missing where there is neither; and ``lifetime_value``.
+        texts, and ``as_of``: as ISO text what the report's ``as_of`` names, the date of the run's
+        parameters or the snapshot, or missing where there is neither; and ``lifetime_value``.
     """
     rows = _texts(scores[contract.id.name])
     customers = _customers(scores, described, contract)
-    snapshot, date = contract.snapshot, report["date"]
+    snapshot = contract.snapshot
     day: Any = None
-    if date is not None:
-        day = date
+    if report["as_of"] == "scoring.date":
+        day = report["date"]
     elif snapshot is not None and snapshot.name in scores:
         day = pd.to_datetime(scores[snapshot.name]).dt.strftime("%Y-%m-%d")
     figures = scores.drop(columns=[name for name in contract.key if name in scores])

@@ -26,6 +26,7 @@ def report_scoring(
     contract: Contract,
     sink: str | None,
     date: str | None,
+    all_snapshots: bool,
 ) -> dict[str, Any]:
     """Say what was scored, from where, of which day, and what became of all other rows.
 
@@ -39,6 +40,8 @@ def report_scoring(
         Of the requests.
     sink, date : str or None
         The parameters of these names.
+    all_snapshots : bool
+        Likewise: then a customer may have several scores, and their days are those of the rows.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def report_scoring(
         },
         "snapshot": _days(scored, contract),
         "date": date,
-        "as_of": _day_from(scored, contract, date),
+        "as_of": _day_from(scored, contract, date, all_snapshots),
         "sink": None if sink is None else shown(sink),
         "rows": {
             "read": scored.rows_read,
@@ -157,7 +160,9 @@ def _days(scored: Parts, contract: Contract) -> dict[str, str] | None:
     return {"first": f"{min(ends):%Y-%m-%d}", "last": f"{max(ends):%Y-%m-%d}"}
 
 
-def _day_from(scored: Parts, contract: Contract, date: str | None) -> str:
-    if date is not None:
+def _day_from(scored: Parts, contract: Contract, date: str | None, all_snapshots: bool) -> str:
+    has_snapshot = _days(scored, contract) is not None
+    # one day for all rows of a customer would keep one score of them
+    if date is not None and not (all_snapshots and has_snapshot):
         return "scoring.date"
-    return "day of the run" if _days(scored, contract) is None else "snapshot"
+    return "snapshot" if has_snapshot else "day of the run"
