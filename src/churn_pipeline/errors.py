@@ -13,6 +13,10 @@ class DataError(ChurnPipelineError):
     """The customer table cannot be used; the message names the file and the remedy."""
 
 
+class SourceChangedError(DataError):
+    """The customer table was changed while it was read; the message names the file."""
+
+
 class ParameterError(ChurnPipelineError):
     """A value in ``params.yaml`` is not usable; the message names the key and the valid options."""
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from churn_pipeline.errors import DataError
+from churn_pipeline.errors import DataError, SourceChangedError
+from churn_pipeline.io import raw_stream
 from churn_pipeline.io.raw_stream import RawStream, RawStreamDataset
 from churn_pipeline.io.raw_table import RawTable, RawTableDataset
 
@@ -115,7 +117,70 @@ def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:
     next(parts)
     path.write_text("a,b\n1,2\n3,4\n5,6\n")
     with pytest.raises(DataError, match=r"customers\.csv was changed while it was read"):
-        list(parts)
+        next(parts)
+
+
+def test_a_file_that_is_replaced_by_one_as_long_and_as_old_is_refused(tmp_path: Path) -> None:
+    path, other = tmp_path / "customers.csv", tmp_path / "other.csv"
+    path.write_text("a,b\n1,2\n3,4\n")
+    other.write_text("a,b\n5,6\n7,8\n")
+    stream = stream_of(path, 1)
+    before = path.stat()
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(path)
+    with pytest.raises(SourceChangedError):
+        next(stream.parts())
+
+
+def test_of_a_file_that_is_gone_or_damaged_meanwhile_the_change_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_text("a,b\n1,2\n3,4\n")
+    stream = stream_of(path, 1)
+    path.write_bytes(b"")
+    with pytest.raises(SourceChangedError):
+        next(stream.parts())
+    path.unlink()
+    with pytest.raises(SourceChangedError):
+        next(stream.parts())
+
+
+def test_a_file_that_changes_while_it_is_hashed_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_text("a,b\n1,2\n3,4\n")
+    hashed = raw_stream._hashed
+
+    def written_to(path: Path) -> tuple[str, int]:
+        found = hashed(path)
+        path.write_text("a,b\n1,2\n3,4\n5,6\n")
+        return found
+
+    monkeypatch.setattr(raw_stream, "_hashed", written_to)
+    with pytest.raises(DatasetError, match="was changed while it was read"):
+        stream_of(path, 1)
+
+
+@pytest.mark.parametrize("rows", [1, 10, 100_000])
+@pytest.mark.parametrize("header", ["a,b\n", "a,a\nx,y\n"])
+def test_empty_lines_below_the_header_hide_no_rows(rows: int, header: str, tmp_path: Path) -> None:
+    path, contract = tmp_path / "customers.csv", tmp_path / "contract.yml"
+    path.write_text(header + "\n" * 5000 + "1,2\n3,4\n" + "\n" * 5000 + "5,6\n")
+    contract.write_text(
+        "name: n\ncolumns:\n"
+        "  id: {type: text, role: id, meaning: m}\n"
+        "  x: {type: number, meaning: m}\n"
+        "  y: {type: category, role: target, values: [n, j], positive: j, meaning: m}\n"
+        f"file: {{header_rows: {header.count(chr(10))}}}\n"
+    )
+    parts = assert_same(path, rows, contract)
+    assert sum(len(part.cells) for part in parts) == 3
+
+
+def test_a_first_piece_of_repeated_headers_hides_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_text("a,b\n" * 5000 + "1,2\n")
+    assert_same(path, 1000)
 
 
 def test_columns_without_rows_are_refused(tmp_path: Path) -> None:

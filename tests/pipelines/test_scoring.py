@@ -24,8 +24,8 @@ from churn_pipeline.io.frames import FramesCSVDataset, FramesParquetDataset
 from churn_pipeline.io.ledger_dataset import ScoresLedgerDataset
 from churn_pipeline.io.raw_stream import RawStream, RawStreamDataset
 from churn_pipeline.io.readers import text_rows
-from churn_pipeline.io.staged_parts import StagedPartsDataset
-from churn_pipeline.pipelines.scoring import create_pipeline, scores
+from churn_pipeline.io.staged_parts import StagedParts, StagedPartsDataset
+from churn_pipeline.pipelines.scoring import create_pipeline, parts, scores
 from churn_pipeline.pipelines.scoring.nodes import contract_of_requests
 from churn_pipeline.scorer import Bundle, Scorer, read_bundle
 from churn_pipeline.scorer.bundle import to_json
@@ -650,6 +650,37 @@ def test_a_run_goes_on_from_the_parts_of_a_killed_one(
     other = run(fresh[::-1], bundle, tmp_path, rows=40)
     assert_same_outputs(other, run(fresh[::-1], bundle, tmp_path))
     assert len(list(tmp_path.glob("parts/*"))) == 1
+
+
+def test_a_run_does_not_go_on_from_parts_of_other_code(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(fresh, bundle, tmp_path, rows=40)
+    (before,) = tmp_path.glob("parts/*")
+    run(fresh, bundle, tmp_path, rows=40)
+    assert list(tmp_path.glob("parts/*")) == [before]
+    monkeypatch.setattr(parts, "code_hash", lambda: "other")
+    run(fresh, bundle, tmp_path, rows=40)
+    (after,) = tmp_path.glob("parts/*")
+    assert after != before
+
+
+def test_no_part_stays_of_a_file_that_is_changed_while_it_is_read(
+    fresh: pd.DataFrame, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, write, staged = tmp_path / "customers.csv", StagedParts.write, []
+
+    def until_the_third(parts: StagedParts, name: str, table: pa.Table) -> None:
+        staged.append(name)
+        write(parts, name, table)
+        if name == "accepted-00002":
+            fresh[::-1].to_csv(path, index=False)
+
+    monkeypatch.setattr(StagedParts, "write", until_the_third)
+    with pytest.raises(DataError, match="was changed while it was read"):
+        run(fresh, bundle, tmp_path, rows=40)
+    assert staged[-1] == "accepted-00002"
+    assert not (tmp_path / "parts").exists()
 
 
 KILLED = """

@@ -50,6 +50,38 @@ def test_association_of_columns_of_any_type(
     assert found(table, one, other) == found(table, other, one)
 
 
+@pytest.mark.parametrize("levels", [(800, 1500), (1500, 800), (1999, 3), (2, 3)])
+def test_columns_of_many_levels_do_not_go_together_by_chance(levels: tuple[int, int]) -> None:
+    rng = np.random.default_rng(5)
+    drawn = {f"of_{n}": rng.integers(0, n, N).astype(str) for n in levels}
+    independent = pd.DataFrame({**drawn, "luck": rng.standard_normal(N)})
+    assert associations(independent)[~np.eye(3, dtype=bool)].max() < 0.2
+
+
+def test_columns_of_many_levels_that_say_the_same_still_do() -> None:
+    codes = np.random.default_rng(5).integers(0, 800, N)
+    same = pd.DataFrame({"one": codes.astype(str), "other": (7 * codes).astype(str), "n": codes})
+    np.testing.assert_allclose(associations(same), 1, atol=1e-12)
+
+
+def test_the_corrections_are_those_of_their_papers() -> None:
+    one, other = list("aaaaabbbbb"), list("xxxxyyyyyx")
+    numbers = pd.Series([1.0, 2, 3, 4, 9, 5, 6, 7, 8, 10])
+    measured = associations(pd.DataFrame({"one": one, "other": other, "numbers": numbers}))
+    # phi squared is 0.36, less 1 / 9; two levels each, less 1 / 9
+    assert measured[1, 0] == pytest.approx(np.sqrt((0.36 - 1 / 9) / (1 - 1 / 9)))
+    # of the sum of squares, 82.5, 28.9 lie between the categories
+    assert measured[2, 0] == pytest.approx(np.sqrt(1 - (53.6 / 8) / (82.5 / 9)))
+
+
+def test_a_category_of_each_row_tells_nothing() -> None:
+    names = [f"C{i}" for i in range(20)]
+    table = pd.DataFrame({"a": names, "b": names[::-1], "c": range(20), "d": list("xy") * 10})
+    found = associations(table)
+    assert not found[0, 1:].any()
+    assert not found[1, 2:].any()
+
+
 def test_columns_that_tell_each_other_form_a_group(table: pd.DataFrame) -> None:
     groups = dict(zip(table, groups_of(associations(table), 0.8), strict=True))
     assert groups["months"] == groups["years"] == groups["since"]

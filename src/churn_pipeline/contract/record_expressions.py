@@ -116,9 +116,8 @@ def compile_for_record(expression: Expression) -> RecordFunction:
     -------
     callable
         Takes a mapping of column names to floats (dates as days since 1970-01-01) or texts, NaN
-        where missing. Gives what the
-        expression gives for arrays of one value: conditions are 1.0 or 0.0, a result beyond
-        ±1e30 is NaN.
+        where missing. Gives what the expression gives for arrays of one value: conditions are 1.0
+        or 0.0, a result beyond ±1e30 is NaN.
 
     Examples
     --------

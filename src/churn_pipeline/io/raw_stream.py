@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet
 
 from churn_pipeline.contract.file_format import UNKNOWN, FileFormat
-from churn_pipeline.errors import DataError
+from churn_pipeline.errors import DataError, SourceChangedError
 from churn_pipeline.io.addresses import Address, parse_address, project_folder
 from churn_pipeline.io.raw_table import (
     RawTable,
@@ -58,7 +58,8 @@ class RawStream:
         What was known of the file's layout.
     parts : callable
         Returns an iterator over the table's parts, each a
-        :class:`~churn_pipeline.io.raw_table.RawTable` with rows labelled from 0; at least one.
+        :class:`~churn_pipeline.io.raw_table.RawTable` with rows labelled from 0; at least one. It
+        raises a SourceChangedError, and no part, if the file is no longer that of the hash.
     """
 
     name: str
@@ -148,27 +149,71 @@ class RawStreamDataset(RawTableDataset):
 def _stream_file(path: Path, address: Address, file: FileFormat, rows: int) -> RawStream:
     if not path.stat().st_size:
         raise DataError(f"{address.name} is empty; a customer table is needed")
-    first = next(_finished(path, address, file, min(rows, _ROWS_LOOKED_AT)))
-    kind = NAMES.get(first.separator or "")
-    require_rows(first, address.name, f"{kind}-separated" if kind else "", address.setting)
-    sha256, n_lines = _hashed(path)
-    n_rows: int | None = None if is_compressed(path) else n_lines
-    if address.kind == "parquet":
-        n_rows = pyarrow.parquet.read_metadata(path).num_rows
-    before = path.stat()
+    unchanged = _Unchanged(path, address.name)
+    with unchanged.required():
+        first = _first_with_rows(_finished(path, address, file, min(rows, _ROWS_LOOKED_AT)))
+        kind = NAMES.get(first.separator or "")
+        require_rows(first, address.name, f"{kind}-separated" if kind else "", address.setting)
+        sha256, n_lines = _hashed(path)
+        n_rows: int | None = None if is_compressed(path) else n_lines
+        if address.kind == "parquet":
+            n_rows = pyarrow.parquet.read_metadata(path).num_rows
 
     def parts() -> Iterator[RawTable]:
-        for contents in _finished(path, address, file, rows):
+        pieces = _finished(path, address, file, rows)
+        while True:
+            with unchanged.required():  # after each part is read, and before it is used
+                contents = next(pieces, None)
+            if contents is None:
+                return
             yield raw_table(address.name, sha256, contents)
-        now = path.stat()
-        if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-            raise DataError(
-                f"{address.name} was changed while it was read; run again when it is complete"
-            )
 
     names = tuple(map(str, first.cells.columns))
     is_about = address.kind == "text"
     return RawStream(address.name, sha256, names, rows, n_rows, is_about, file, parts)
+
+
+class _Unchanged:
+    """Notices that a file is no longer the one that it was at first."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path, self._name = path, name
+        self._first = self._state()
+
+    @contextmanager
+    def required(self) -> Iterator[None]:
+        """Refuse what was read meanwhile if the file has changed, whatever else was wrong with it.
+
+        Raises
+        ------
+        SourceChangedError
+        """
+        try:
+            yield
+        finally:
+            if self._state() != self._first:
+                raise SourceChangedError(
+                    f"{self._name} was changed while it was read; run again when it is complete"
+                )
+
+    def _state(self) -> tuple[int, int, int] | None:
+        try:
+            now = self._path.stat()
+        except OSError:
+            return None
+        return now.st_size, now.st_mtime_ns, now.st_ino
+
+
+def _first_with_rows(pieces: Iterator[Contents]) -> Contents:
+    """Return the first piece that has rows; else one with malformed rows, if there is any."""
+    found: Contents | None = None
+    for contents in pieces:
+        if len(contents.cells):
+            return contents
+        if found is None or not len(found.malformed):
+            found = contents
+    assert found is not None
+    return found
 
 
 def _hashed(path: Path) -> tuple[str, int]:

@@ -24,8 +24,7 @@ def files_behind(modules: Iterable[str], source_dir: Path) -> set[Path]:
     set of Path
         The modules, those they import (directly or not), and data files such as templates that
         lie in the same folders and whose names they (or those data files) mention. Package
-        ``__init__`` files that hold nothing but a docstring are
-        left out.
+        ``__init__`` files that hold nothing but a docstring are left out.
     """
     found: set[Path] = set()
     waiting = list(modules)

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
-from scipy.stats.contingency import association, crosstab
 
 Floats = NDArray[np.float64]
 
@@ -15,9 +14,10 @@ def associations(table: pd.DataFrame) -> Floats:
     """Measure how strongly each two columns go together, whichever their types.
 
     Two columns of numbers: the absolute rank correlation (Spearman, 1904). Two of categories:
-    Cramér's V (1946), missing being a category. A number and a category: the root of the share of
-    the ranks' variance that lies between the categories (the correlation ratio, Fisher, 1925). Rows
-    where a number is missing do not count for its pairs.
+    Cramér's V, corrected for its bias (Bergsma, 2013), missing being a category. A number and a
+    category: the root of the share of the ranks' variance that lies between the categories, again
+    corrected (epsilon squared, Kelley, 1935). Without the corrections many categories go together
+    by chance. Rows where a number is missing do not count for its pairs.
 
     Parameters
     ----------
@@ -26,7 +26,8 @@ def associations(table: pd.DataFrame) -> Floats:
     Returns
     -------
     ndarray of float, (n_columns, n_columns)
-        From 0, independent, to 1, one tells the other; 0 where a column has one value only.
+        From 0, independent, to 1, one tells the other; 0 where a column has one value only, and
+        where each row has a category of its own, which could be chance.
     """
     columns = [_Column(table[name]) for name in table]
     found = np.eye(len(columns))
@@ -82,11 +83,36 @@ def _association(one: _Column, other: _Column) -> float:
     if one.is_numeric and other.is_numeric:
         return abs(float(np.corrcoef(rankdata(a), rankdata(b))[0, 1]))
     if not one.is_numeric and not other.is_numeric:
-        return float(association(crosstab(a, b).count, method="cramer"))
+        return _cramers_v(a, b)
     numbers, codes = (a, b) if one.is_numeric else (b, a)
-    ranks = rankdata(numbers)
+    return _correlation_ratio(rankdata(numbers), codes)
+
+
+def _cramers_v(a: Floats, b: Floats) -> float:
+    """Return Cramér's V, less what independent columns would have; clipped at 0."""
+    n = len(a)
+    (of_a, sizes_a), (of_b, sizes_b) = (
+        np.unique(codes, return_inverse=True, return_counts=True)[1:] for codes in (a, b)
+    )
+    cells, counts = np.unique(of_a * len(sizes_b) + of_b, return_counts=True)  # but empty ones
+    row, column = np.divmod(cells, len(sizes_b))
+    phi_squared = float((counts**2 / (sizes_a[row] * sizes_b[column])).sum()) - 1
+    free_a, free_b = len(sizes_a) - 1, len(sizes_b) - 1
+    # the number of categories less one, corrected
+    most = min(free * (n - 1 - free) / (n - 1) for free in (free_a, free_b))
+    if not most:
+        return 0.0
+    return float(np.sqrt(max(0.0, phi_squared - free_a * free_b / (n - 1)) / most))
+
+
+def _correlation_ratio(ranks: Floats, codes: Floats) -> float:
+    """Return the root of epsilon squared, clipped at 0."""
     _, group = np.unique(codes, return_inverse=True)
     sizes = np.bincount(group)
     means = np.bincount(group, weights=ranks) / sizes
-    between = float((sizes * (means - ranks.mean()) ** 2).sum())
-    return float(np.sqrt(between / ((ranks - ranks.mean()) ** 2).sum()))
+    n, n_groups = len(ranks), len(sizes)
+    if n == n_groups:
+        return 0.0
+    within = float(((ranks - means[group]) ** 2).sum()) / (n - n_groups)
+    total = float(((ranks - ranks.mean()) ** 2).sum()) / (n - 1)
+    return float(np.sqrt(max(0.0, 1 - within / total)))

@@ -1,10 +1,9 @@
 """Artifacts of the project's MLflow store are in its root, wherever that is at present.
 
 MLflow records the location of artifacts with every experiment, run and model, by absolute path. A
-project
-that was moved would lose them, and a copy would write into the original's. So the store records
-locations of the scheme ``churn-artifacts``, relative to the folder of the store; MLflow finds this
-module by the entry point ``mlflow.artifact_repository``.
+project that was moved would lose them, and a copy would write into the original's. So the store
+records locations of the scheme ``churn-artifacts``, relative to the folder of the store; MLflow
+finds this module by the entry point ``mlflow.artifact_repository``.
 """
 
 from pathlib import Path, PurePosixPath

@@ -55,17 +55,18 @@ def text_rows(path: Path, layout: Layout, rows: int | None = None) -> Iterator[C
         if names is None and piece.table.num_rows:
             names = [column[0].as_py() for column in piece.table.columns]
             piece = _Piece(piece.table.slice(1), piece.lines[1:], piece.spans[1:], piece.invalid)
+        piece = _without_empty_lines(piece, lines)
         kept.append(piece)
         n_kept += piece.table.num_rows
         while rows is not None and n_kept >= 2 * rows:
             whole = _joined(kept)
-            yield _contents(whole.above(rows), names or [], lines)
+            yield _contents(whole.above(rows), names or [])
             kept, n_kept = [whole.below(rows)], n_kept - rows
     if not n_rows:
         raise DataError(f"{path.name} is empty; a customer table is needed")
     whole = _joined(kept)
     del kept, piece
-    yield _contents(whole, names or [], lines)
+    yield _contents(whole, names or [])
 
 
 class _Piece:
@@ -204,7 +205,17 @@ def _located(
     return piece, row + len(is_valid), int(lines[-1])
 
 
-def _contents(piece: _Piece, names: list[str], texts: "_LineTexts") -> Contents:
+def _without_empty_lines(piece: _Piece, texts: "_LineTexts") -> _Piece:
+    filled = _is_filled(piece.table)
+    if filled.all():
+        return piece
+    # an empty line is no customer, but a line of mere commas is a bad one
+    filled |= texts.are_filled(piece.lines, ~filled)
+    table = piece.table.filter(pa.array(filled))
+    return _Piece(table, piece.lines[filled], piece.spans[filled], piece.invalid)
+
+
+def _contents(piece: _Piece, names: list[str]) -> Contents:
     table, n_columns = piece.table, piece.table.num_columns
     malformed = malformed_rows(
         [line for line, _, _ in piece.invalid],
@@ -213,15 +224,10 @@ def _contents(piece: _Piece, names: list[str], texts: "_LineTexts") -> Contents:
         [found.actual_columns for _, _, found in piece.invalid],
         [wrong_number_of_fields(found.actual_columns, n_columns) for _, _, found in piece.invalid],
     )
-    filled = _is_filled(table)
-    if not filled.all():  # an empty line is no customer, but a line of mere commas is a bad one
-        filled |= texts.are_filled(piece.lines, ~filled)
     columns = table.columns
     piece.table = table = None
     cells = frame_of(names, columns)
-    if not filled.all():
-        cells = cells[filled].reset_index(drop=True)
-    return Contents(cells, piece.lines[filled], piece.spans[filled], malformed)
+    return Contents(cells, piece.lines, piece.spans, malformed)
 
 
 def _opened(path: Path, layout: Layout) -> IO[bytes]:

@@ -23,9 +23,8 @@ def contract_of_requests(bundle: Bundle, raw: RawStream, date: str | None) -> Co
     A target that the table has is read as text, whatever it holds: it says who has left already,
     and of others the outcome is open. The column of the customers is read where ids are those of
     rows. The snapshot is asked for where the table has it, so that the scores can be distinguished
-    by
-    it. A table without it describes its customers on ``date``: the day of the contract was that of
-    the training file.
+    by it. A table without it describes its customers on ``date``: the day of the contract was that
+    of the training file.
 
     Raises
     ------

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from churn_pipeline.checking.cells import trimmed
 from churn_pipeline.checking.earlier_rows import EarlierRows
+from churn_pipeline.code_hash import code_hash
 from churn_pipeline.contract import Contract
 from churn_pipeline.contract.model import Column
-from churn_pipeline.errors import DataError
+from churn_pipeline.errors import DataError, SourceChangedError
 from churn_pipeline.io.frames import Frames
 from churn_pipeline.io.raw_stream import RawStream
 from churn_pipeline.io.raw_table import RawTable
@@ -29,7 +30,6 @@ from churn_pipeline.scorer import Bundle, Scorer
 from churn_pipeline.splits.current_customers import STATES, state_codes
 from churn_pipeline.splits.periods import Unit
 
-_FORMAT = 1  # of the parts; those of another one are not used
 _UNSEEN = "unseen value of "  # a column that tells of which rows a category is not in the contract
 
 
@@ -77,8 +77,8 @@ def check_parts(
     """Check the table part by part, and set the rows aside that break the contract.
 
     A part depends on the rows above it by their ids alone: of several rows of one id (and snapshot)
-    the first good one stays. Parts that an earlier run with the same table, model and parameters
-    has finished are not checked again.
+    the first good one stays. Parts that an earlier run with the same table, model, parameters and
+    code has finished are not checked again. If the table is changed meanwhile, all parts go.
 
     Parameters
     ----------
@@ -96,10 +96,19 @@ def check_parts(
         Typed customers, in the order of the file.
     rejected : Frames
         See :func:`churn_pipeline.pipelines.ingestion.nodes.quarantine_customers`.
+
+    Raises
+    ------
+    SourceChangedError
+        If the table is changed while it is read.
     """
     staged.begin(_key(raw, contract, bundle, all_snapshots, period))
     if not staged.has("end"):
-        _check_all(raw, contract, Scorer(bundle).contract.target, staged)
+        try:
+            _check_all(raw, contract, Scorer(bundle).contract.target, staged)
+        except SourceChangedError:
+            staged.remove()
+            raise
     ((count, rows_read),) = staged.read_frame("end").to_numpy().tolist()
     parts = Parts(staged, count, rows_read)
     return parts, Frames(partial(_read_all, staged, parts.names("rejected")))
@@ -107,8 +116,9 @@ def check_parts(
 
 def _key(raw: RawStream, contract: Contract, bundle: Bundle, *parameters: Any) -> str:
     day = contract.snapshot and contract.snapshot.default
-    parts = [_FORMAT, raw.name, raw.sha256, repr(raw.file), raw.rows_a_part, bundle.version, day]
-    return hashlib.sha256(json.dumps([*parts, *parameters]).encode()).hexdigest()[:32]
+    source = [raw.name, raw.sha256, repr(raw.file), raw.rows_a_part]
+    parts = [code_hash(), *source, bundle.version, day, *parameters]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def _read_all(staged: StagedParts, names: list[str]) -> Iterator[pd.DataFrame]:

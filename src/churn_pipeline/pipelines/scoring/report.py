@@ -50,12 +50,11 @@ def report_scoring(
         ``trained_on``, ``contract`` and its ``contract_sha256``); ``snapshot`` (``first`` and
         ``last`` of the scored rows; None without one), ``date`` and ``sink``; ``as_of``: what gives
         the rows their day in the ledger, ``scoring.date``, ``snapshot`` or ``day of the run``;
-        ``rows``: ``read``,
-        which is the sum of ``rejected``, ``left``, ``absent``, ``earlier`` and ``scored``;
-        ``customers``: how many ``left`` and ``absent`` rows' ids there are; ``rejected_by_rule``;
-        ``target`` and ``outcome`` (None where the file does not have it): of how many scored rows
-        it says ``stayed``, nothing (``open``), or no value of the contract (``unreadable``);
-        ``contacted``, ``expected_profit`` of contacting those, and ``tiers``.
+        ``rows``: ``read``, which is the sum of ``rejected``, ``left``, ``absent``, ``earlier`` and
+        ``scored``; ``customers``: how many ``left`` and ``absent`` rows' ids there are;
+        ``rejected_by_rule``; ``target`` and ``outcome`` (None where the file does not have it): of
+        how many scored rows it says ``stayed``, nothing (``open``), or no value of the contract
+        (``unreadable``); ``contacted``, ``expected_profit`` of contacting those, and ``tiers``.
     """
     scorer = Scorer(bundle)
     about = scorer.description
