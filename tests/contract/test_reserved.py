@@ -16,7 +16,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "churn_pipeline"
 MIXED = {
     "serving/http/scoring.py": ("_scored", "_explained", "_one", "_part"),
     "scorer/decisions.py": ("Score",),
-    "pipelines/scoring/nodes.py": ("_score", "score_customers", "date_scores"),
+    "pipelines/scoring/scores.py": ("_score", "score_customers", "_ranked"),
     "pipelines/evaluation/nodes.py": ("score_test_customers",),
     "pipelines/evaluation/explanations.py": ("explain_test_customers",),
     "pipelines/publishing/nodes.py": ("version_features",),

@@ -99,7 +99,7 @@ def test_graph_metrics_params_and_plots_are_shown(reproduced: Project) -> None:
             "src/churn_pipeline/modeling/cross_validation.py",
             "Repeated",
             "The repeated",
-            ["tuning", "training"],
+            ["tuning", "training", "evaluation"],  # which refits the champion
         ),
         (
             "src/churn_pipeline/features/combinations.py",

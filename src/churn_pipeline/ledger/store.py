@@ -1,6 +1,7 @@
 """The ledger as a database: opened for reading or for writing, created and brought up to date."""
 
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from churn_pipeline.ledger.migration import (
     version_of,
 )
 from churn_pipeline.ledger.schema import VERSION
+from churn_pipeline.staging import exclusive
 
 _CACHE_KB = 65_536
 _LOG_BYTES = 67_108_864  # of SQLite's write-ahead log between two transactions
@@ -188,9 +190,23 @@ class Ledger:
             with closing(sqlite3.connect(path, timeout=SECONDS_TO_WAIT)) as database:
                 (mode,) = database.execute("pragma journal_mode").fetchone()
                 if mode != "wal":  # a disk of the network cannot; then readers wait
-                    database.execute("pragma journal_mode = wal")
+                    self._switch_to_log(path, database)
         except sqlite3.Error as error:
             raise explained(error, self.address, {}, write=True) from None
+
+    @staticmethod
+    def _switch_to_log(path: Path, database: sqlite3.Connection) -> None:
+        # SQLite does not wait for others here, who may be at the same point of a new ledger
+        with writing_file(path), exclusive(path):
+            end = time.monotonic() + SECONDS_TO_WAIT
+            while True:
+                try:
+                    database.execute("pragma journal_mode = wal")
+                    return
+                except sqlite3.OperationalError:
+                    if time.monotonic() > end:
+                        raise
+                    time.sleep(0.02)
 
     def _enter(self, opened: sa.Connection) -> None:
         if self.address.part is not None:
