@@ -17,13 +17,12 @@ from churn_pipeline.ledger.campaigns import (
     close_campaign,
     contacts_of,
     find_campaign,
-    last_day,
-    latest_scores,
     not_to_contact,
     outcomes_of,
     record_campaign,
 )
 from churn_pipeline.ledger.erasure import forget
+from churn_pipeline.ledger.latest import last_day, latest_scores
 from churn_pipeline.ledger.outcomes import Told, append_outcomes
 from churn_pipeline.scorer.decisions import Economics
 from tests.ledger.books import Book, scores

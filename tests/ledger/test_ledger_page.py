@@ -17,7 +17,8 @@ from churn_pipeline.campaigns.draft import Terms, draft_campaign
 from churn_pipeline.campaigns.planning import Limits
 from churn_pipeline.campaigns.result import measure_campaign
 from churn_pipeline.ledger.address import parse_ledger
-from churn_pipeline.ledger.campaigns import close_campaign, latest_scores, record_campaign
+from churn_pipeline.ledger.campaigns import close_campaign, record_campaign
+from churn_pipeline.ledger.latest import latest_scores
 from churn_pipeline.ledger.outcomes import Told, append_outcomes
 from churn_pipeline.ledger.schema import metadata
 from churn_pipeline.scorer.decisions import Economics

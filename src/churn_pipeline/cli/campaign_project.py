@@ -133,7 +133,8 @@ def draft_by(
     import pandas as pd
 
     from churn_pipeline.campaigns.draft import draft_campaign
-    from churn_pipeline.ledger.campaigns import last_day, latest_scores, not_to_contact
+    from churn_pipeline.ledger.campaigns import not_to_contact
+    from churn_pipeline.ledger.latest import last_day, latest_scores
 
     day = as_of or last_day(opened, project.data_set)
     first = _first_day(day, project.parameters["split"]["period"])
